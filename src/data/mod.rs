@@ -1,0 +1,7 @@
+//! What is learnt: preference pairs, the synthetic world, the tokenizer.
+
+pub mod example;
+pub mod tokenizer;
+pub mod world;
+
+pub use example::{Dataset, PreferenceExample};

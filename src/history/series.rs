@@ -1,0 +1,151 @@
+//! Numbers over steps.
+
+use crate::protocol::{Evaluation, ProbeGroup, ProbeKind, RunStarted};
+
+/// A curve of the main chart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CurveId {
+    /// A probe's log-prob.
+    Probe(ProbeKind),
+    /// The argmax along the prefixes of y⁺ (y* in the paper).
+    ArgmaxChosen,
+    /// The argmax along the prefixes of y⁻.
+    ArgmaxRejected,
+}
+
+impl CurveId {
+    /// Every curve, in the order of the legend.
+    pub fn all() -> impl Iterator<Item = Self> {
+        ProbeKind::ALL.iter().copied().map(Self::Probe).chain([Self::ArgmaxChosen, Self::ArgmaxRejected])
+    }
+
+    /// Its key in tables and exports.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Probe(kind) => kind.key(),
+            Self::ArgmaxChosen => "argmax_chosen",
+            Self::ArgmaxRejected => "argmax_rejected",
+        }
+    }
+
+    /// The label at the line's end.
+    pub fn symbol(self) -> &'static str {
+        match self {
+            Self::Probe(kind) => kind.symbol(),
+            Self::ArgmaxChosen => "y* on y⁺",
+            Self::ArgmaxRejected => "y* on y⁻",
+        }
+    }
+
+    /// The group it is toggled with.
+    pub fn group(self) -> ProbeGroup {
+        match self {
+            Self::Probe(kind) => kind.group(),
+            Self::ArgmaxChosen | Self::ArgmaxRejected => ProbeGroup::Argmax,
+        }
+    }
+
+    /// The sums of log-probs of one evaluation, one a prompt; `None` where the run has no such curve.
+    pub fn values(self, evaluation: &Evaluation) -> Option<&[f32]> {
+        match self {
+            Self::Probe(kind) => evaluation.logps.get(&kind).map(Vec::as_slice),
+            Self::ArgmaxChosen => Some(&evaluation.chosen.argmax_logps).filter(|v| !v.is_empty()).map(Vec::as_slice),
+            Self::ArgmaxRejected => evaluation.rejected.as_ref().map(|r| r.argmax_logps.as_slice()),
+        }
+    }
+
+    /// Completion tokens of prompt `pair` under this curve: what a sum is divided by.
+    pub fn tokens(self, run: &RunStarted, pair: usize) -> Option<u32> {
+        let kind = match self {
+            Self::Probe(kind) => kind,
+            Self::ArgmaxChosen => ProbeKind::Chosen,
+            Self::ArgmaxRejected => ProbeKind::Rejected,
+        };
+        run.probes.get(pair)?.responses.get(&kind).map(|r| r.tokens)
+    }
+}
+
+/// What the y axis shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Scale {
+    /// Sum of log-probs, nats: as the paper plots.
+    #[default]
+    LogProb,
+    /// Log-prob per completion token, nats.
+    PerToken,
+    /// Geometric mean of the token probabilities, exp(log-prob per token).
+    Probability,
+    /// Change of the sum since the run's first evaluation, nats.
+    Delta,
+}
+
+impl Scale {
+    /// Every scale, in the order in which the key cycles.
+    pub const ALL: [Self; 4] = [Self::LogProb, Self::PerToken, Self::Probability, Self::Delta];
+
+    /// The axis title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::LogProb => "log p (nats, sum)",
+            Self::PerToken => "log p per token (nats)",
+            Self::Probability => "probability per token",
+            Self::Delta => "Δ log p from step 0",
+        }
+    }
+}
+
+/// Values over steps; steps never fall. NaN is a gap.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Series {
+    /// Optimiser steps.
+    pub steps: Vec<u64>,
+    /// One value a step.
+    pub values: Vec<f64>,
+}
+
+impl Series {
+    /// Appends a value.
+    pub fn push(&mut self, step: u64, value: f64) {
+        self.steps.push(step);
+        self.values.push(value);
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// The step and value last written.
+    pub fn last(&self) -> Option<(u64, f64)> {
+        Some((*self.steps.last()?, *self.values.last()?))
+    }
+
+    /// The value at the latest step not after `step`.
+    pub fn at(&self, step: u64) -> Option<f64> {
+        let after = self.steps.partition_point(|&s| s <= step);
+        (after > 0).then(|| self.values[after - 1])
+    }
+
+    /// Exponential moving average, for display only; `weight` in 0..1 is the share of the past. Gaps stay gaps.
+    pub fn smoothed(&self, weight: f64) -> Self {
+        let mut past = f64::NAN;
+        let values = self
+            .values
+            .iter()
+            .map(|&x| {
+                if x.is_finite() {
+                    past = if past.is_nan() { x } else { weight * past + (1.0 - weight) * x };
+                    past
+                } else {
+                    x
+                }
+            })
+            .collect();
+        Self { steps: self.steps.clone(), values }
+    }
+}

@@ -1,0 +1,605 @@
+//! The waist of the house: everything that passes between a trainer and whoever watches it.
+//!
+//! Plain data over `std` and `serde` alone. A run file is a sequence of [`TrainerEvent`]s, one JSON object a line, so a
+//! recorded run, a live one and one made by another program are the same thing to the history, the detector and the views.
+//!
+//! Units: log-probabilities are in nats and, unless a name says otherwise, *sums* over the completion's tokens (the
+//! convention of Ren & Sutherland, arXiv 2407.10490). Non-finite numbers survive JSON: NaN is `null`, infinities are
+//! the strings `"inf"` and `"-inf"`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the run-file format; a reader refuses a larger one.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// What the front end asks of the trainer. Commands act between optimiser steps and are acknowledged by a
+/// [`TrainerEvent::Phase`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrainerCommand {
+    /// Stop before the next optimiser step and wait.
+    Pause,
+    /// Take exactly one optimiser step, then pause again (while paused), or pause (while running).
+    Step,
+    /// Go on after a pause.
+    Resume,
+    /// End the run after the current optimiser step; everything recorded stays.
+    Stop,
+    /// Measure every probe at the current weights, outside the cadence.
+    Evaluate,
+}
+
+/// What the trainer is doing, in its own words: a request becomes a fact only when the trainer says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunPhase {
+    /// Getting ready; the text says what is being waited for ("loading model").
+    Starting(String),
+    /// Optimiser steps are being taken.
+    Running,
+    /// A pause was asked for and the current step is being finished.
+    Pausing,
+    /// No step is taken until a command arrives.
+    Paused,
+    /// A resume was asked for.
+    Resuming,
+    /// The probes are being measured.
+    Evaluating,
+    /// A stop was asked for.
+    Stopping,
+    /// Every stage is done.
+    Finished,
+    /// Stopped before the end, by request.
+    Stopped,
+    /// Ended by an error or a panic, with its message.
+    Failed(String),
+}
+
+impl RunPhase {
+    /// Whether no further event can follow.
+    pub fn is_terminal(&self) -> bool {
+        matches!(self, Self::Finished | Self::Stopped | Self::Failed(_))
+    }
+}
+
+/// The groups in which probes are shown and toggled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeGroup {
+    /// The preferred answer and its relatives.
+    Answers,
+    /// The dispreferred answer and its rephrases.
+    Rejected,
+    /// Answers of other questions, and repetition.
+    Hallucination,
+    /// Fluent text that answers nothing.
+    Unrelated,
+    /// Shuffled words.
+    NotLanguage,
+    /// The greedy choice along a response's prefixes.
+    Argmax,
+}
+
+impl ProbeGroup {
+    /// Every group, in the order of the keys `1`, `2`, ….
+    pub const ALL: [Self; 6] =
+        [Self::Answers, Self::Rejected, Self::Argmax, Self::Hallucination, Self::Unrelated, Self::NotLanguage];
+
+    /// The words on the screen.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Answers => "answers",
+            Self::Rejected => "rejected",
+            Self::Hallucination => "hallucination",
+            Self::Unrelated => "unrelated",
+            Self::NotLanguage => "not language",
+            Self::Argmax => "argmax",
+        }
+    }
+}
+
+/// One row per probe kind: variant, key in the paper's code, symbol, group, what it is.
+macro_rules! probe_kinds {
+    ($($(#[$doc:meta])* $variant:ident, $key:literal, $symbol:literal, $group:ident, $what:literal;)*) => {
+        /// What is observed besides the training loss: a kind of response to every probe prompt (the paper's keys).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum ProbeKind {
+            $(#[doc = $what] #[serde(rename = $key)] $variant,)*
+        }
+
+        impl ProbeKind {
+            /// Every kind, in the order of the legend.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The key of the paper's released code and of our run files.
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key),* }
+            }
+
+            /// A short label for the end of a curve.
+            pub fn symbol(self) -> &'static str {
+                match self { $(Self::$variant => $symbol),* }
+            }
+
+            /// The group it is toggled with.
+            pub fn group(self) -> ProbeGroup {
+                match self { $(Self::$variant => ProbeGroup::$group),* }
+            }
+
+            /// One line that says what it is.
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$variant => $what),* }
+            }
+        }
+    };
+}
+
+probe_kinds! {
+    Chosen, "chosen", "y⁺", Answers, "the preferred answer";
+    ChosenInitial, "chosen_initial", "y⁺ init", Answers, "the model's own answer before finetuning";
+    ChosenSelfr, "chosen_selfr", "y⁺ self", Answers, "the preferred answer's opening, continued by the model before finetuning";
+    ChosenGptsemantic, "chosen_gptsemantic", "y⁺ sem", Answers, "the preferred answer in other words";
+    ChosenGptformat, "chosen_gptformat", "y⁺ fmt", Answers, "the preferred answer's format with other meaning";
+    Rejected, "rejected", "y⁻", Rejected, "the dispreferred answer";
+    RejectGptsemantic, "reject_gptsemantic", "y⁻ sem", Rejected, "the dispreferred answer in other words";
+    RejectGptformat, "reject_gptformat", "y⁻ fmt", Rejected, "the dispreferred answer's format with other meaning";
+    IrrTrain, "irr_train", "irr train", Hallucination, "the chosen answer of another training question";
+    IrrTest, "irr_test", "irr test", Hallucination, "the chosen answer of a held-out question: the control of irr_train";
+    Repeater, "repeater", "repeat", Hallucination, "a short phrase, repeated";
+    IrrHum, "irr_hum", "irr hum", Unrelated, "grammatical sentences that answer nothing";
+    RandomPermute, "random_permute", "shuffled y⁺", NotLanguage, "the words of the preferred answer, shuffled";
+    RandomNonhum, "random_nonhum", "shuffled irr", NotLanguage, "the words of irr_test, shuffled";
+}
+
+impl fmt::Display for ProbeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// The name of a scalar that is logged every step, spelled as TRL spells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MetricKey(pub std::borrow::Cow<'static, str>);
+
+impl MetricKey {
+    /// Mean loss over the batch.
+    pub const LOSS: Self = Self::named("loss");
+    /// Global L2 norm of the gradient before clipping.
+    pub const GRAD_NORM: Self = Self::named("grad_norm");
+    /// The learning rate of this step, warm-up included.
+    pub const LEARNING_RATE: Self = Self::named("learning_rate");
+    /// Tokens seen by the optimiser since the run began, prompts included.
+    pub const NUM_TOKENS: Self = Self::named("num_tokens");
+    /// Mean sum of log-probs of the chosen completions in the batch.
+    pub const LOGPS_CHOSEN: Self = Self::named("logps/chosen");
+    /// Mean sum of log-probs of the rejected completions in the batch.
+    pub const LOGPS_REJECTED: Self = Self::named("logps/rejected");
+    /// Mean implicit reward of the chosen completions, β·(log π − log π_ref).
+    pub const REWARDS_CHOSEN: Self = Self::named("rewards/chosen");
+    /// Mean implicit reward of the rejected completions.
+    pub const REWARDS_REJECTED: Self = Self::named("rewards/rejected");
+    /// Mean difference of the two rewards.
+    pub const REWARDS_MARGINS: Self = Self::named("rewards/margins");
+    /// Share of pairs with a positive reward margin.
+    pub const REWARDS_ACCURACIES: Self = Self::named("rewards/accuracies");
+    /// Mean weight w⁺ = −∂L/∂log π⁺ of the chosen completions: how hard they are pulled up.
+    pub const WEIGHT_CHOSEN: Self = Self::named("weights/chosen");
+    /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.
+    pub const WEIGHT_REJECTED: Self = Self::named("weights/rejected");
+
+    const fn named(name: &'static str) -> Self {
+        Self(std::borrow::Cow::Borrowed(name))
+    }
+}
+
+impl fmt::Display for MetricKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// One stage of a run, as the viewer needs to know it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageInfo {
+    /// The stage's name ("SFT", "DPO").
+    pub name: String,
+    /// The objective, spelled as in TRL (`sft`, `sigmoid`).
+    pub objective: String,
+    /// Whether the objective compares against a rejected answer: only then can a stage be said to squeeze.
+    pub has_rejected: bool,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// β, where the objective has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beta: Option<f64>,
+}
+
+/// One response of a probe prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeResponse {
+    /// The raw text; make it displayable before it is shown.
+    pub text: String,
+    /// Completion tokens, the end-of-text token included.
+    pub tokens: u32,
+}
+
+/// A prompt under observation and its responses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbePrompt {
+    /// The raw prompt.
+    pub prompt: String,
+    /// Its responses; a kind that the data does not provide is absent.
+    pub responses: BTreeMap<ProbeKind, ProbeResponse>,
+    /// The tokens of the chosen answer, as text, one a position.
+    #[serde(default)]
+    pub chosen_tokens: Vec<String>,
+    /// The tokens of the rejected answer.
+    #[serde(default)]
+    pub rejected_tokens: Vec<String>,
+}
+
+/// The first event of a run: what it is and what is observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunStarted {
+    /// [`FORMAT_VERSION`] of the writer.
+    pub format_version: u32,
+    /// `<experiment>-seed<seed>`.
+    pub run_id: String,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// One or two sentences for whoever watches.
+    #[serde(default)]
+    pub description: String,
+    /// Seed of everything random in the run.
+    pub seed: u64,
+    /// The backend that trains (`flex`, `ndarray`, `cuda`).
+    pub backend: String,
+    /// What is trained, in words ("base, 1.6 M parameters").
+    pub model: String,
+    /// Entries of the vocabulary.
+    pub vocab_size: usize,
+    /// The stages, in order.
+    pub stages: Vec<StageInfo>,
+    /// The settings of the detector.
+    #[serde(default)]
+    pub detector: DetectorSettings,
+    /// The prompts under observation; the index into this list is the pair's identity everywhere.
+    pub probes: Vec<ProbePrompt>,
+}
+
+/// Thresholds of the squeeze detector (dynamics: displacement, mass flow, hysteresis). All of them are settings of the
+/// experiment file; the defaults are calibrated on the shipped model.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectorSettings {
+    /// Evaluations per window.
+    pub window: usize,
+    /// A fall or rise counts from this many nats per completion token.
+    pub tau: f64,
+    /// Displacement rate below which a run is healthy.
+    pub healthy_rate: f64,
+    /// Displacement rate from which a run is displacing.
+    pub displacing_rate: f64,
+    /// Rate of squeezed pairs from which a run is squeezing.
+    pub squeezing_rate: f64,
+    /// Share of the freed probability mass that the argmax must take for a pair to count as squeezed.
+    pub squeezed_share: f64,
+    /// Relative fall of the greedy text's distinct-2 that turns squeezing into collapse.
+    pub collapse_distinct_2_drop: f64,
+    /// Rate of repeated 4-grams in the greedy text that turns squeezing into collapse.
+    pub collapse_repeat_4: f64,
+    /// Windows in a row to enter or to leave a state.
+    pub patience: usize,
+}
+
+impl Default for DetectorSettings {
+    fn default() -> Self {
+        Self {
+            window: 3,
+            tau: 0.01,
+            healthy_rate: 0.05,
+            displacing_rate: 0.20,
+            squeezing_rate: 0.20,
+            squeezed_share: 0.25,
+            collapse_distinct_2_drop: 0.30,
+            collapse_repeat_4: 0.30,
+            patience: 2,
+        }
+    }
+}
+
+/// Scalars of one optimiser step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepMetrics {
+    /// Optimiser steps since the run began, this one included.
+    pub step: u64,
+    /// Index of the stage.
+    pub stage: usize,
+    /// The scalars.
+    #[serde(with = "floats::map")]
+    pub metrics: BTreeMap<MetricKey, f64>,
+}
+
+/// What was read along the prefixes of one response (teacher forcing), one entry a probe prompt.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PrefixReading {
+    /// Σ over positions of max_v log π(v | prefix). Never below the label's log-prob.
+    #[serde(with = "floats::list")]
+    pub argmax_logps: Vec<f32>,
+    /// Mean over positions of ‖π − e_y‖₂.
+    #[serde(with = "floats::list")]
+    pub p_e: Vec<f32>,
+    /// Mean over positions of 1 − π_y.
+    #[serde(with = "floats::list")]
+    pub energy: Vec<f32>,
+    /// Mean over positions of ‖A‖_F, A = I − 1·πᵀ.
+    #[serde(with = "floats::list")]
+    pub a_frobenius: Vec<f32>,
+    /// Mean over positions of the entropy of π, nats.
+    #[serde(with = "floats::list")]
+    pub entropy: Vec<f32>,
+    /// The greedy token at each position, as text.
+    pub argmax_tokens: Vec<Vec<String>>,
+}
+
+/// Probability mass that one token gained (positive) or lost (negative), summed over positions.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenFlow {
+    /// The raw token.
+    pub token: String,
+    /// Σ over positions of Δπ.
+    pub mass: f32,
+}
+
+/// How probability moved at the frozen prefixes of y⁺ between two evaluations. At each position the gains and the losses
+/// cancel, and `star + label + bystanders = 0`; both are checked where this is made.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct MassFlow {
+    /// Step of the evaluation it is measured against.
+    pub since: u64,
+    /// Per pair, Σ over positions of the gains (Δπ(y*))₊ of y*, the argmax (other than the label) at `since`.
+    pub star_gain: Vec<f32>,
+    /// Per pair, Σ over positions and tokens of all gains (Δπ(v))₊.
+    pub gain: Vec<f32>,
+    /// Per pair, Σ over positions of Δπ(y*), signed.
+    pub star: Vec<f32>,
+    /// Per pair, Σ over positions of Δπ(y⁺'s own token), signed.
+    pub label: Vec<f32>,
+    /// Per pair, the net change of every other token.
+    pub bystanders: Vec<f32>,
+    /// Per pair, mean over positions of the change of entropy, nats.
+    pub entropy: Vec<f32>,
+    /// Tokens that gained most over all pairs, largest first.
+    pub gained: Vec<TokenFlow>,
+    /// Tokens that lost most over all pairs, largest loss first.
+    pub lost: Vec<TokenFlow>,
+    /// Per pair, the tokens that gained and lost most.
+    #[serde(default)]
+    pub pairs: Vec<PairFlow>,
+}
+
+/// The largest movements within one pair.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct PairFlow {
+    /// Largest gains first.
+    pub gained: Vec<TokenFlow>,
+    /// Largest losses first.
+    pub lost: Vec<TokenFlow>,
+}
+
+/// A free-running greedy answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GreedyAnswer {
+    /// The raw text.
+    pub text: String,
+    /// Distinct bigrams over bigrams, of tokens; 1 for an answer too short to have any.
+    pub distinct_2: f32,
+    /// Share of 4-grams that occurred before in the answer.
+    pub repeat_4: f32,
+}
+
+/// Everything that is measured at one evaluation; vectors have one entry a probe prompt.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Optimiser steps since the run began.
+    pub step: u64,
+    /// Index of the stage whose steps led here (0 at step 0).
+    pub stage: usize,
+    /// Sum of log-probs of every response, nats, by kind.
+    #[serde(with = "floats::lists")]
+    pub logps: BTreeMap<ProbeKind, Vec<f32>>,
+    /// Along the prefixes of y⁺.
+    pub chosen: PrefixReading,
+    /// Along the prefixes of y⁻; absent where the data has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<PrefixReading>,
+    /// Mass flow since `window` evaluations ago, within the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window_flow: Option<MassFlow>,
+    /// Mass flow since the stage began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage_flow: Option<MassFlow>,
+    /// Greedy answers, one a prompt; empty when not generated.
+    #[serde(default)]
+    pub greedy: Vec<GreedyAnswer>,
+}
+
+/// What a trainer says. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`] and the
+/// phases [`RunPhase::Starting`] and [`RunPhase::Evaluating`]: they concern a clock or a screen (see [`TrainerEvent::is_recorded`]).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum TrainerEvent {
+    /// The run begins.
+    RunStarted(Box<RunStarted>),
+    /// The trainer's phase changed: the acknowledgement of a command, or progress of its own.
+    Phase {
+        /// The phase it is in now.
+        phase: RunPhase,
+        /// Optimiser steps taken so far.
+        #[serde(default)]
+        step: u64,
+    },
+    /// A stage begins after `step` optimiser steps.
+    StageStarted {
+        /// Index into [`RunStarted::stages`].
+        stage: usize,
+        /// Optimiser steps taken so far.
+        step: u64,
+    },
+    /// One optimiser step was taken.
+    Step(StepMetrics),
+    /// The probes were measured.
+    Evaluation(Box<Evaluation>),
+    /// How fast it goes; display only.
+    Speed {
+        /// Tokens per second through the optimiser, over the last steps.
+        tokens_per_second: f64,
+        /// Estimated seconds to the end of the last stage, evaluations included.
+        seconds_left: f64,
+    },
+}
+
+impl TrainerEvent {
+    /// Whether the event belongs in the run file. Those that do depend on experiment, seed and commands alone, never on
+    /// a clock, so that the same run gives the same file.
+    pub fn is_recorded(&self) -> bool {
+        !matches!(self, Self::Speed { .. } | Self::Phase { phase: RunPhase::Starting(_) | RunPhase::Evaluating, .. })
+    }
+}
+
+/// JSON for numbers that may not be finite: NaN is `null`, infinities are strings.
+pub mod floats {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+    /// A number on its way through JSON.
+    struct Number(f64);
+    /// The same in single precision, so that its shortest decimal form is written.
+    struct Single(f32);
+
+    fn write<S: Serializer>(x: f64, finite: impl FnOnce(S) -> Result<S::Ok, S::Error>, s: S) -> Result<S::Ok, S::Error> {
+        if x.is_nan() {
+            s.serialize_none()
+        } else if x.is_infinite() {
+            s.serialize_str(if x > 0.0 { "inf" } else { "-inf" })
+        } else {
+            finite(s)
+        }
+    }
+
+    impl Serialize for Number {
+        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            write(self.0, |s| s.serialize_f64(self.0), s)
+        }
+    }
+
+    impl Serialize for Single {
+        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+            write(f64::from(self.0), |s| s.serialize_f32(self.0), s)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Number {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            struct Visitor;
+            impl de::Visitor<'_> for Visitor {
+                type Value = Number;
+                fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                    f.write_str("a number, null, \"inf\" or \"-inf\"")
+                }
+                fn visit_f64<E>(self, x: f64) -> Result<Number, E> {
+                    Ok(Number(x))
+                }
+                #[allow(clippy::cast_precision_loss, reason = "a log-prob written as an integer is small")]
+                fn visit_i64<E>(self, x: i64) -> Result<Number, E> {
+                    Ok(Number(x as f64))
+                }
+                #[allow(clippy::cast_precision_loss, reason = "as above")]
+                fn visit_u64<E>(self, x: u64) -> Result<Number, E> {
+                    Ok(Number(x as f64))
+                }
+                fn visit_unit<E>(self) -> Result<Number, E> {
+                    Ok(Number(f64::NAN))
+                }
+                fn visit_str<E: de::Error>(self, s: &str) -> Result<Number, E> {
+                    match s {
+                        "inf" => Ok(Number(f64::INFINITY)),
+                        "-inf" => Ok(Number(f64::NEG_INFINITY)),
+                        _ => Err(E::invalid_value(de::Unexpected::Str(s), &self)),
+                    }
+                }
+            }
+            d.deserialize_any(Visitor)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Single {
+        #[allow(clippy::cast_possible_truncation, reason = "it was written from an f32")]
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            Number::deserialize(d).map(|n| Self(n.0 as f32))
+        }
+    }
+
+    /// `Vec<f32>`.
+    pub mod list {
+        use super::{Deserialize, Deserializer, Serializer, Single};
+
+        /// Writes the list.
+        pub fn serialize<S: Serializer>(xs: &[f32], s: S) -> Result<S::Ok, S::Error> {
+            s.collect_seq(xs.iter().map(|&x| Single(x)))
+        }
+
+        /// Reads the list.
+        pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<f32>, D::Error> {
+            Ok(Vec::<Single>::deserialize(d)?.into_iter().map(|x| x.0).collect())
+        }
+    }
+
+    /// `BTreeMap<ProbeKind, Vec<f32>>`.
+    pub mod lists {
+        use super::super::ProbeKind;
+        use super::{Deserialize, Deserializer, Serialize, Serializer, Single};
+        use std::collections::BTreeMap;
+
+        struct List<'a>(&'a [f32]);
+        impl Serialize for List<'_> {
+            fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+                super::list::serialize(self.0, s)
+            }
+        }
+
+        /// Writes the map.
+        pub fn serialize<S: Serializer>(map: &BTreeMap<ProbeKind, Vec<f32>>, s: S) -> Result<S::Ok, S::Error> {
+            s.collect_map(map.iter().map(|(k, v)| (k, List(v))))
+        }
+
+        /// Reads the map.
+        pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<ProbeKind, Vec<f32>>, D::Error> {
+            let map = BTreeMap::<ProbeKind, Vec<Single>>::deserialize(d)?;
+            Ok(map.into_iter().map(|(k, v)| (k, v.into_iter().map(|x| x.0).collect())).collect())
+        }
+    }
+
+    /// `BTreeMap<MetricKey, f64>`.
+    pub mod map {
+        use super::super::MetricKey;
+        use super::{Deserialize, Deserializer, Number, Serializer};
+        use std::collections::BTreeMap;
+
+        /// Writes the map.
+        pub fn serialize<S: Serializer>(map: &BTreeMap<MetricKey, f64>, s: S) -> Result<S::Ok, S::Error> {
+            s.collect_map(map.iter().map(|(k, &v)| (k, Number(v))))
+        }
+
+        /// Reads the map.
+        pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<MetricKey, f64>, D::Error> {
+            let map = BTreeMap::<MetricKey, Number>::deserialize(d)?;
+            Ok(map.into_iter().map(|(k, v)| (k, v.0)).collect())
+        }
+    }
+}

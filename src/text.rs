@@ -1,0 +1,75 @@
+//! Text that is safe to show. Prompts, data, tokens and model output are untrusted: an escape sequence in them could
+//! write the clipboard or answer on stdin, a bidi override could reorder the screen. [`Shown`] is the one door through
+//! which raw text reaches a terminal, a log, an error, a file name or a window title: it SHOWS what would be hidden.
+
+use std::fmt;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// Text in which every control, format, surrogate, private-use or unassigned character and every line separator is
+/// spelled out (`<U+202E>`), so that it can be written anywhere. Line breaks become `⏎`, tabs `⇥`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Shown(String);
+
+impl Shown {
+    /// Makes raw text displayable on one line.
+    pub fn new(raw: &str) -> Self {
+        let mut out = String::with_capacity(raw.len());
+        for c in raw.chars() {
+            match c {
+                '\n' => out.push('⏎'),
+                '\t' => out.push('⇥'),
+                c if is_hidden(c) => out.push_str(&format!("<U+{:04X}>", u32::from(c))),
+                c => out.push(c),
+            }
+        }
+        Self(out)
+    }
+
+    /// The displayable text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a terminal would act on the character, or show nothing, instead of drawing it.
+fn is_hidden(c: char) -> bool {
+    use GeneralCategory as G;
+    matches!(
+        c.general_category(),
+        G::Control | G::Format | G::Surrogate | G::PrivateUse | G::Unassigned | G::LineSeparator | G::ParagraphSeparator
+    ) || ('\u{FE00}'..='\u{FE0F}').contains(&c)
+        || ('\u{E0100}'..='\u{E01EF}').contains(&c)
+        || matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{17B4}' | '\u{17B5}')
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl AsRef<str> for Shown {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Shown;
+
+    #[test]
+    fn hidden_characters_are_spelled_out() {
+        for (raw, shown) in [
+            ("plain é 漢字 y⁺", "plain é 漢字 y⁺"),
+            ("\u{1b}]52;c;AAAA\u{7}", "<U+001B>]52;c;AAAA<U+0007>"),
+            ("a\u{9b}6n", "a<U+009B>6n"),
+            ("\u{202e}evil\u{200b}", "<U+202E>evil<U+200B>"),
+            ("one\ntwo\tthree\r", "one⏎two⇥three<U+000D>"),
+            ("\u{2028}\u{feff}\u{e000}", "<U+2028><U+FEFF><U+E000>"),
+        ] {
+            assert_eq!(Shown::new(raw).as_str(), shown);
+        }
+    }
+}
