@@ -281,3 +281,10 @@ impl Default for Output {
         Self { directory: PathBuf::from("runs"), save_model: false }
     }
 }
+
+impl Experiment {
+    /// `<name>-seed<seed>`.
+    pub fn run_id(&self) -> String {
+        format!("{}-seed{}", self.name, self.seed)
+    }
+}

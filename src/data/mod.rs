@@ -1,7 +1,36 @@
 //! What is learnt: preference pairs, the synthetic world, the tokenizer.
 
+pub mod batch;
 pub mod example;
 pub mod tokenizer;
 pub mod world;
 
 pub use example::{Dataset, PreferenceExample};
+
+use std::collections::BTreeMap;
+
+use crate::error::Result;
+use crate::experiment::{DataSource, Experiment};
+use crate::protocol::ProbeKind;
+
+/// Draws or reads the data that an experiment asks for.
+///
+/// # Errors
+/// When a file is missing or broken, or the world cannot provide what is asked for.
+pub fn load(experiment: &Experiment) -> Result<Dataset> {
+    match &experiment.data {
+        DataSource::World(task) => world::task(experiment.seed, task),
+        DataSource::WorldDocuments(documents) => {
+            let (train, held_out) = world::documents(experiment.seed, documents);
+            let free = |texts: Vec<String>| {
+                let example = |text| PreferenceExample {
+                    prompt: String::new(),
+                    responses: BTreeMap::from([(ProbeKind::Chosen, text)]),
+                };
+                texts.into_iter().map(example).collect()
+            };
+            Ok(Dataset { train: free(train), held_out: free(held_out) })
+        }
+        DataSource::Jsonl(files) => example::load(files, experiment.seed),
+    }
+}
