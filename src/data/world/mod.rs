@@ -14,6 +14,9 @@ mod sample;
 mod task;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use documents::documents;
 pub(crate) use sample::Source;
 pub use task::{QUESTIONS, task};
