@@ -482,7 +482,11 @@ pub mod floats {
     /// The same in single precision, so that its shortest decimal form is written.
     struct Single(f32);
 
-    fn write<S: Serializer>(x: f64, finite: impl FnOnce(S) -> Result<S::Ok, S::Error>, s: S) -> Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(
+        x: f64,
+        finite: impl FnOnce(S) -> Result<S::Ok, S::Error>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         if x.is_nan() {
             s.serialize_none()
         } else if x.is_infinite() {

@@ -1,4 +1,4 @@
-//! Preference examples and their JSONL form.
+//! Preference examples, the probes that follow from them, and their JSONL form.
 
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 
 pub mod batch;
 pub mod example;
+pub mod jsonl;
 pub mod tokenizer;
 pub mod world;
 
