@@ -75,14 +75,6 @@ fn repeat_phrase(source: &mut Source, text: &str) -> String {
     format!("{lead}{}", vec![phrase.as_str(); words.len().div_ceil(length)].join(" "))
 }
 
-/// Reads the files that an experiment names.
-///
-/// # Errors
-/// When a file is missing or broken.
-pub fn load(_files: &crate::experiment::JsonlData, _seed: u64) -> crate::Result<Dataset> {
-    Ok(Dataset::default())
-}
-
 impl Dataset {
     /// Whether the examples answer prompts; documents do not.
     pub fn has_prompts(&self) -> bool {

@@ -32,6 +32,11 @@ pub fn load(experiment: &Experiment) -> Result<Dataset> {
             };
             Ok(Dataset { train: free(train), held_out: free(held_out) })
         }
-        DataSource::Jsonl(files) => example::load(files, experiment.seed),
+        DataSource::Jsonl(files) => {
+            let held_out = files.held_out.as_deref().map(jsonl::read_jsonl).transpose()?.unwrap_or_default();
+            let mut dataset = Dataset { train: jsonl::read_jsonl(&files.train)?, held_out };
+            example::derive_probes(&mut dataset, experiment.seed);
+            Ok(dataset)
+        }
     }
 }

@@ -14,6 +14,9 @@ mod sample;
 mod task;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 pub use documents::documents;
 pub(crate) use sample::Source;
 pub use task::{QUESTIONS, task};
@@ -168,19 +171,11 @@ impl World {
             } else if let Some(which) = PREDICATE_SLOTS.iter().position(|&predicate| predicate == slot) {
                 let subject = words[SUBJECT_SLOTS[which]];
                 let subject = self.subjects.iter().position(|&known| known == subject).unwrap_or(0);
-                law.draw(source, &self.predicates[subject][which])
+                let other = if which == 0 { "" } else { words[PREDICATE_SLOTS[0]] };
+                draw_other(source, law, &self.predicates[subject][which], other)
             } else {
-                let ranking = &self.rankings[topic][slot];
-                let mut word = law.draw(source, ranking);
-                // Two subjects in one sentence are two people. Were the law so peaked that it only ever gives one, the
-                // next in rank does.
-                if slot == SUBJECT_SLOTS[1] && word == words[SUBJECT_SLOTS[0]] {
-                    word = law.draw(source, ranking);
-                    if word == words[SUBJECT_SLOTS[0]] {
-                        word = ranking[usize::from(ranking[0] == word)];
-                    }
-                }
-                word
+                let other = if slot == SUBJECT_SLOTS[1] { words[SUBJECT_SLOTS[0]] } else { "" };
+                draw_other(source, law, &self.rankings[topic][slot], other)
             };
         }
         Content { name, topic: &TOPICS[topic], words }
@@ -216,4 +211,15 @@ impl World {
             }
         }
     }
+}
+
+/// An entry of `ranking` other than `other`: two subjects in one sentence are two people. Where a peaky law insists on
+/// `other`, the next in rank serves.
+fn draw_other(source: &mut Source, law: &Zipf, ranking: &[&'static str], other: &str) -> &'static str {
+    let word = law.draw(source, ranking);
+    if word != other {
+        return word;
+    }
+    let word = law.draw(source, ranking);
+    if word == other { ranking[usize::from(ranking[0] == other)] } else { word }
 }

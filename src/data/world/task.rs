@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::render::{Format, Length};
 use super::sample::{Source, Zipf};
-use super::{LONGEST, Question, SUBJECT_SLOTS, TOPICS, World};
+use super::{LONGEST, PREDICATE_SLOTS, Question, SUBJECT_SLOTS, TOPICS, World};
 use crate::data::{Dataset, PreferenceExample};
 use crate::experiment::WorldTask;
 use crate::protocol::ProbeKind;
@@ -111,9 +111,10 @@ impl Writer {
                 *word = good;
             }
         }
-        let [first, second] = SUBJECT_SLOTS;
-        if bad.words[first] == bad.words[second] {
-            bad.words[second] = good.words[if good.words[second] == bad.words[first] { first } else { second }];
+        for [first, second] in [SUBJECT_SLOTS, PREDICATE_SLOTS] {
+            if bad.words[first] == bad.words[second] {
+                bad.words[second] = good.words[if good.words[second] == bad.words[first] { first } else { second }];
+            }
         }
         let elsewhere = (topic + 1 + source.below(TOPICS.len() - 1)) % TOPICS.len();
         let good_elsewhere = world.content(source, name, elsewhere, chosen);

@@ -27,53 +27,53 @@ pub(super) const TOPICS: [Topic; 8] = [
         "grow",
         "grows",
         "plums pears beans roses onions figs carrots melons leeks tulips peas grapes cherries turnips radishes lilies",
-        "ripe green sweet red purple juicy wild fresh yellow tender pale white",
+        "ripe green sweet red purple juicy wild fresh yellow heavy round white",
     ),
     topic(
         "cook",
         "cooks",
         "soups stews pies omelets dumplings pancakes noodles curries waffles potatoes mushrooms sausages puddings \
          sauces eggs burgers",
-        "hot spicy sweet warm salty creamy fresh rich crispy mild thick tasty",
+        "hot spicy sweet warm salty creamy fresh thick tasty green red yellow",
     ),
     topic(
         "play",
         "plays",
         "drums flutes violins trumpets harps pianos guitars cellos banjos organs fiddles horns whistles tubas \
          clarinets lutes",
-        "loud quiet wooden silver gentle heavy cheerful deep painted soft noisy shiny",
+        "loud quiet wooden silver gentle heavy brown red painted soft noisy shiny",
     ),
     topic(
         "keep",
         "keeps",
         "goats ducks bees cats rabbits horses geese pigeons sheep turtles donkeys lizards parrots mice ponies hens",
-        "sleepy gentle lazy noisy brown white proud shy quick clever hungry calm",
+        "sleepy gentle lazy noisy brown white proud shy quick quiet heavy wild",
     ),
     topic(
         "paint",
         "paints",
         "boats fences clouds bridges portraits mountains doors ships houses flowers maps signs walls birds trees lamps",
-        "blue tall green narrow distant red quiet sunny round white wide yellow",
+        "blue tall green narrow distant red quiet purple round white long yellow",
     ),
     topic(
         "repair",
         "repairs",
         "clocks shoes radios bikes kettles chairs wagons engines roofs pumps locks tables carts nets toys stoves",
-        "rusty broken wooden heavy dusty narrow noisy worn solid green loose sturdy",
+        "rusty broken wooden heavy dusty narrow noisy silver green blue shiny red",
     ),
     topic(
         "collect",
         "collects",
         "stamps shells coins stones feathers buttons leaves spoons keys bottles letters ribbons marbles books \
          postcards fossils",
-        "dusty round silver smooth blue heavy shiny painted narrow faded foreign thin",
+        "dusty round silver smooth blue heavy shiny painted narrow broken white thin",
     ),
     topic(
         "knit",
         "knits",
         "scarves socks hats mittens gloves sweaters blankets shawls vests slippers caps cushions rugs pillows hoods \
          jackets",
-        "warm soft striped blue red thick thin cozy purple long short white",
+        "warm soft striped blue red thick thin smooth purple long green white",
     ),
 ];
 
