@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn every_kind_of_character_leaves_ink() -> Result<(), Box<dyn std::error::Error>> {
         let (.., blank, _) = drawn("")?;
-        for text in ["a", "⁺", "⁻", "*", "Δ", "π", "β", "⏎", "⇥", "⣿", "⠁", "─", "╭", "▁", "●", "★", "☆", "◐", "◒", "✕", "▸", "漢"] {
+        for text in [
+            "a", "⁺", "⁻", "*", "Δ", "π", "β", "⏎", "⇥", "⣿", "⠁", "─", "╭", "▁", "●", "★", "☆", "◐", "◒", "✕", "▸",
+            "漢",
+        ] {
             assert_ne!(drawn(text)?.2, blank, "{text} is invisible");
         }
         Ok(())

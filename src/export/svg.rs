@@ -49,7 +49,8 @@ pub fn svg(buffer: &Buffer, meta: &ScreenshotMeta) -> String {
             let paints = Paints::of(cell, meta);
             if let Some(found) = sole_char(cell.symbol()).and_then(|c| shapes(c, column * CELL_WIDTH, y)) {
                 for shape in found {
-                    paths.entry((shape.paint, paints.fg)).or_default().push_str(&shape.path);
+                    let paint = shape.paint.weighted(paints.bold);
+                    paths.entry((paint, paints.fg)).or_default().push_str(&shape.path);
                 }
             }
             let (left, wide) = (column * CELL_WIDTH, columns_of(cell) * CELL_WIDTH);
@@ -73,7 +74,8 @@ pub fn svg(buffer: &Buffer, meta: &ScreenshotMeta) -> String {
             }
         };
     }
-    let _ = writeln!(out, "<g font-family=\"{FONT_FAMILY}, monospace\" font-size=\"{FONT_SIZE}\" xml:space=\"preserve\">");
+    let _ =
+        writeln!(out, "<g font-family=\"{FONT_FAMILY}, monospace\" font-size=\"{FONT_SIZE}\" xml:space=\"preserve\">");
     out.push_str(&texts);
     out.push_str("</g>\n</svg>\n");
     out
@@ -125,7 +127,8 @@ fn write_grounds(out: &mut String, cells: &[(u32, &Cell)], y: u32, meta: &Screen
         }
         let stop = (last.0 + columns_of(last.1)).min(end);
         let (x, wide) = (first.0 * CELL_WIDTH, (stop - first.0) * CELL_WIDTH);
-        let _ = writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{CELL_HEIGHT}\" fill=\"#{bg:06x}\"/>");
+        let _ =
+            writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{CELL_HEIGHT}\" fill=\"#{bg:06x}\"/>");
     }
 }
 
@@ -173,12 +176,7 @@ impl Paints {
         if cell.modifier.contains(Modifier::HIDDEN) {
             fg = bg;
         }
-        Self {
-            fg,
-            bg,
-            bold: cell.modifier.contains(Modifier::BOLD),
-            italic: cell.modifier.contains(Modifier::ITALIC),
-        }
+        Self { fg, bg, bold: cell.modifier.contains(Modifier::BOLD), italic: cell.modifier.contains(Modifier::ITALIC) }
     }
 }
 
