@@ -83,7 +83,10 @@ mod tests {
     use super::super::tests::meta;
     use super::*;
 
-    fn drawn(text: &str) -> Result<(u32, u32, Vec<u8>, Vec<(String, String)>), Box<dyn std::error::Error>> {
+    /// Width, height, pixels, text chunks.
+    type Picture = (u32, u32, Vec<u8>, Vec<(String, String)>);
+
+    fn drawn(text: &str) -> Result<Picture, Box<dyn std::error::Error>> {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 2));
         buffer.set_string(0, 0, text, Style::new());
         let bytes = png(&svg(&buffer, &meta()), &meta())?;

@@ -182,7 +182,7 @@ impl Paints {
 
 /// Six tenths of `a` and four of `b`: dim text.
 fn mixed(a: u32, b: u32) -> u32 {
-    [16, 8, 0].into_iter().map(|shift| ((a >> shift & 0xFF) * 6 + (b >> shift & 0xFF) * 4) / 10 << shift).sum()
+    [16, 8, 0].into_iter().map(|shift| ((((a >> shift) & 0xFF) * 6 + ((b >> shift) & 0xFF) * 4) / 10) << shift).sum()
 }
 
 /// A terminal colour in 24 bits; the 16 of ANSI as muted ones that are legible on light and dark grounds alike.
@@ -197,7 +197,7 @@ fn rgb(color: Color, default: u32) -> u32 {
         Color::Rgb(r, g, b) => u32::from_be_bytes([0, r, g, b]),
         Color::Indexed(i @ 0..=15) => ansi(usize::from(i)),
         Color::Indexed(i @ 16..=231) => {
-            let level = |x: u32| if x % 6 == 0 { 0 } else { 55 + 40 * (x % 6) };
+            let level = |x: u32| if x.is_multiple_of(6) { 0 } else { 55 + 40 * (x % 6) };
             let i = u32::from(i - 16);
             level(i / 36) << 16 | level(i / 6) << 8 | level(i)
         }
