@@ -89,14 +89,15 @@ fn write_meta(out: &mut String, meta: &ScreenshotMeta) {
     let (run, view) = (escaped(&meta.run_id), escaped(&meta.view));
     let _ = writeln!(out, "<title>{run}, step {}</title>", meta.step);
     let _ = writeln!(out, "<desc>run {run}, seed {}, step {}, view {view}</desc>", meta.seed, meta.step);
-    let _ = writeln!(
-        out,
-        "<metadata>{{\"run_id\":\"{}\",\"seed\":{},\"step\":{},\"view\":\"{}\"}}</metadata>",
-        run.replace('\\', "\\\\"),
+    let quoted = |raw: &str| serde_json::Value::from(Shown::new(raw).as_str()).to_string();
+    let json = format!(
+        "{{\"run_id\":{},\"seed\":{},\"step\":{},\"view\":{}}}",
+        quoted(&meta.run_id),
         meta.seed,
         meta.step,
-        view.replace('\\', "\\\\")
+        quoted(&meta.view)
     );
+    let _ = writeln!(out, "<metadata>{}</metadata>", escaped(&json));
 }
 
 /// The cells of a row with their columns; those hidden behind a wide neighbour are left out.
