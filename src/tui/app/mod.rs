@@ -6,6 +6,9 @@ mod replay;
 mod update;
 mod viewstate;
 
+#[cfg(test)]
+mod tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -157,6 +160,11 @@ impl App {
     /// Everything known about the run.
     pub fn history(&self) -> &RunHistory {
         &self.history
+    }
+
+    #[cfg(test)]
+    pub(crate) fn history_mut(&mut self) -> &mut RunHistory {
+        &mut self.history
     }
 
     /// What the panels show: the history, or the history as it was when the view was frozen.

@@ -243,7 +243,7 @@ impl App {
     }
 
     /// Whether the trainer is paused, or was asked to pause.
-    fn wants_pause(&self) -> bool {
+    pub fn wants_pause(&self) -> bool {
         match self.requested {
             Some(TrainerCommand::Pause) => true,
             Some(TrainerCommand::Resume) => false,

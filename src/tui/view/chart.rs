@@ -89,7 +89,7 @@ fn stage_name(app: &App, mark: &Mark) -> String {
 }
 
 /// Why there is nothing to see.
-fn hint(app: &App) -> &'static str {
+pub(super) fn hint(app: &App) -> &'static str {
     if app.curves().is_empty() {
         "waiting for the first measurement of the probes"
     } else if !app.view.curve_filter.is_empty() {
