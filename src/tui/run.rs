@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
+use crossbeam_channel::{Receiver, Sender, after, never, select};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -90,7 +90,7 @@ pub fn run(app: App, live: Option<Live>, started: Instant, screenshot: WriteScre
     })
 }
 
-/// Signals that ask the program to end, as messages.
+/// Signals that ask the program to end or to stop for a while.
 struct Signals {
     receiver: Receiver<i32>,
     #[cfg(unix)]
@@ -100,11 +100,11 @@ struct Signals {
 impl Signals {
     #[cfg(unix)]
     fn listen() -> Result<Self> {
-        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGTSTP};
         let cannot = |e: io::Error| Error::failed(format!("signals cannot be caught: {e}"));
-        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT]).map_err(cannot)?;
+        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT, SIGTSTP]).map_err(cannot)?;
         let handle = signals.handle();
-        let (sender, receiver) = unbounded();
+        let (sender, receiver) = crossbeam_channel::unbounded();
         std::thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
@@ -176,7 +176,7 @@ impl<W: Write> Loop<'_, W> {
                     urgent = true;
                     messages.push(input.map_or(Message::Terminate, message));
                 }
-                recv(self.signals) -> signal => if signal.is_ok() { messages.push(Message::Terminate) },
+                recv(self.signals) -> signal => messages.extend(signal.ok().map(of_signal)),
                 recv(events) -> event => match event {
                     Ok(event) => messages.push(Message::Trainer(event)),
                     Err(_) => closed = true,
@@ -268,6 +268,15 @@ fn message(input: Input) -> Message {
     }
 }
 
+fn of_signal(signal: i32) -> Message {
+    #[cfg(unix)]
+    if signal == signal_hook::consts::SIGTSTP {
+        return Message::Suspend;
+    }
+    let _ = signal;
+    Message::Terminate
+}
+
 fn terminal_gone(error: io::Error) -> Error {
     Error::failed(format!("the terminal cannot be written: {error}"))
 }
@@ -301,7 +310,7 @@ pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use crossbeam_channel::bounded;
+    use crossbeam_channel::{bounded, unbounded};
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::*;

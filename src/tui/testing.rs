@@ -16,6 +16,8 @@ pub(crate) const PROMPTS: usize = 8;
 const SFT: u64 = 40;
 const DPO: u64 = 60;
 const EVERY: u64 = 5;
+const TOKENS: &str = "tends an orchard near the harbour in spring";
+const TOKENS_LATER: &str = "tends an orchard near the orchard in orchard";
 
 /// Two stages of 40 and 60 steps, an evaluation every five steps, eight prompts.
 pub(crate) fn run_events() -> Vec<TrainerEvent> {
@@ -83,7 +85,7 @@ fn prompt(pair: usize) -> ProbePrompt {
     ProbePrompt {
         prompt: format!("Q: What does {name} do, where, and why? A:"),
         responses,
-        chosen_tokens: Vec::new(),
+        chosen_tokens: TOKENS.split_inclusive(' ').map(str::to_owned).collect(),
         rejected_tokens: Vec::new(),
     }
 }
@@ -126,9 +128,10 @@ fn evaluation(step: u64) -> Evaluation {
             (kind, values)
         })
         .collect();
+    let said: Vec<_> = if dpo > 0.4 { TOKENS_LATER } else { TOKENS }.split_inclusive(' ').map(str::to_owned).collect();
     let reading = |base: f64| PrefixReading {
         argmax_logps: value(base, 1.0, -2.5),
-        argmax_tokens: vec![Vec::new(); PROMPTS],
+        argmax_tokens: vec![said.clone(); PROMPTS],
         ..PrefixReading::default()
     };
     let now = if dpo > 0.4 { "an orchard an orchard near the orchard" } else { "an orchard near the harbour" };

@@ -2,6 +2,7 @@
 //! no clock, so the same messages give the same screens.
 
 mod curves;
+mod navigate;
 mod replay;
 mod update;
 mod viewstate;
@@ -47,6 +48,8 @@ pub enum Message {
     ScreenshotFailed(Shown),
     /// A signal asks the program to end.
     Terminate,
+    /// A signal asks the program to stop until it is continued.
+    Suspend,
 }
 
 /// What is to be done outside.

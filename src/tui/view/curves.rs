@@ -65,9 +65,11 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let inner = block.inner(area);
     block.render(area, buf);
     let columns = Columns::new(app, inner.width.into());
-    let mut lines = vec![headings(app, &columns)];
-    let rows = usize::from(inner.height).saturating_sub(1);
-    lines.extend(scrolled(app, &columns, rows));
+    let height = usize::from(inner.height);
+    // The headings give way before a curve does.
+    let crowded = table(app, &columns, false).len() == height;
+    let mut lines = if crowded { Vec::new() } else { vec![headings(app, &columns)] };
+    lines.extend(scrolled(app, &columns, height.saturating_sub(lines.len())));
     Paragraph::new(lines).render(inner, buf);
 }
 

@@ -34,10 +34,12 @@ pub(super) struct Places {
 /// Divides the screen.
 pub(super) fn places(app: &App, area: Rect) -> Places {
     let alarm = app.history().run.is_some() && app.history().detector.state.is_alarm();
-    let banner = match (alarm, area.height) {
-        (false, _) => 0,
-        (true, 0..30) => 1,
-        (true, _) => 3,
+    // Low screens give the reason as few rows as it can be read in.
+    let banner = match (alarm, area.height, area.width) {
+        (false, ..) => 0,
+        (true, 0..20, _) | (true, 20..30, 100..) => 1,
+        (true, 20..30, _) => 2,
+        (true, ..) => 3,
     };
     let [header, progress, groups, banner, body, footer] = Layout::vertical([
         Constraint::Length(1),

@@ -31,7 +31,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     // A filter that hides the selected prompt shows the first one it lets through.
     let pair = visible.iter().copied().find(|&p| p == app.view.prompt).or(visible.first().copied());
     let at = pair.and_then(|p| visible.iter().position(|&v| v == p)).map_or(0, |i| i + 1);
-    let narrow = area.width < 70;
+    let narrow = area.width < 100;
     let mut rest = format!("{at}/{}", visible.len());
     if !narrow {
         rest += &format!(" · at step {} · j and k choose", app.step());
@@ -88,12 +88,36 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
             sections.push(Section { label, style, words: text });
         }
     }
-    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
-    if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
-        sections.push(mass(app, "gained", flow, &tokens.gained));
-        sections.push(mass(app, "lost", flow, &tokens.lost));
+    sections.extend(flows(app, now, pair));
+    let along = |e: Option<&Evaluation>| e.and_then(|e| e.chosen.argmax_tokens.get(pair)).cloned().unwrap_or_default();
+    let (start, now) = (along(first), along(now));
+    if !now.is_empty() {
+        // Along the prefixes of y⁺: what the model would put at each position; where it would not say y⁺, emphasised.
+        let labels = &probe.chosen_tokens;
+        sections.push(Section { label: "y* now", style: theme.accent(), words: tokens(app, &now, labels) });
+        sections.push(Section { label: "y* at 0", style: theme.dim(), words: tokens(app, &start, labels) });
     }
     sections
+}
+
+/// The argmax at each position of an answer; emphasised where it is not the answer's own token.
+fn tokens(app: &App, argmax: &[String], labels: &[String]) -> Words {
+    let theme = &app.view.theme;
+    let word = |(at, token): (usize, &String)| {
+        let differs = labels.get(at).is_some_and(|label| label != token);
+        let style = if differs { theme.warning().add_modifier(Modifier::BOLD) } else { theme.dim() };
+        (Shown::new(token.trim()).to_string(), style)
+    };
+    argmax.iter().enumerate().take(WORDS).map(word).filter(|(word, _)| !word.is_empty()).collect()
+}
+
+/// Which tokens gained and lost probability at the positions of y⁺.
+fn flows(app: &App, now: Option<&Evaluation>, pair: usize) -> Vec<Section> {
+    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
+    if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
+        return vec![mass(app, "gained", flow, &tokens.gained), mass(app, "lost", flow, &tokens.lost)];
+    }
+    Vec::new()
 }
 
 /// The log-prob of an answer and its change since the start.
