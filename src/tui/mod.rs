@@ -1,4 +1,20 @@
 //! The dashboard: state / update / view, a terminal, and the loop that joins them.
+//!
+//! [`app::App`] is the state; [`app::App::update`] turns messages into a new state and effects, without I/O and without a
+//! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them with a terminal and a trainer.
+//!
+//! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`run::screenshot`] draws off-screen.
+//!
+//! Invariants: `app` and `view` do no I/O; only `theme` names colours; untrusted text is drawn as
+//! [`Shown`](crate::text::Shown); whatever a clock decides disappears under [`app::App::hide_clock`].
 
+pub mod app;
 pub mod chart;
+pub mod input;
+pub mod keymap;
+pub mod run;
+pub mod terminal;
+#[cfg(test)]
+mod testing;
 pub mod theme;
+pub mod view;
