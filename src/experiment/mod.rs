@@ -1,11 +1,20 @@
 //! The experiment file: what is trained, on what, how, and what is watched. RON, every field with a default that is
 //! written down here, unknown fields refused. See `experiments/` for files with comments.
 
+mod overrides;
+mod parse;
+mod scan;
+mod schema;
+mod source;
+mod validate;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::DetectorSettings;
+
+pub use parse::EMBEDDED;
 
 /// One run from beginning to end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
