@@ -238,6 +238,6 @@ mod tests {
         assert_eq!(at("1000000"), "--set stages[0].steps=1000000");
         assert_eq!(at("name"), "x.ron:2:3");
         assert_eq!(at("objective: sft"), "x.ron:5:29", "what follows on the same line keeps its column");
-        assert_eq!(at("beta"), "x.ron:6:47");
+        assert_eq!(at("beta"), "x.ron:6:48");
     }
 }
