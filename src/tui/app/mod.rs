@@ -1,0 +1,309 @@
+//! The dashboard's state. [`App::update`] turns a [`Message`] into a new state and [`Effect`]s: it does no I/O and reads
+//! no clock, so the same messages give the same screens.
+
+mod curves;
+mod replay;
+mod update;
+mod viewstate;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+
+pub use curves::Curve;
+pub use replay::Replay;
+pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
+
+use super::chart::Glyphs;
+use super::keymap::Context;
+use super::theme::Theme;
+use crate::history::{RunHistory, Window};
+use crate::protocol::{Evaluation, RunPhase, TrainerCommand, TrainerEvent};
+use crate::text::Shown;
+
+/// What happened outside.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The terminal has a new size.
+    Resize,
+    /// The trainer said something.
+    Trainer(Arc<TrainerEvent>),
+    /// The trainer is no more; with what ended it, if it did not end well.
+    TrainerGone(Result<(), Shown>),
+    /// The time since the program started.
+    Tick(Duration),
+    /// So many events were not shown because the screen was slow, in all. They are in the run file.
+    Dropped(u64),
+    /// A screenshot was written.
+    ScreenshotWritten(Vec<PathBuf>),
+    /// A screenshot was not written.
+    ScreenshotFailed(Shown),
+    /// A signal asks the program to end.
+    Terminate,
+}
+
+/// What is to be done outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the trainer.
+    Command(TrainerCommand),
+    /// Leave the screen.
+    Quit,
+    /// Hand the terminal to the shell until the program is continued.
+    Suspend,
+    /// Draw the screen off-screen, without clocks, and write it.
+    Screenshot,
+}
+
+/// Why the screen was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// The user quit.
+    #[default]
+    Quit,
+    /// Ctrl-C while the trainer was still at work: it was told to stop and not waited for.
+    Forced,
+    /// A signal, or the terminal is gone.
+    Signal,
+}
+
+/// A line in the footer for a while.
+#[derive(Debug, Clone)]
+pub struct Notice {
+    /// What it says.
+    pub text: Shown,
+    /// Whether it tells of a failure.
+    pub failure: bool,
+    /// When it goes.
+    pub until: Duration,
+}
+
+/// The dashboard's state.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Hides whatever depends on a clock or on how the run is watched (speed, time left, transport, notices), so that
+    /// the same state gives the same screen, live, replayed or as a screenshot.
+    pub hide_clock: bool,
+    /// How the run is looked at.
+    pub view: ViewState,
+    experiment: Shown,
+    history: RunHistory,
+    frozen: Option<Box<RunHistory>>,
+    replay: Option<Replay>,
+    curves: Vec<Curve>,
+    /// The last phase that a run file would hold.
+    recorded_phase: Option<RunPhase>,
+    /// A pause or resume that the trainer has not acknowledged.
+    requested: Option<TrainerCommand>,
+    stopping: bool,
+    trainer_gone: bool,
+    ending: Ending,
+    now: Duration,
+    dropped: u64,
+    notice: Option<Notice>,
+    dirty: bool,
+}
+
+impl App {
+    /// The dashboard of a run that has not said anything yet. `experiment` is its name, raw.
+    pub fn live(experiment: &str, theme: Theme, glyphs: Glyphs) -> Self {
+        Self {
+            hide_clock: false,
+            view: ViewState::new(theme, glyphs),
+            experiment: Shown::new(experiment),
+            history: RunHistory::default(),
+            frozen: None,
+            replay: None,
+            curves: Vec::new(),
+            recorded_phase: None,
+            requested: None,
+            stopping: false,
+            trainer_gone: false,
+            ending: Ending::default(),
+            now: Duration::ZERO,
+            dropped: 0,
+            notice: None,
+            dirty: true,
+        }
+    }
+
+    /// The dashboard over a recorded run, at its end.
+    pub fn replay(events: Vec<TrainerEvent>, theme: Theme, glyphs: Glyphs) -> Self {
+        let mut app = Self::live("", theme, glyphs);
+        app.replay = Some(Replay::new(events));
+        app.seek(usize::MAX);
+        app
+    }
+
+    /// Replay: applies the first `position` events.
+    pub fn seek(&mut self, position: usize) {
+        if let Some(replay) = &mut self.replay {
+            replay.seek(&mut self.history, position);
+            self.settle();
+        }
+    }
+
+    /// Replay: goes to the state after everything that happened at or before an optimiser step.
+    pub fn seek_step(&mut self, step: u64) {
+        if let Some(replay) = &self.replay {
+            self.seek(replay.position_of(step));
+        }
+    }
+
+    /// Everything known about the run.
+    pub fn history(&self) -> &RunHistory {
+        &self.history
+    }
+
+    /// What the panels show: the history, or the history as it was when the view was frozen.
+    pub fn shown(&self) -> &RunHistory {
+        self.frozen.as_deref().unwrap_or(&self.history)
+    }
+
+    /// Whether the view is frozen.
+    pub fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
+    /// Why the screen was left.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// The recording, in a replay.
+    pub fn recording(&self) -> Option<&Replay> {
+        self.replay.as_ref()
+    }
+
+    /// Every curve that the run has.
+    pub fn curves(&self) -> &[Curve] {
+        &self.curves
+    }
+
+    /// The curves that are shown.
+    pub fn visible_curves(&self) -> impl Iterator<Item = &Curve> {
+        self.curves.iter().filter(|c| self.view.shows(c.id))
+    }
+
+    /// The prompts that the filter lets through.
+    pub fn visible_prompts(&self) -> Vec<usize> {
+        let Some(run) = &self.shown().run else { return Vec::new() };
+        let needle = self.view.prompt_filter.to_lowercase();
+        let holds = |text: &str| text.to_lowercase().contains(&needle);
+        (0..run.probes.len())
+            .filter(|&i| {
+                let probe = &run.probes[i];
+                needle.is_empty() || holds(&probe.prompt) || probe.responses.values().any(|r| holds(&r.text))
+            })
+            .collect()
+    }
+
+    /// The step that every panel shows: the cursor's, or the latest.
+    pub fn step(&self) -> u64 {
+        self.view.cursor.unwrap_or_else(|| self.shown().step)
+    }
+
+    /// The evaluation at or before [`App::step`].
+    pub fn evaluation(&self) -> Option<&Evaluation> {
+        let evaluations = &self.shown().evaluations;
+        let after = evaluations.partition_point(|e| e.step <= self.step());
+        evaluations[..after].last()
+    }
+
+    /// The detector's window at or before [`App::step`].
+    pub fn window(&self) -> Option<&Window> {
+        let step = self.step();
+        self.shown().detector.windows.iter().rev().find(|w| w.step <= step)
+    }
+
+    /// First and last step of the chart.
+    pub fn range(&self) -> (u64, u64) {
+        self.view.range.unwrap_or((0, self.last_step()))
+    }
+
+    /// The last step there is to show; at least 1, so that the axis has a length.
+    fn last_step(&self) -> u64 {
+        let history = self.shown();
+        history.evaluations.last().map_or(0, |e| e.step).max(history.step).max(1)
+    }
+
+    /// What the trainer is doing, as the header says it.
+    pub fn phase(&self) -> Option<&RunPhase> {
+        if self.hide_clock { self.recorded_phase.as_ref() } else { self.history.phase.as_ref() }
+    }
+
+    /// A command that the trainer has not acknowledged yet.
+    pub fn requested(&self) -> Option<TrainerCommand> {
+        self.requested
+    }
+
+    /// Whether the program is about to quit and waits for the trainer's last word.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping
+    }
+
+    /// The time since the program started, as last told.
+    pub fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Events that the screen did not show.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// The line in the footer.
+    pub fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref().filter(|_| !self.hide_clock)
+    }
+
+    /// Name of the experiment.
+    pub fn experiment(&self) -> Shown {
+        self.history.run.as_ref().map_or_else(|| self.experiment.clone(), |run| Shown::new(&run.experiment))
+    }
+
+    /// Which keys work now.
+    pub fn mode(&self) -> Context {
+        match self.view.dialog {
+            Some(Dialog::Help(_)) => Context::Help,
+            Some(Dialog::Quit) => Context::Quit,
+            Some(Dialog::Filter) => Context::Filter,
+            None => self.dashboard_mode(),
+        }
+    }
+
+    /// Live or replay.
+    pub fn dashboard_mode(&self) -> Context {
+        if self.replay.is_some() { Context::Replay } else { Context::Live }
+    }
+
+    /// Whether a trainer is at work.
+    pub fn is_training(&self) -> bool {
+        self.replay.is_none() && !self.trainer_gone && !self.history.phase.as_ref().is_some_and(RunPhase::is_terminal)
+    }
+
+    /// How often a [`Message::Tick`] changes the screen; `None` while nothing on it depends on a clock.
+    pub fn tick_interval(&self) -> Option<Duration> {
+        if self.replay.as_ref().is_some_and(Replay::is_playing) {
+            Some(Duration::from_millis(33))
+        } else if self.is_waiting() {
+            Some(Duration::from_millis(100))
+        } else {
+            self.notice.as_ref().map(|_| Duration::from_millis(500))
+        }
+    }
+
+    /// Whether the trainer is getting ready: the screen counts the seconds.
+    pub fn is_waiting(&self) -> bool {
+        self.is_training() && matches!(self.history.phase, None | Some(RunPhase::Starting(_)))
+    }
+
+    /// Whether the screen changed since this was last asked.
+    pub fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+}

@@ -1,0 +1,407 @@
+//! [`App::update`]: one message in, a new state and effects out.
+
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent};
+
+use super::curves::curves;
+use super::{App, Dialog, Effect, Ending, Message, Notice, Panel};
+use crate::history::Scale;
+use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
+use crate::text::Shown;
+use crate::tui::keymap::{self, Action};
+
+/// How long a notice stays.
+const NOTICE: Duration = Duration::from_secs(6);
+/// Longest filter, characters.
+const FILTER_MAX: usize = 60;
+/// Fewest steps that a chart shows.
+const MIN_RANGE: u64 = 4;
+
+impl App {
+    /// Takes one message; returns what is to be done outside.
+    pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Key(key) => self.key(key),
+            Message::Resize => self.changed(),
+            Message::Trainer(event) => self.trainer(&event),
+            Message::TrainerGone(result) => self.trainer_gone(result),
+            Message::Tick(now) => self.tick(now),
+            Message::Dropped(events) => {
+                self.dropped = events;
+                self.changed()
+            }
+            Message::ScreenshotWritten(paths) => {
+                let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
+                self.notify(&format!("written: {}", names.join(", ")), false)
+            }
+            Message::ScreenshotFailed(why) => self.notify(&format!("no screenshot: {why}"), true),
+            Message::Terminate => self.leave(Ending::Signal),
+        }
+    }
+
+    fn changed(&mut self) -> Vec<Effect> {
+        self.dirty = true;
+        Vec::new()
+    }
+
+    fn notify(&mut self, text: &str, failure: bool) -> Vec<Effect> {
+        self.notice = Some(Notice { text: Shown::new(text), failure, until: self.now + NOTICE });
+        self.changed()
+    }
+
+    /// The history changed as a whole.
+    pub(super) fn settle(&mut self) {
+        self.recorded_phase.clone_from(&self.history.phase);
+        self.refresh();
+    }
+
+    /// Works out the curves again and keeps selections within what there is.
+    fn refresh(&mut self) {
+        self.curves = curves(self.shown(), &self.view);
+        let (last, marks) = (self.last_step(), self.shown().marks.len());
+        self.view.cursor = self.view.cursor.filter(|&c| c <= last);
+        self.view.range = self.view.range.filter(|&(from, _)| from < last);
+        self.view.event = self.view.event.filter(|&e| e < marks);
+        self.dirty = true;
+    }
+
+    fn trainer(&mut self, event: &TrainerEvent) -> Vec<Effect> {
+        self.history.apply(event);
+        if let TrainerEvent::Phase { phase, .. } = event {
+            self.requested = None;
+            if event.is_recorded() {
+                self.recorded_phase = Some(phase.clone());
+            }
+            if phase.is_terminal() && self.view.dialog == Some(Dialog::Quit) {
+                self.view.dialog = None;
+            }
+            if phase.is_terminal() && self.stopping {
+                return vec![Effect::Quit];
+            }
+        }
+        if self.frozen.is_none() && matches!(event, TrainerEvent::RunStarted(_) | TrainerEvent::Evaluation(_)) {
+            self.refresh();
+        }
+        self.changed()
+    }
+
+    fn trainer_gone(&mut self, result: Result<(), Shown>) -> Vec<Effect> {
+        self.trainer_gone = true;
+        if !self.history.phase.as_ref().is_some_and(RunPhase::is_terminal) {
+            // It went without a last word: what ended it becomes the phase, so that the screen says so.
+            let why = result.err().map_or_else(|| "the trainer ended without a word".to_owned(), |e| e.to_string());
+            let step = self.history.step;
+            self.trainer(&TrainerEvent::Phase { phase: RunPhase::Failed(why), step });
+        }
+        if self.stopping { vec![Effect::Quit] } else { self.changed() }
+    }
+
+    fn tick(&mut self, now: Duration) -> Vec<Effect> {
+        self.now = now;
+        self.dirty |= self.is_waiting();
+        if self.notice.as_ref().is_some_and(|n| n.until <= now) {
+            self.notice = None;
+            self.dirty = true;
+        }
+        if self.replay.as_mut().is_some_and(|r| r.tick(&mut self.history, now)) {
+            self.settle();
+        }
+        Vec::new()
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let mode = self.mode();
+        if let Some(action) = keymap::lookup(mode, key) {
+            self.dirty = true;
+            return self.act(action);
+        }
+        if let (Some(Dialog::Filter), KeyCode::Char(c)) = (self.view.dialog, key.code) {
+            let filter = self.view.filter_mut();
+            if filter.chars().count() < FILTER_MAX {
+                filter.push(c);
+            }
+            self.dirty = true;
+        }
+        Vec::new()
+    }
+
+    fn act(&mut self, action: Action) -> Vec<Effect> {
+        match action {
+            Action::Help => self.view.dialog = Some(Dialog::Help(0)),
+            Action::Quit => return self.quit(),
+            Action::Interrupt => return self.interrupt(),
+            Action::Suspend => return vec![Effect::Suspend],
+            Action::PauseResume | Action::SingleStep | Action::Evaluate => return self.command(action),
+            Action::PlayPause
+            | Action::EvaluationForward
+            | Action::EvaluationBack
+            | Action::Faster
+            | Action::Slower
+            | Action::JumpStart
+            | Action::JumpEnd => self.transport(action),
+            Action::Freeze => {
+                self.frozen = if self.frozen.is_some() { None } else { Some(Box::new(self.history.clone())) };
+                self.refresh();
+            }
+            Action::Toggle(group) => self.view.toggle(group),
+            Action::Solo => self.view.solo(),
+            Action::ShowAll => self.view.hidden.clear(),
+            Action::FocusNext => self.view.focus_on(self.view.focus.next(1)),
+            Action::FocusPrevious => self.view.focus_on(self.view.focus.next(Panel::ALL.len() - 1)),
+            Action::Maximise => self.view.maximised = !self.view.maximised,
+            Action::Back => self.back(),
+            Action::Cursor(by) => self.move_cursor(by),
+            Action::ZoomIn => self.zoom(true),
+            Action::ZoomOut => self.zoom(false),
+            Action::PanLeft => self.pan(false),
+            Action::PanRight => self.pan(true),
+            Action::ResetView => (self.view.range, self.view.cursor, self.view.event) = (None, None, None),
+            Action::NextScale => {
+                let at = Scale::ALL.iter().position(|&s| s == self.view.scale).unwrap_or(0);
+                self.view.scale = Scale::ALL[(at + 1) % Scale::ALL.len()];
+                self.refresh();
+            }
+            Action::NextSmoothing => {
+                self.view.smoothing = self.view.smoothing.next();
+                self.refresh();
+            }
+            Action::Filter => self.view.dialog = Some(Dialog::Filter),
+            Action::NextEvent => self.jump_event(true),
+            Action::PreviousEvent => self.jump_event(false),
+            Action::ListDown | Action::ListUp | Action::ListFirst | Action::ListLast => self.list(action),
+            Action::Screenshot => return vec![Effect::Screenshot],
+            Action::NextTheme => {
+                if let Some(refusal) = self.view.next_theme() {
+                    return self.notify(refusal.as_str(), true);
+                }
+            }
+            Action::Confirm => return self.confirm(),
+            Action::Cancel => self.cancel(),
+            Action::Erase => {
+                self.view.filter_mut().pop();
+            }
+        }
+        Vec::new()
+    }
+
+    fn quit(&mut self) -> Vec<Effect> {
+        if !self.is_training() {
+            return vec![Effect::Quit];
+        }
+        if !self.stopping {
+            self.view.dialog = Some(Dialog::Quit);
+        }
+        Vec::new()
+    }
+
+    fn interrupt(&mut self) -> Vec<Effect> {
+        if self.stopping || self.view.dialog == Some(Dialog::Quit) { self.leave(Ending::Forced) } else { self.quit() }
+    }
+
+    /// Leaves at once; the trainer is told, and not waited for.
+    fn leave(&mut self, ending: Ending) -> Vec<Effect> {
+        if !self.is_training() {
+            if ending == Ending::Signal {
+                self.ending = ending;
+            }
+            return vec![Effect::Quit];
+        }
+        self.ending = ending;
+        vec![Effect::Command(TrainerCommand::Stop), Effect::Quit]
+    }
+
+    fn confirm(&mut self) -> Vec<Effect> {
+        match self.view.dialog.take() {
+            Some(Dialog::Quit) if self.is_training() => {
+                self.stopping = true;
+                vec![Effect::Command(TrainerCommand::Stop)]
+            }
+            Some(Dialog::Quit) => vec![Effect::Quit],
+            _ => Vec::new(),
+        }
+    }
+
+    fn cancel(&mut self) {
+        if self.view.dialog.take() == Some(Dialog::Filter) {
+            self.view.filter_mut().clear();
+        }
+    }
+
+    fn command(&mut self, action: Action) -> Vec<Effect> {
+        if !self.is_training() {
+            return self.notify("the run has ended: there is no trainer to tell", true);
+        }
+        let command = match action {
+            Action::SingleStep => TrainerCommand::Step,
+            Action::Evaluate => TrainerCommand::Evaluate,
+            _ if self.wants_pause() => TrainerCommand::Resume,
+            _ => TrainerCommand::Pause,
+        };
+        self.requested = Some(command);
+        vec![Effect::Command(command)]
+    }
+
+    /// Whether the trainer is paused, or was asked to pause.
+    fn wants_pause(&self) -> bool {
+        match self.requested {
+            Some(TrainerCommand::Pause) => true,
+            Some(TrainerCommand::Resume) => false,
+            _ => matches!(self.history.phase, Some(RunPhase::Paused | RunPhase::Pausing)),
+        }
+    }
+
+    fn transport(&mut self, action: Action) {
+        let now = self.now;
+        let Some(replay) = &mut self.replay else { return };
+        match action {
+            Action::PlayPause => replay.toggle(&mut self.history, now),
+            Action::Faster | Action::Slower => replay.change_rate(action == Action::Faster, now),
+            _ => {
+                replay.stop();
+                let position = match action {
+                    Action::EvaluationForward => replay.next_evaluation(),
+                    Action::EvaluationBack => replay.previous_evaluation(),
+                    Action::JumpStart => 0,
+                    _ => replay.len(),
+                };
+                replay.seek(&mut self.history, position);
+            }
+        }
+        self.settle();
+    }
+
+    fn back(&mut self) {
+        if self.view.maximised {
+            self.view.maximised = false;
+        } else if !self.view.filter().is_empty() {
+            self.view.filter_mut().clear();
+        } else if self.view.curve.take().is_some() {
+            self.refresh();
+        } else if self.view.cursor.take().is_some() {
+            self.view.event = None;
+        } else if self.frozen.take().is_some() {
+            self.refresh();
+        }
+    }
+
+    fn move_cursor(&mut self, by: i32) {
+        let steps: Vec<u64> = self.shown().evaluations.iter().map(|e| e.step).collect();
+        let Some(last) = steps.len().checked_sub(1) else { return };
+        let after = steps.partition_point(|&s| s <= self.step());
+        let at = after.saturating_sub(1).saturating_add_signed(by as isize).min(last);
+        self.view.cursor = Some(steps[at]);
+        self.view.event = None;
+        self.keep_cursor_in_range();
+    }
+
+    fn keep_cursor_in_range(&mut self) {
+        if let (Some(cursor), Some((from, to))) = (self.view.cursor, self.view.range) {
+            if cursor < from {
+                self.view.range = Some((cursor, cursor + (to - from)));
+            } else if cursor > to {
+                self.view.range = Some((cursor.saturating_sub(to - from), cursor));
+            }
+        }
+    }
+
+    fn zoom(&mut self, closer: bool) {
+        let (from, to) = self.range();
+        let last = self.last_step();
+        let length = to - from;
+        let wanted = if closer { (length / 2).max(MIN_RANGE.min(last)) } else { length.saturating_mul(2) };
+        if wanted >= last {
+            self.view.range = None;
+            return;
+        }
+        // Without a cursor the latest steps stay in view.
+        let from = match self.view.cursor {
+            Some(cursor) => cursor.saturating_sub(wanted / 2),
+            None if closer => to.saturating_sub(wanted),
+            None => from.saturating_sub((wanted - length) / 2),
+        };
+        self.view.range = Some(within(from, wanted, last));
+    }
+
+    fn pan(&mut self, later: bool) {
+        let Some((from, to)) = self.view.range else { return };
+        let length = to - from;
+        let by = (length / 4).max(1);
+        let from = if later { from + by } else { from.saturating_sub(by) };
+        self.view.range = Some(within(from, length, self.last_step()));
+    }
+
+    fn jump_event(&mut self, next: bool) {
+        let marks = &self.shown().marks;
+        let Some(last) = marks.len().checked_sub(1) else { return };
+        let at = match (self.view.event, next) {
+            (Some(event), true) => (event + 1).min(last),
+            (Some(event), false) => event.saturating_sub(1),
+            (None, true) => marks.partition_point(|m| m.step <= self.step()).min(last),
+            (None, false) => marks.partition_point(|m| m.step < self.step()).saturating_sub(1),
+        };
+        self.select_event(at);
+    }
+
+    fn select_event(&mut self, at: usize) {
+        if let Some(step) = self.shown().marks.get(at).map(|m| m.step) {
+            self.view.event = Some(at);
+            self.view.cursor = Some(step);
+            self.keep_cursor_in_range();
+        }
+    }
+
+    fn list(&mut self, action: Action) {
+        if let Some(Dialog::Help(row)) = &mut self.view.dialog {
+            *row = if action == Action::ListDown {
+                row.saturating_add(1).min(keymap::BINDINGS.len() as u16)
+            } else {
+                row.saturating_sub(1)
+            };
+            return;
+        }
+        match self.view.focus {
+            Panel::Chart | Panel::Curves => {
+                let shown: Vec<_> = self.visible_curves().map(|c| c.id).collect();
+                let at = self.view.curve.and_then(|c| shown.iter().position(|&s| s == c));
+                if let Some(&curve) = moved(action, at, shown.len()).and_then(|at| shown.get(at)) {
+                    self.view.curve = Some(curve);
+                    self.view.group = curve.group();
+                    self.refresh();
+                }
+            }
+            Panel::Prompt | Panel::Dynamics => {
+                let shown = self.visible_prompts();
+                let at = shown.iter().position(|&p| p == self.view.prompt);
+                if let Some(&prompt) = moved(action, at, shown.len()).and_then(|at| shown.get(at)) {
+                    self.view.prompt = prompt;
+                }
+            }
+            Panel::Events => {
+                let count = self.shown().marks.len();
+                let at = self.view.event.or(count.checked_sub(1));
+                if let Some(at) = moved(action, at, count) {
+                    self.select_event(at);
+                }
+            }
+        }
+    }
+}
+
+/// A row of a list of `len` after a list key; `None` for an empty list.
+fn moved(action: Action, at: Option<usize>, len: usize) -> Option<usize> {
+    let last = len.checked_sub(1)?;
+    Some(match (action, at) {
+        (Action::ListFirst, _) => 0,
+        (Action::ListLast, _) => last,
+        (_, None) => 0,
+        (Action::ListUp, Some(at)) => at.saturating_sub(1),
+        (_, Some(at)) => (at + 1).min(last),
+    })
+}
+
+/// `length` steps from `from`, moved so that they lie within `0..=last`.
+fn within(from: u64, length: u64, last: u64) -> (u64, u64) {
+    let from = from.min(last.saturating_sub(length));
+    (from, from + length)
+}

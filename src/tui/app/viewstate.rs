@@ -1,0 +1,213 @@
+//! How the run is looked at: everything that a key can change and that concerns no trainer.
+
+use std::collections::BTreeSet;
+
+use crate::history::{CurveId, Scale};
+use crate::protocol::ProbeGroup;
+use crate::text::Shown;
+use crate::tui::chart::Glyphs;
+use crate::tui::theme::{Theme, ThemeKind};
+
+/// The panels, in the order of Tab.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Panel {
+    /// The main chart.
+    #[default]
+    Chart,
+    /// The curves as a table: the read-out of the cursor.
+    Curves,
+    /// One prompt and its answers.
+    Prompt,
+    /// What happened.
+    Events,
+    /// The measures behind the verdict.
+    Dynamics,
+}
+
+impl Panel {
+    /// Every panel, in the order of Tab.
+    pub const ALL: [Self; 5] = [Self::Chart, Self::Curves, Self::Prompt, Self::Events, Self::Dynamics];
+
+    /// The word in titles and file names.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Chart => "chart",
+            Self::Curves => "curves",
+            Self::Prompt => "prompt",
+            Self::Events => "events",
+            Self::Dynamics => "dynamics",
+        }
+    }
+
+    pub(super) fn next(self, by: usize) -> Self {
+        let at = Self::ALL.iter().position(|&p| p == self).unwrap_or(0);
+        Self::ALL[(at + by) % Self::ALL.len()]
+    }
+}
+
+/// Smoothing of curves, for display only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Smoothing {
+    /// As measured.
+    #[default]
+    Off,
+    /// Moving average with weight 0.6 on the past.
+    Light,
+    /// Weight 0.9.
+    Strong,
+}
+
+impl Smoothing {
+    /// Share of the past in the moving average; `None` for raw values.
+    pub fn weight(self) -> Option<f64> {
+        match self {
+            Self::Off => None,
+            Self::Light => Some(0.6),
+            Self::Strong => Some(0.9),
+        }
+    }
+
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Off => Self::Light,
+            Self::Light => Self::Strong,
+            Self::Strong => Self::Off,
+        }
+    }
+}
+
+/// What covers the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialog {
+    /// The help overlay, scrolled down by this many rows.
+    Help(u16),
+    /// "Stop the trainer and quit?"
+    Quit,
+    /// A filter is being typed.
+    Filter,
+}
+
+/// How the run is looked at.
+#[derive(Debug, Clone)]
+pub struct ViewState {
+    /// The focused panel.
+    pub focus: Panel,
+    /// The panel of the narrow layout's lower place.
+    pub lower: Panel,
+    /// Whether the focused panel has the screen.
+    pub maximised: bool,
+    /// What covers the dashboard.
+    pub dialog: Option<Dialog>,
+    /// The cursor's step; `None` follows the latest evaluation.
+    pub cursor: Option<u64>,
+    /// First and last step of the chart; `None` shows the whole run.
+    pub range: Option<(u64, u64)>,
+    /// What the y axis shows.
+    pub scale: Scale,
+    /// Smoothing of the curves.
+    pub smoothing: Smoothing,
+    /// Groups that are not shown.
+    pub hidden: BTreeSet<ProbeGroup>,
+    /// The group last touched: what `!` shows alone.
+    pub group: ProbeGroup,
+    /// The selected curve: drawn last, with its quartiles.
+    pub curve: Option<CurveId>,
+    /// The selected prompt.
+    pub prompt: usize,
+    /// The selected event; `None` follows the latest.
+    pub event: Option<usize>,
+    /// Only curves with this text in key, symbol, group or description.
+    pub curve_filter: String,
+    /// Only prompts with this text in the prompt or an answer.
+    pub prompt_filter: String,
+    /// The palette.
+    pub theme: Theme,
+    /// Whether the palette may be changed; not under `NO_COLOR`.
+    pub theme_locked: bool,
+    /// The glyphs of the chart.
+    pub glyphs: Glyphs,
+}
+
+impl ViewState {
+    /// The view of a program that has just been started.
+    pub fn new(theme: Theme, glyphs: Glyphs) -> Self {
+        Self {
+            focus: Panel::default(),
+            lower: Panel::Prompt,
+            maximised: false,
+            dialog: None,
+            cursor: None,
+            range: None,
+            scale: Scale::default(),
+            smoothing: Smoothing::default(),
+            hidden: BTreeSet::new(),
+            group: ProbeGroup::Answers,
+            curve: None,
+            prompt: 0,
+            event: None,
+            curve_filter: String::new(),
+            prompt_filter: String::new(),
+            theme,
+            theme_locked: theme.kind == ThemeKind::Mono,
+            glyphs,
+        }
+    }
+
+    /// Whether a curve's group is on and the filter lets it through.
+    pub fn shows(&self, curve: CurveId) -> bool {
+        !self.hidden.contains(&curve.group()) && self.filter_passes(curve)
+    }
+
+    /// Whether the filter lets a curve through.
+    pub fn filter_passes(&self, curve: CurveId) -> bool {
+        let description = match curve {
+            CurveId::Probe(kind) => kind.description(),
+            CurveId::ArgmaxChosen => "the greedy choice along the preferred answer",
+            CurveId::ArgmaxRejected => "the greedy choice along the dispreferred answer",
+        };
+        let needle = self.curve_filter.to_lowercase();
+        [curve.key(), curve.symbol(), curve.group().title(), description]
+            .iter()
+            .any(|t| t.to_lowercase().contains(&needle))
+    }
+
+    /// The filter of the focused list.
+    pub fn filter(&self) -> &str {
+        if self.focus == Panel::Prompt { &self.prompt_filter } else { &self.curve_filter }
+    }
+
+    pub(super) fn filter_mut(&mut self) -> &mut String {
+        if self.focus == Panel::Prompt { &mut self.prompt_filter } else { &mut self.curve_filter }
+    }
+
+    pub(super) fn focus_on(&mut self, panel: Panel) {
+        self.focus = panel;
+        if matches!(panel, Panel::Prompt | Panel::Events | Panel::Dynamics) {
+            self.lower = panel;
+        }
+    }
+
+    pub(super) fn solo(&mut self) {
+        let alone: BTreeSet<_> = ProbeGroup::ALL.into_iter().filter(|&g| g != self.group).collect();
+        self.hidden = if self.hidden == alone { BTreeSet::new() } else { alone };
+    }
+
+    pub(super) fn toggle(&mut self, group: ProbeGroup) {
+        self.group = group;
+        if !self.hidden.remove(&group) {
+            self.hidden.insert(group);
+        }
+    }
+
+    pub(super) fn next_theme(&mut self) -> Option<Shown> {
+        if self.theme_locked {
+            return Some(Shown::new("NO_COLOR or --theme mono is set: the theme stays monochrome"));
+        }
+        self.theme.kind = match self.theme.kind {
+            ThemeKind::Dark => ThemeKind::Light,
+            ThemeKind::Light => ThemeKind::Mono,
+            ThemeKind::Mono => ThemeKind::Dark,
+        };
+        None
+    }
+}

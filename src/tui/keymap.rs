@@ -1,0 +1,344 @@
+//! The keys: one table that drives dispatch, the footer and the help overlay, so that no hint can name a dead key.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::protocol::ProbeGroup;
+
+/// What a key asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Open or close the help overlay.
+    Help,
+    /// Quit; asks first while training.
+    Quit,
+    /// Ctrl-C: like [`Action::Quit`], and without asking the second time.
+    Interrupt,
+    /// Hand the terminal back to the shell until `fg`.
+    Suspend,
+    /// Pause or resume the trainer.
+    PauseResume,
+    /// One optimiser step.
+    SingleStep,
+    /// Measure the probes now.
+    Evaluate,
+    /// Play or pause the replay.
+    PlayPause,
+    /// Replay: forward to the next evaluation.
+    EvaluationForward,
+    /// Replay: back to the previous evaluation.
+    EvaluationBack,
+    /// Replay: faster.
+    Faster,
+    /// Replay: slower.
+    Slower,
+    /// Replay: to the beginning.
+    JumpStart,
+    /// Replay: to the end.
+    JumpEnd,
+    /// Keep the panels as they are while the run goes on.
+    Freeze,
+    /// Show or hide a group of probes.
+    Toggle(ProbeGroup),
+    /// Show only one group.
+    Solo,
+    /// Show every group.
+    ShowAll,
+    /// Next panel.
+    FocusNext,
+    /// Previous panel.
+    FocusPrevious,
+    /// The focused panel takes the screen, or gives it back.
+    Maximise,
+    /// One level back.
+    Back,
+    /// Cursor by this many evaluations.
+    Cursor(i32),
+    /// Halve the range of steps.
+    ZoomIn,
+    /// Double the range of steps.
+    ZoomOut,
+    /// Earlier steps.
+    PanLeft,
+    /// Later steps.
+    PanRight,
+    /// The whole run, no cursor.
+    ResetView,
+    /// Next scale of the y axis.
+    NextScale,
+    /// Next strength of smoothing.
+    NextSmoothing,
+    /// Type a filter for the focused list.
+    Filter,
+    /// Next event.
+    NextEvent,
+    /// Previous event.
+    PreviousEvent,
+    /// Next row of the focused list.
+    ListDown,
+    /// Previous row of the focused list.
+    ListUp,
+    /// First row.
+    ListFirst,
+    /// Last row.
+    ListLast,
+    /// Write a screenshot.
+    Screenshot,
+    /// Next theme.
+    NextTheme,
+    /// A dialog: yes.
+    Confirm,
+    /// A dialog: no.
+    Cancel,
+    /// Filter: delete a character.
+    Erase,
+}
+
+/// Where a key means something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Context {
+    /// Everywhere, dialogs included.
+    Always,
+    /// Wherever no dialog is open.
+    Dashboard,
+    /// The dashboard of a running trainer.
+    Live,
+    /// The dashboard of a recorded run.
+    Replay,
+    /// The help overlay.
+    Help,
+    /// The question before quitting.
+    Quit,
+    /// While a filter is typed.
+    Filter,
+}
+
+impl Context {
+    /// Whether a binding of `self` works in the mode `mode` (one of `Live`, `Replay`, `Help`, `Quit`, `Filter`).
+    pub fn reaches(self, mode: Self) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Dashboard => matches!(mode, Self::Live | Self::Replay),
+            _ => self == mode,
+        }
+    }
+}
+
+/// A key as it is written in the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Key {
+    /// A character, however the keyboard makes it.
+    Char(char),
+    /// A letter with Ctrl.
+    Ctrl(char),
+    /// A named key without Shift.
+    Named(KeyCode),
+    /// A named key with Shift.
+    Shift(KeyCode),
+}
+
+impl Key {
+    fn matches(self, event: KeyEvent) -> bool {
+        let ctrl = event.modifiers.contains(KeyModifiers::CONTROL);
+        let shift = event.modifiers.contains(KeyModifiers::SHIFT);
+        if event.modifiers.contains(KeyModifiers::ALT) {
+            return false;
+        }
+        match self {
+            Self::Char(c) => event.code == KeyCode::Char(c) && !ctrl,
+            Self::Ctrl(c) => event.code == KeyCode::Char(c) && ctrl,
+            Self::Named(KeyCode::BackTab) => event.code == KeyCode::BackTab,
+            Self::Named(code) => event.code == code && !shift && !ctrl,
+            Self::Shift(code) => event.code == code && shift,
+        }
+    }
+
+    /// The name on the screen.
+    pub fn name(self) -> String {
+        match self {
+            Self::Char(' ') => "Space".to_owned(),
+            Self::Char(c) => c.to_string(),
+            Self::Ctrl(c) => format!("Ctrl-{}", c.to_ascii_uppercase()),
+            Self::Named(code) => named(code),
+            Self::Shift(code) => format!("Shift-{}", named(code)),
+        }
+    }
+}
+
+fn named(code: KeyCode) -> String {
+    match code {
+        KeyCode::Left => "←".to_owned(),
+        KeyCode::Right => "→".to_owned(),
+        KeyCode::Up => "↑".to_owned(),
+        KeyCode::Down => "↓".to_owned(),
+        KeyCode::BackTab => "Shift-Tab".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+/// A row of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding {
+    /// The keys, the first of which is named in the footer.
+    pub keys: &'static [Key],
+    /// What they ask for.
+    pub action: Action,
+    /// Where they work.
+    pub context: Context,
+    /// A word or two for the footer; empty for none.
+    pub hint: &'static str,
+    /// A line for the help overlay.
+    pub help: &'static str,
+}
+
+const fn bind(
+    context: Context,
+    keys: &'static [Key],
+    action: Action,
+    hint: &'static str,
+    help: &'static str,
+) -> Binding {
+    Binding { keys, action, context, hint, help }
+}
+
+use Context::{Always, Dashboard, Filter, Help, Live, Quit, Replay};
+use Key::{Char, Ctrl, Named, Shift};
+
+/// Every key, in the order of the footer and of the help overlay.
+#[rustfmt::skip]
+pub const BINDINGS: &[Binding] = &[
+    bind(Dashboard, &[Char('?')], Action::Help, "help", "this help"),
+    bind(Dashboard, &[Char('q')], Action::Quit, "quit", "quit; asks while training"),
+    bind(Always, &[Ctrl('c')], Action::Interrupt, "", "quit; a second time without waiting"),
+    bind(Always, &[Ctrl('z')], Action::Suspend, "", "suspend; fg comes back"),
+
+    bind(Live, &[Char(' ')], Action::PauseResume, "pause", "pause or resume the trainer"),
+    bind(Live, &[Char('.')], Action::SingleStep, "step", "one optimiser step, then pause"),
+    bind(Live, &[Char('e')], Action::Evaluate, "", "measure every probe now"),
+
+    bind(Replay, &[Char(' ')], Action::PlayPause, "play", "play or pause the recording"),
+    bind(Replay, &[Char('.')], Action::EvaluationForward, "next", "forward to the next evaluation"),
+    bind(Replay, &[Char(',')], Action::EvaluationBack, "back", "back to the previous evaluation"),
+    bind(Replay, &[Char('>')], Action::Faster, "faster", "play faster"),
+    bind(Replay, &[Char('<')], Action::Slower, "", "play slower"),
+    bind(Replay, &[Named(KeyCode::Home)], Action::JumpStart, "", "to the beginning"),
+    bind(Replay, &[Named(KeyCode::End)], Action::JumpEnd, "", "to the end"),
+
+    bind(Dashboard, &[Named(KeyCode::Tab)], Action::FocusNext, "panel", "focus the next panel"),
+    bind(Dashboard, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "focus the previous panel"),
+    bind(Dashboard, &[Named(KeyCode::Enter)], Action::Maximise, "maximise", "give the focused panel the screen, and back"),
+    bind(Dashboard, &[Named(KeyCode::Esc)], Action::Back, "", "one level back"),
+    bind(Dashboard, &[Named(KeyCode::Right)], Action::Cursor(1), "", "cursor to the next evaluation: every panel shows that step"),
+    bind(Dashboard, &[Named(KeyCode::Left)], Action::Cursor(-1), "cursor", "cursor to the previous evaluation"),
+    bind(Dashboard, &[Shift(KeyCode::Right)], Action::Cursor(10), "", "ten evaluations on"),
+    bind(Dashboard, &[Shift(KeyCode::Left)], Action::Cursor(-10), "", "ten evaluations back"),
+    bind(Dashboard, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "select", "next row: curve, prompt or event of the focused panel"),
+    bind(Dashboard, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "", "previous row"),
+    bind(Dashboard, &[Char('g')], Action::ListFirst, "", "first row"),
+    bind(Dashboard, &[Char('G')], Action::ListLast, "", "last row"),
+    bind(Dashboard, &[Char('n')], Action::NextEvent, "event", "cursor to the next event"),
+    bind(Dashboard, &[Char('N')], Action::PreviousEvent, "", "cursor to the previous event"),
+
+    bind(Dashboard, &[Char('y')], Action::NextScale, "scale", "y axis: log p, per token, probability, change from step 0"),
+    bind(Dashboard, &[Char('m')], Action::NextSmoothing, "smooth", "smoothing: none, light, strong (for display only)"),
+    bind(Dashboard, &[Char('+'), Char('=')], Action::ZoomIn, "zoom", "zoom in around the cursor"),
+    bind(Dashboard, &[Char('-')], Action::ZoomOut, "", "zoom out"),
+    bind(Dashboard, &[Char('[')], Action::PanLeft, "", "earlier steps"),
+    bind(Dashboard, &[Char(']')], Action::PanRight, "", "later steps"),
+    bind(Dashboard, &[Char('r')], Action::ResetView, "", "the whole run, and no cursor"),
+    bind(Dashboard, &[Char('f')], Action::Freeze, "freeze", "freeze the panels; the run goes on"),
+
+    bind(Dashboard, &[Char('1')], Action::Toggle(ProbeGroup::Answers), "", "show or hide: answers (y⁺ and its relatives)"),
+    bind(Dashboard, &[Char('2')], Action::Toggle(ProbeGroup::Rejected), "", "show or hide: rejected (y⁻ and its rephrases)"),
+    bind(Dashboard, &[Char('3')], Action::Toggle(ProbeGroup::Argmax), "", "show or hide: argmax (what the model would say)"),
+    bind(Dashboard, &[Char('4')], Action::Toggle(ProbeGroup::Hallucination), "", "show or hide: hallucination (answers of other questions)"),
+    bind(Dashboard, &[Char('5')], Action::Toggle(ProbeGroup::Unrelated), "", "show or hide: unrelated (fluent, answers nothing)"),
+    bind(Dashboard, &[Char('6')], Action::Toggle(ProbeGroup::NotLanguage), "", "show or hide: not language (shuffled words)"),
+    bind(Dashboard, &[Char('!')], Action::Solo, "solo", "only the group last touched; again for all"),
+    bind(Dashboard, &[Char('0')], Action::ShowAll, "all", "show every group"),
+
+    bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
+    bind(Dashboard, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
+    bind(Dashboard, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
+
+    bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close the help"),
+    bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "down", "scroll down"),
+    bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "up", "scroll up"),
+
+    bind(Quit, &[Char('y'), Char('q')], Action::Confirm, "stop and quit", "stop the trainer and quit"),
+    bind(Quit, &[Char('n'), Named(KeyCode::Esc)], Action::Cancel, "go on", "go on training"),
+
+    bind(Filter, &[Named(KeyCode::Enter)], Action::Confirm, "keep", "keep the filter"),
+    bind(Filter, &[Named(KeyCode::Esc)], Action::Cancel, "clear", "clear the filter"),
+    bind(Filter, &[Named(KeyCode::Backspace)], Action::Erase, "erase", "erase a character"),
+];
+
+/// What a key asks for in a mode (`Live`, `Replay`, `Help`, `Quit` or `Filter`).
+pub fn lookup(mode: Context, key: KeyEvent) -> Option<Action> {
+    BINDINGS.iter().find(|b| b.context.reaches(mode) && b.keys.iter().any(|k| k.matches(key))).map(|b| b.action)
+}
+
+/// The rows that work in a mode.
+pub fn bindings(mode: Context) -> impl Iterator<Item = &'static Binding> {
+    BINDINGS.iter().filter(move |b| b.context.reaches(mode))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    const MODES: [Context; 5] = [Live, Replay, Help, Quit, Filter];
+
+    fn press(key: Key) -> KeyEvent {
+        match key {
+            Char(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
+            Ctrl(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
+            Named(code) => KeyEvent::new(code, KeyModifiers::NONE),
+            Shift(code) => KeyEvent::new(code, KeyModifiers::SHIFT),
+        }
+    }
+
+    #[test]
+    fn every_row_is_reached_by_each_of_its_keys_in_every_mode_it_claims() {
+        for binding in BINDINGS {
+            let modes: Vec<_> = MODES.into_iter().filter(|&m| binding.context.reaches(m)).collect();
+            assert!(!modes.is_empty(), "{:?} works nowhere", binding.action);
+            assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{:?} says nothing", binding.action);
+            for mode in modes {
+                for &key in binding.keys {
+                    assert_eq!(lookup(mode, press(key)), Some(binding.action), "{} in {mode:?}", key.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn no_key_is_bound_twice_in_a_mode() {
+        for mode in MODES {
+            let mut seen = HashSet::new();
+            for key in bindings(mode).flat_map(|b| b.keys) {
+                assert!(seen.insert(*key), "{} twice in {mode:?}", key.name());
+            }
+        }
+    }
+
+    #[test]
+    fn the_digits_follow_the_order_of_the_groups() {
+        for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
+            assert_eq!(lookup(Live, press(Char(digit))), Some(Action::Toggle(group)));
+        }
+    }
+
+    #[test]
+    fn shift_and_alt_are_told_apart() {
+        let key = |code, modifiers| lookup(Live, KeyEvent::new(code, modifiers));
+        assert_eq!(key(KeyCode::Right, KeyModifiers::SHIFT), Some(Action::Cursor(10)));
+        assert_eq!(key(KeyCode::Right, KeyModifiers::NONE), Some(Action::Cursor(1)));
+        assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::ListLast));
+        assert_eq!(key(KeyCode::Char('!'), KeyModifiers::SHIFT), Some(Action::Solo));
+        assert_eq!(key(KeyCode::Char('q'), KeyModifiers::ALT), None);
+        assert_eq!(key(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
+        assert_eq!(key(KeyCode::BackTab, KeyModifiers::SHIFT), Some(Action::FocusPrevious));
+    }
+}

@@ -1,0 +1,299 @@
+//! The loop: messages in, effects out, and a frame only when something changed.
+
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, after, never, select, unbounded};
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::app::{App, Effect, Message};
+use super::input::{Input, Reader};
+use super::terminal::{self, Guard, Screen};
+use super::view;
+use crate::error::{Error, Result};
+use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::text::Shown;
+
+/// Between two frames, when a key asks for one.
+const KEY_FRAME: Duration = Duration::from_millis(10);
+/// Between two frames, when only the trainer or the clock ask for one: drawing must not cost training.
+const TRAINER_FRAME: Duration = Duration::from_millis(33);
+/// Messages taken before a frame is drawn, at most: a trainer that never stops talking must not hide the screen.
+const DRAIN: usize = 4096;
+
+/// A running trainer, as the screen sees it. The screen never makes it wait: whoever fills `events` must not block on it.
+#[derive(Debug)]
+pub struct Live {
+    /// What the trainer says.
+    pub events: Receiver<Arc<TrainerEvent>>,
+    /// What it is told.
+    pub commands: Sender<TrainerCommand>,
+    /// How many events did not fit into `events`, in all; they are in the run file.
+    pub dropped: Arc<AtomicU64>,
+    /// One message when the trainer is no more, after its last event: what ended it, if it did not end well.
+    pub finished: Receiver<std::result::Result<(), Shown>>,
+}
+
+/// What a screenshot is of: it names the file and goes into its metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScreenshotInfo {
+    /// The run's id, raw; the experiment's name before the run has one.
+    pub run_id: String,
+    /// The run's seed, once known.
+    pub seed: Option<u64>,
+    /// The step that is shown.
+    pub step: u64,
+    /// `dashboard`, or the panel that has the screen.
+    pub view: &'static str,
+}
+
+/// Writes a screenshot; returns the files.
+pub type WriteScreenshot<'a> = Box<dyn FnMut(&Buffer, &ScreenshotInfo) -> Result<Vec<PathBuf>> + 'a>;
+
+/// Runs the dashboard on the terminal until it is left; returns the state it was left in ([`App::ending`] says why).
+/// `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if the user or
+/// a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is given back in
+/// every case.
+///
+/// # Errors
+/// When there is no terminal, when it breaks, or when drawing panicked.
+pub fn run(app: App, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<App> {
+    let guard = Guard::enter()?;
+    let signals = Signals::listen()?;
+    let reader = Reader::start()?;
+    let input = reader.receiver();
+    let looped = catch_unwind(AssertUnwindSafe(|| {
+        let mut screen = Screen::new(io::stdout());
+        Loop {
+            app,
+            live: live.as_ref(),
+            input: &input,
+            signals: &signals.receiver,
+            started,
+            screenshot,
+            screen: &mut screen,
+            size: &mut || crossterm::terminal::size(),
+            suspend: &mut || guard.suspend(),
+        }
+        .run()
+    }));
+    drop(reader);
+    drop(guard);
+    looped.unwrap_or_else(|_| {
+        let what = terminal::take_panics().pop().unwrap_or_default();
+        Err(Error::failed(format!("the screen failed and was closed: {what}")))
+    })
+}
+
+/// Signals that ask the program to end, as messages.
+struct Signals {
+    receiver: Receiver<i32>,
+    #[cfg(unix)]
+    handle: signal_hook::iterator::Handle,
+}
+
+impl Signals {
+    #[cfg(unix)]
+    fn listen() -> Result<Self> {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let cannot = |e: io::Error| Error::failed(format!("signals cannot be caught: {e}"));
+        let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGHUP, SIGINT]).map_err(cannot)?;
+        let handle = signals.handle();
+        let (sender, receiver) = unbounded();
+        std::thread::Builder::new()
+            .name("signals".to_owned())
+            .spawn(move || {
+                for signal in &mut signals {
+                    if sender.send(signal).is_err() {
+                        return;
+                    }
+                }
+            })
+            .map_err(cannot)?;
+        Ok(Self { receiver, handle })
+    }
+
+    #[cfg(not(unix))]
+    fn listen() -> Result<Self> {
+        Ok(Self { receiver: never() })
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.handle.close();
+    }
+}
+
+/// The loop and everything outside that it touches, so that tests can put their own in its place.
+struct Loop<'a, W: Write> {
+    app: App,
+    live: Option<&'a Live>,
+    input: &'a Receiver<Input>,
+    signals: &'a Receiver<i32>,
+    started: Instant,
+    screenshot: WriteScreenshot<'a>,
+    screen: &'a mut Screen<W>,
+    size: &'a mut dyn FnMut() -> io::Result<(u16, u16)>,
+    suspend: &'a mut dyn FnMut() -> Result<()>,
+}
+
+impl<W: Write> Loop<'_, W> {
+    fn run(mut self) -> Result<App> {
+        let (no_events, no_end) = (never(), never());
+        let mut gone = false;
+        let mut closed = false;
+        let mut dirty = true;
+        let mut urgent = true;
+        let mut drawn: Option<Instant> = None;
+        loop {
+            let pause = if urgent { KEY_FRAME } else { TRAINER_FRAME };
+            let wait = drawn.map_or(Duration::ZERO, |d| pause.saturating_sub(d.elapsed()));
+            if dirty && wait.is_zero() {
+                if self.draw().is_err() {
+                    // The terminal is gone, perhaps before its hang-up arrives: end as if it had.
+                    self.take(vec![Message::Terminate])?;
+                    return Ok(self.app);
+                }
+                (dirty, urgent, drawn) = (false, false, Some(Instant::now()));
+            }
+            let timer = match (dirty, self.app.tick_interval()) {
+                (true, _) => after(wait),
+                (false, Some(interval)) => after(interval),
+                (false, None) => never(),
+            };
+            let events = self.live.filter(|_| !closed).map_or(&no_events, |l| &l.events);
+            let finished = self.live.filter(|_| !gone).map_or(&no_end, |l| &l.finished);
+            let mut messages = Vec::new();
+            select! {
+                recv(self.input) -> input => {
+                    urgent = true;
+                    messages.push(input.map_or(Message::Terminate, message));
+                }
+                recv(self.signals) -> signal => if signal.is_ok() { messages.push(Message::Terminate) },
+                recv(events) -> event => match event {
+                    Ok(event) => messages.push(Message::Trainer(event)),
+                    Err(_) => closed = true,
+                },
+                recv(finished) -> result => {
+                    gone = true;
+                    // What it said before it went comes first.
+                    messages.extend(events.try_iter().map(Message::Trainer));
+                    messages.push(Message::TrainerGone(result.unwrap_or(Ok(()))));
+                }
+                recv(timer) -> _ => {}
+            }
+            for input in self.input.try_iter().take(DRAIN) {
+                urgent = true;
+                messages.push(message(input));
+            }
+            if !gone {
+                messages.extend(events.try_iter().take(DRAIN).map(Message::Trainer));
+            }
+            if self.take(messages)? {
+                return Ok(self.app);
+            }
+            dirty |= self.app.take_dirty();
+        }
+    }
+
+    /// Hands the messages to the state and does what it asks; returns whether to leave.
+    fn take(&mut self, messages: Vec<Message>) -> Result<bool> {
+        let mut queue = std::collections::VecDeque::from([Message::Tick(self.started.elapsed())]);
+        let dropped = self.live.map_or(0, |l| l.dropped.load(Ordering::Relaxed));
+        if dropped != self.app.dropped() {
+            queue.push_back(Message::Dropped(dropped));
+        }
+        queue.extend(messages);
+        while let Some(message) = queue.pop_front() {
+            if matches!(message, Message::Resize) {
+                self.screen.invalidate();
+            }
+            for effect in self.app.update(message) {
+                match effect {
+                    Effect::Quit => return Ok(true),
+                    Effect::Command(command) => {
+                        // A trainer that is gone says so through `finished`.
+                        if let Some(live) = self.live {
+                            let _ = live.commands.try_send(command);
+                        }
+                    }
+                    Effect::Suspend => {
+                        (self.suspend)()?;
+                        self.screen.invalidate();
+                        queue.push_back(Message::Resize);
+                    }
+                    Effect::Screenshot => queue.push_back(self.shoot()),
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn area(&mut self) -> Result<Rect> {
+        let (width, height) = (self.size)().map_err(terminal_gone)?;
+        Ok(Rect::new(0, 0, width, height))
+    }
+
+    fn draw(&mut self) -> Result<()> {
+        let mut frame = Buffer::empty(self.area()?);
+        view::render(&self.app, frame.area, &mut frame);
+        self.screen.draw(frame).map_err(terminal_gone)?;
+        self.screen.name_window(window_title(&self.app)).map_err(terminal_gone)
+    }
+
+    fn shoot(&mut self) -> Message {
+        let shot = self.area().and_then(|area| {
+            let (frame, info) = screenshot(&self.app, area);
+            (self.screenshot)(&frame, &info)
+        });
+        match shot {
+            Ok(paths) => Message::ScreenshotWritten(paths),
+            Err(error) => Message::ScreenshotFailed(Shown::new(&error.to_string())),
+        }
+    }
+}
+
+fn message(input: Input) -> Message {
+    match input {
+        Input::Key(key) => Message::Key(key),
+        Input::Resize => Message::Resize,
+        Input::Closed => Message::Terminate,
+    }
+}
+
+fn terminal_gone(error: io::Error) -> Error {
+    Error::failed(format!("the terminal cannot be written: {error}"))
+}
+
+fn window_title(app: &App) -> Shown {
+    let experiment = app.experiment();
+    if experiment.as_str().is_empty() {
+        Shown::new("ldyn-tui")
+    } else {
+        Shown::new(&format!("ldyn-tui · {experiment}"))
+    }
+}
+
+/// The screen without clocks, notices and dialogs, and what it is of: the same state gives the same buffer on any machine.
+pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
+    let mut still = app.clone();
+    still.hide_clock = true;
+    still.view.dialog = None;
+    let mut frame = Buffer::empty(area);
+    view::render(&still, area, &mut frame);
+    let run = app.shown().run.as_ref();
+    let info = ScreenshotInfo {
+        run_id: run.map_or_else(|| app.experiment().to_string(), |r| r.run_id.clone()),
+        seed: run.map(|r| r.seed),
+        step: app.step(),
+        view: if app.view.maximised { app.view.focus.title() } else { "dashboard" },
+    };
+    (frame, info)
+}

@@ -1,0 +1,168 @@
+//! The curves as a table: the legend, and the read-out of the cursor.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::text::{change, left, number, panel, right, title};
+use crate::history::{CurveId, Scale};
+use crate::protocol::ProbeGroup;
+use crate::text::Shown;
+use crate::tui::app::{App, Curve, Panel};
+
+/// Which columns there is room for.
+struct Columns {
+    symbol: usize,
+    key: usize,
+    number: usize,
+    decimals: usize,
+    smooth: bool,
+    description: usize,
+}
+
+impl Columns {
+    fn new(app: &App, width: usize) -> Self {
+        let small = if app.view.scale == Scale::LogProb || app.view.scale == Scale::Delta { 1 } else { 3 };
+        let smoothing = app.view.smoothing.weight().is_some();
+        let (key, number, decimals) = match width {
+            0..40 => (0, 7, small),
+            40..52 => (0, 9, small.max(2)),
+            52..80 => (18, 9, small.max(2)),
+            _ => (18, 13, 6),
+        };
+        let symbol = 12;
+        let mut columns = Self { symbol, key, number, decimals, smooth: false, description: 0 };
+        columns.smooth = smoothing && columns.used() + number + 1 <= width;
+        columns.description = width.saturating_sub(columns.used() + 2);
+        if columns.description < 20 {
+            columns.description = 0;
+        }
+        columns
+    }
+
+    fn used(&self) -> usize {
+        let key = if self.key > 0 { self.key + 1 } else { 0 };
+        4 + self.symbol + key + (self.number + 1) * (2 + usize::from(self.smooth))
+    }
+}
+
+/// Draws the panel.
+pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let focused = app.view.focus == Panel::Curves;
+    let mut rest = format!("at step {}", app.step());
+    if !app.view.curve_filter.is_empty() {
+        rest = format!("/{} · {rest}", Shown::new(&app.view.curve_filter));
+    }
+    let block = panel(title("curves", rest, focused, theme), focused, theme, app.view.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    let columns = Columns::new(app, inner.width.into());
+    let mut lines = vec![headings(app, &columns)];
+    let rows = usize::from(inner.height).saturating_sub(1);
+    lines.extend(scrolled(app, &columns, rows));
+    Paragraph::new(lines).render(inner, buf);
+}
+
+fn headings(app: &App, columns: &Columns) -> Line<'static> {
+    let unit = match app.view.scale {
+        Scale::LogProb => "log p",
+        Scale::PerToken => "per token",
+        Scale::Probability => "prob.",
+        Scale::Delta => "Δ log p",
+    };
+    let mut text = format!("    {}", left("", columns.symbol));
+    if columns.key > 0 {
+        text += &format!(" {}", left("", columns.key));
+    }
+    text += &format!(" {}", right(unit, columns.number));
+    if columns.smooth {
+        text += &format!(" {}", right("smooth", columns.number));
+    }
+    text += &format!(" {}", right("Δ from 0", columns.number));
+    Line::styled(text, app.view.theme.dim())
+}
+
+/// A row of the table and whether it is the selected curve's.
+type Row = (Line<'static>, bool);
+
+/// The rows that fit: with the groups' names where there is room for them, scrolled to the selected curve.
+fn scrolled(app: &App, columns: &Columns, height: usize) -> Vec<Line<'static>> {
+    let mut rows = table(app, columns, true);
+    if rows.len() > height {
+        rows = table(app, columns, false);
+    }
+    let selected = rows.iter().position(|&(_, selected)| selected).unwrap_or(0);
+    let first = (selected + 1).saturating_sub(height);
+    rows.into_iter().map(|(line, _)| line).skip(first).take(height).collect()
+}
+
+fn table(app: &App, columns: &Columns, names: bool) -> Vec<Row> {
+    let theme = &app.view.theme;
+    let mut rows = Vec::new();
+    for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
+        let members: Vec<_> =
+            app.curves().iter().filter(|c| c.id.group() == group && app.view.filter_passes(c.id)).collect();
+        if members.is_empty() {
+            continue;
+        }
+        let hidden = app.view.hidden.contains(&group);
+        if names || hidden {
+            let style = if hidden { theme.dim().add_modifier(Modifier::CROSSED_OUT) } else { theme.dim() };
+            let title = vec![Span::styled(format!("{digit} "), theme.accent()), Span::styled(group.title(), style)];
+            rows.push((Line::from(title), false));
+        }
+        if !hidden {
+            for (index, curve) in members.into_iter().enumerate() {
+                let digit = if names || index > 0 { ' ' } else { digit };
+                rows.push(row(app, columns, digit, curve));
+            }
+        }
+    }
+    rows
+}
+
+fn row(app: &App, columns: &Columns, digit: char, curve: &Curve) -> Row {
+    let theme = &app.view.theme;
+    let step = app.step();
+    let look = theme.curve(curve.id);
+    let selected = app.view.curve == Some(curve.id);
+    let value = curve.at(step).unwrap_or(f64::NAN);
+    let delta = curve.delta(step).unwrap_or(f64::NAN);
+    let mut spans = vec![
+        Span::styled(format!("{digit} "), theme.accent()),
+        Span::styled(format!("{} ", look.marker), look.style),
+        Span::styled(left(curve.id.symbol(), columns.symbol), look.style),
+    ];
+    if columns.key > 0 {
+        spans.push(Span::styled(format!(" {}", left(curve.id.key(), columns.key)), theme.dim()));
+    }
+    spans.push(Span::styled(format!(" {}", right(&number(value, columns.decimals), columns.number)), theme.text()));
+    if columns.smooth {
+        let smooth = curve.smooth.as_ref().and_then(|s| s.at(step)).unwrap_or(f64::NAN);
+        spans.push(Span::styled(format!(" {}", right(&number(smooth, columns.decimals), columns.number)), theme.dim()));
+    }
+    let direction: Style = if delta > 0.0 {
+        theme.gain()
+    } else if delta < 0.0 {
+        theme.loss()
+    } else {
+        theme.dim()
+    };
+    spans.push(Span::styled(format!(" {}", right(&change(delta, columns.decimals), columns.number)), direction));
+    if columns.description > 0 {
+        spans.push(Span::styled(format!("  {}", left(describe(curve.id), columns.description)), theme.dim()));
+    }
+    let line = Line::from(spans);
+    (if selected { line.patch_style(theme.selection()) } else { line }, selected)
+}
+
+fn describe(curve: CurveId) -> &'static str {
+    match curve {
+        CurveId::Probe(kind) => kind.description(),
+        CurveId::ArgmaxChosen => "the greedy choice at each position of y⁺",
+        CurveId::ArgmaxRejected => "the greedy choice at each position of y⁻",
+    }
+}

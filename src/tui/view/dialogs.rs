@@ -1,0 +1,64 @@
+//! What covers the dashboard: the help, made from the key table, and the question before quitting.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Paragraph, Widget};
+
+use super::text::{fit, left, panel, title, words, wrap};
+use crate::tui::app::App;
+use crate::tui::keymap::{self, Context, Key};
+
+/// Columns of the keys' names.
+const KEYS: usize = 14;
+
+/// Draws the help overlay from row `first` on.
+pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let place = centred(area, 78, area.height);
+    let rows: Vec<_> = keymap::bindings(app.dashboard_mode())
+        .map(|b| {
+            let keys = b.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
+            let keys = Span::styled(format!(" {}", left(&keys, KEYS)), theme.accent());
+            Line::from(vec![keys, Span::styled(b.help, theme.text())])
+        })
+        .collect();
+    let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
+    let block =
+        panel(title("keys", format!("{what} · j and k scroll, Esc closes"), true, theme), true, theme, app.view.glyphs);
+    let inner = block.inner(place);
+    let first = usize::from(first).min(rows.len().saturating_sub(inner.height.into()));
+    let seen: Vec<_> = rows.into_iter().skip(first).take(inner.height.into()).collect();
+    Clear.render(place, buf);
+    block.render(place, buf);
+    Paragraph::new(seen).style(theme.text()).render(inner, buf);
+}
+
+/// Draws the question before quitting.
+pub(super) fn quit(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let place = centred(area, 56, 6);
+    let block = panel(title("quit", "the trainer is at work", true, theme), true, theme, app.view.glyphs);
+    let inner = block.inner(place);
+    let width = usize::from(inner.width).saturating_sub(2);
+    let mut lines =
+        wrap(&words("Stop it after this step and quit? Everything so far is recorded.", theme.text()), width);
+    let mut keys = Vec::new();
+    for binding in keymap::bindings(Context::Quit).filter(|b| !b.hint.is_empty()) {
+        keys.push(Span::styled(binding.keys.first().map(|k| k.name()).unwrap_or_default(), theme.accent()));
+        keys.push(Span::styled(fit(&format!(" {}   ", binding.hint), width), theme.dim()));
+    }
+    lines.push(Line::default());
+    lines.push(Line::from(keys));
+    for line in &mut lines {
+        line.spans.insert(0, Span::raw(" "));
+    }
+    Clear.render(place, buf);
+    block.render(place, buf);
+    Paragraph::new(lines).style(theme.text()).render(inner, buf);
+}
+
+fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}

@@ -1,0 +1,122 @@
+//! The measures behind the verdict, and the optimiser's own numbers, each with its course so far.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::text::{change, left, number, panel, percent, spark, title};
+use crate::history::{Series, Window};
+use crate::protocol::MetricKey;
+use crate::tui::app::{App, Panel};
+
+/// Columns of the names.
+const NAME: usize = 16;
+/// Columns of the values; a rate with its interval fits.
+const VALUE: usize = 17;
+
+/// One measure: its name, its value now, its course, what it means.
+struct Measure {
+    name: &'static str,
+    value: String,
+    course: Series,
+    meaning: &'static str,
+}
+
+/// Draws the panel.
+pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let focused = app.view.focus == Panel::Dynamics;
+    let span = app.window().map_or_else(String::new, |w| format!("steps {} to {}", w.since, w.step));
+    let block = panel(title("dynamics", span, focused, theme), focused, theme, app.view.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    let width = usize::from(inner.width);
+    let meaning = width > NAME + VALUE + 60;
+    let course = width.saturating_sub(NAME + VALUE + 3).min(if meaning { 30 } else { 60 });
+    let lines: Vec<_> = measures(app)
+        .into_iter()
+        .take(inner.height.into())
+        .map(|m| {
+            let mut spans = vec![
+                Span::styled(format!(" {}", left(m.name, NAME)), theme.dim()),
+                Span::styled(left(&m.value, VALUE), theme.text()),
+                Span::styled(format!(" {}", spark(&m.course, app.step(), course, app.view.glyphs)), theme.accent()),
+            ];
+            if meaning {
+                spans.push(Span::styled(format!("  {}", m.meaning), theme.dim()));
+            }
+            Line::from(spans)
+        })
+        .collect();
+    Paragraph::new(lines).render(inner, buf);
+}
+
+fn measures(app: &App) -> Vec<Measure> {
+    let mut all = Vec::new();
+    if let Some(window) = app.window() {
+        all.extend(of_the_detector(app, window));
+    }
+    let scalars = [
+        (MetricKey::LOSS, "loss", 4, "what the optimiser minimises"),
+        (MetricKey::REWARDS_MARGINS, "reward margin", 3, "how much further y⁺ moved up than y⁻, times β"),
+        (MetricKey::REWARDS_ACCURACIES, "reward accuracy", 2, "share of the batch with a positive margin"),
+        (MetricKey::WEIGHT_REJECTED, "push-down w⁻", 4, "how hard y⁻ is pushed down"),
+        (MetricKey::GRAD_NORM, "gradient norm", 3, "before clipping"),
+        (MetricKey::LEARNING_RATE, "learning rate", 7, "warm-up included"),
+    ];
+    for (key, name, decimals, meaning) in scalars {
+        if let Some(course) = app.shown().metrics.get(&key) {
+            let value = course.at(app.step()).unwrap_or(f64::NAN);
+            all.push(Measure { name, value: number(value, decimals), course: course.clone(), meaning });
+        }
+    }
+    if all.is_empty() {
+        let value = "nothing yet".to_owned();
+        all.push(Measure { name: "", value, course: Series::default(), meaning: "" });
+    }
+    all
+}
+
+fn of_the_detector(app: &App, now: &Window) -> [Measure; 5] {
+    let course = |read: fn(&Window) -> f64| {
+        let mut series = Series::default();
+        for window in &app.shown().detector.windows {
+            series.push(window.step, read(window));
+        }
+        series
+    };
+    let (low, high) = now.interval;
+    [
+        Measure {
+            name: "displaced pairs",
+            value: format!("{} [{:.0}–{:.0}]", percent(now.displacement_rate), low * 100.0, high * 100.0),
+            course: course(|w| w.displacement_rate),
+            meaning: "y⁺ and y⁻ both fell while the margin grew; 95 % interval",
+        },
+        Measure {
+            name: "squeezed pairs",
+            value: percent(now.squeezing_rate),
+            course: course(|w| w.squeezing_rate),
+            meaning: "of these, the argmax y* took the freed probability",
+        },
+        Measure {
+            name: "share to y*",
+            value: percent(now.star_share),
+            course: course(|w| w.star_share),
+            meaning: "of all probability that any token gained",
+        },
+        Measure {
+            name: "to bystanders",
+            value: change(now.bystanders, 4),
+            course: course(|w| w.bystanders),
+            meaning: "net probability of every other token, per position",
+        },
+        Measure {
+            name: "entropy",
+            value: format!("{} nats", change(now.entropy, 3)),
+            course: course(|w| w.entropy),
+            meaning: "falling: peakier; rising: flattening out",
+        },
+    ]
+}

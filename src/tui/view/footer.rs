@@ -1,0 +1,63 @@
+//! The footer: the keys that work now, from the key table; a notice or a filter for a while.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::text::fit;
+use crate::text::Shown;
+use crate::tui::app::{App, Dialog, Panel};
+use crate::tui::keymap::{self, Binding, Context};
+
+/// Draws the last row.
+pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    if let Some(notice) = app.notice() {
+        let style = if notice.failure { theme.warning() } else { theme.accent() };
+        let text = fit(&format!(" {}", notice.text), area.width.into());
+        Line::from(Span::styled(text, style)).render(area, buf);
+        return;
+    }
+    let mut spans = Vec::new();
+    let mut used = 0;
+    if app.view.dialog == Some(Dialog::Filter) {
+        let what = if app.view.focus == Panel::Prompt { "prompts" } else { "curves" };
+        let text = fit(&format!(" {what} with: {}_ ", Shown::new(app.view.filter())), usize::from(area.width) / 2);
+        used += Span::raw(text.as_str()).width();
+        spans.push(Span::styled(text, theme.accent()));
+    }
+    for binding in hints(app) {
+        let (key, hint) = (key_name(binding), binding.hint);
+        let width = Span::raw(key.as_str()).width() + hint.len() + 3;
+        if used + width > usize::from(area.width) {
+            break;
+        }
+        used += width;
+        spans.extend([
+            Span::raw(" "),
+            Span::styled(key, theme.accent()),
+            Span::styled(format!(" {hint} "), theme.dim()),
+        ]);
+    }
+    Line::from(spans).render(area, buf);
+}
+
+/// The rows that the footer names, in order. With hidden clocks the transport of live and replay is left out, so that
+/// both look alike.
+pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
+    let transport = !app.hide_clock;
+    keymap::bindings(app.mode())
+        .filter(|b| !b.hint.is_empty())
+        .filter(move |b| transport || !matches!(b.context, Context::Live | Context::Replay))
+}
+
+/// The name of a row's first key; of a pair of arrows, both.
+fn key_name(binding: &Binding) -> String {
+    match binding.action {
+        keymap::Action::Cursor(-1) => "←→".to_owned(),
+        keymap::Action::ZoomIn => "+-".to_owned(),
+        keymap::Action::ListDown => "jk".to_owned(),
+        _ => binding.keys.first().map(|k| k.name()).unwrap_or_default(),
+    }
+}

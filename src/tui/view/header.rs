@@ -1,0 +1,189 @@
+//! The header: run, stage, phase and verdict; progress; the groups and their digits; the alarm.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Alignment, Rect};
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::layout::Places;
+use super::text::{clock, fit, words, wrap};
+use crate::history::DynamicsState;
+use crate::protocol::{ProbeGroup, RunPhase, TrainerCommand};
+use crate::text::Shown;
+use crate::tui::app::{App, Replay};
+use crate::tui::chart::Glyphs;
+
+/// Draws everything above the body.
+pub(super) fn render(app: &App, places: &Places, buf: &mut Buffer) {
+    title(app, places.header, buf);
+    progress(app, places.progress, buf);
+    groups(app, places.groups, buf);
+    if !places.banner.is_empty() {
+        banner(app, places.banner, buf);
+    }
+}
+
+fn title(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let history = app.history();
+    let (verdict, style) = verdict(app);
+    let width = u16::try_from(Span::raw(verdict.as_str()).width()).unwrap_or(u16::MAX).min(area.width);
+    let name = Rect { width: area.width.saturating_sub(width + 1), ..area };
+    let mut spans = vec![Span::styled(format!(" {}", app.experiment()), theme.accent().add_modifier(Modifier::BOLD))];
+    if let Some(run) = &history.run {
+        spans.push(Span::styled(format!(" seed {}", run.seed), theme.dim()));
+        if let Some((index, stage)) = history.stage.and_then(|i| Some((i, run.stages.get(i)?))) {
+            let stage = format!(" · {} ({}/{})", Shown::new(&stage.name), index + 1, run.stages.len());
+            spans.push(Span::styled(stage, theme.text()));
+        }
+    }
+    spans.push(Span::styled(" · ", theme.dim()));
+    let (phase, urgent) = phase(app);
+    spans.push(Span::styled(phase, if urgent { theme.warning() } else { theme.text() }));
+    if app.is_frozen() {
+        spans.push(Span::styled(format!(" · view frozen at {}", app.shown().step), theme.warning()));
+    }
+    Line::from(spans).render(name, buf);
+    let at = Rect { x: area.right() - width, width, ..area };
+    Line::from(Span::styled(verdict, style)).render(at, buf);
+}
+
+/// The verdict on the dynamics, once there is one.
+fn verdict(app: &App) -> (String, Style) {
+    let theme = &app.view.theme;
+    let detector = &app.history().detector;
+    let says_nothing = detector.windows.is_empty() && detector.state == DynamicsState::Healthy;
+    if app.history().run.is_none() || says_nothing {
+        (String::new(), theme.dim())
+    } else {
+        (format!(" {} ", detector.state.title()), theme.state(detector.state))
+    }
+}
+
+/// What the trainer is doing, in words, and whether that wants attention.
+fn phase(app: &App) -> (String, bool) {
+    if app.is_stopping() && !app.hide_clock {
+        return ("stopping, then quitting".to_owned(), true);
+    }
+    let (mut words, mut urgent) = match app.phase() {
+        None => ("starting".to_owned(), false),
+        Some(RunPhase::Starting(what)) => (Shown::new(what).to_string(), false),
+        Some(RunPhase::Running) => ("training".to_owned(), false),
+        Some(RunPhase::Pausing) => ("pausing after this step".to_owned(), false),
+        Some(RunPhase::Paused) => ("paused".to_owned(), true),
+        Some(RunPhase::Resuming) => ("resuming".to_owned(), false),
+        Some(RunPhase::Evaluating) => ("measuring the probes".to_owned(), false),
+        Some(RunPhase::Stopping) => ("stopping".to_owned(), true),
+        Some(RunPhase::Finished) => ("finished".to_owned(), false),
+        Some(RunPhase::Stopped) => ("stopped early".to_owned(), true),
+        Some(RunPhase::Failed(why)) => (format!("failed: {}", Shown::new(why)), true),
+    };
+    if let (Some(command), false) = (app.requested(), app.hide_clock) {
+        words += match command {
+            TrainerCommand::Pause => ", pause asked for",
+            TrainerCommand::Resume => ", resume asked for",
+            TrainerCommand::Step => ", one step asked for",
+            TrainerCommand::Evaluate => ", measurement asked for",
+            TrainerCommand::Stop => ", stop asked for",
+        };
+        urgent = true;
+    }
+    (words, urgent)
+}
+
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a bar on a screen"
+)]
+fn progress(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let history = app.history();
+    let total = history.total_steps();
+    if history.run.is_none() {
+        return;
+    }
+    let count = format!(" step {}/{total} ", history.step);
+    let told = if app.hide_clock { String::new() } else { watched(app) };
+    let told = fit(&told, usize::from(area.width).saturating_sub(count.len() + 8));
+    let told_width = Span::raw(told.as_str()).width();
+    let bar = usize::from(area.width).saturating_sub(count.len() + told_width + 2);
+    let share = if total == 0 { 0.0 } else { history.step as f64 / total as f64 };
+    let done = ((share * bar as f64) as usize).min(bar);
+    let (full, empty) = if app.view.glyphs == Glyphs::Ascii { ("=", "-") } else { ("━", "─") };
+    Line::from(vec![
+        Span::styled(count, theme.text()),
+        Span::styled(full.repeat(done), theme.accent()),
+        Span::styled(empty.repeat(bar - done), theme.dim()),
+        Span::raw(" "),
+        Span::styled(told, theme.dim()),
+    ])
+    .render(area, buf);
+}
+
+/// How it is watched and how fast it goes: everything that a clock decides.
+fn watched(app: &App) -> String {
+    let mut parts = Vec::new();
+    if let Some(replay) = app.recording() {
+        parts.push(transport(replay));
+    } else if let (Some((speed, left)), true) = (app.history().speed, app.is_training()) {
+        parts.push(format!("{speed:.0} tokens/s"));
+        if let Ok(left) = Duration::try_from_secs_f64(left) {
+            parts.push(format!("{} left", clock(left)));
+        }
+    }
+    if app.dropped() > 0 {
+        parts.push(format!("{} not shown (all are recorded)", app.dropped()));
+    }
+    parts.join(" · ")
+}
+
+fn transport(replay: &Replay) -> String {
+    let state = if replay.is_playing() { "playing" } else { "recording" };
+    format!("{state}, {} steps/s, event {}/{}", replay.rate(), replay.position(), replay.len())
+}
+
+/// The groups, each with the digit that toggles it.
+fn groups(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    if app.history().run.is_none() {
+        return;
+    }
+    let full = area.width >= 79;
+    let mut spans = Vec::new();
+    for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
+        let hidden = app.view.hidden.contains(&group);
+        let title = if full { group.title() } else { &group.title()[..3] };
+        spans.push(Span::styled(format!(" {digit} "), if hidden { theme.dim() } else { theme.accent() }));
+        let style = if hidden { theme.dim().add_modifier(Modifier::CROSSED_OUT) } else { theme.text() };
+        spans.push(Span::styled(title, style));
+    }
+    Line::from(spans).render(area, buf);
+}
+
+/// The alarm, over the full width: it cannot be missed, and is there only while the detector raises it.
+fn banner(app: &App, area: Rect, buf: &mut Buffer) {
+    let detector = &app.history().detector;
+    let style = app.view.theme.state(detector.state);
+    buf.set_style(area, style);
+    let reason = Shown::new(&detector.reason);
+    let mut said = words(&format!("! {}", detector.state.title().to_uppercase()), style.add_modifier(Modifier::BOLD));
+    said.extend(words(&format!("· {reason}"), style));
+    let width = usize::from(area.width).saturating_sub(2);
+    let mut lines = wrap(&said, width);
+    if lines.len() > usize::from(area.height) {
+        lines.truncate(area.height.into());
+        if let Some(last) = lines.last_mut() {
+            let text = fit(&format!("{last} …"), width);
+            let text = if text.ends_with('…') { text } else { fit(&text, width.saturating_sub(1)) + "…" };
+            *last = Line::from(Span::styled(text, style));
+        }
+    }
+    let top = area.y + area.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(u16::MAX)) / 2;
+    let inner = Rect { x: area.x + 1, y: top, width: area.width.saturating_sub(2), height: area.bottom() - top };
+    Paragraph::new(lines).alignment(Alignment::Left).style(style).render(inner, buf);
+}

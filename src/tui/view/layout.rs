@@ -1,0 +1,107 @@
+//! Which panel lies where.
+
+use ratatui::layout::{Constraint, Layout, Rect};
+
+use crate::tui::app::{App, Panel};
+
+/// Fewest columns in which the dashboard says anything.
+pub const MIN_WIDTH: u16 = 40;
+/// Fewest rows.
+pub const MIN_HEIGHT: u16 = 12;
+
+/// Rows of the table that names every curve: two of border, one of headings, sixteen curves and six groups.
+const TABLE_ROWS: u16 = 25;
+
+/// The places on the screen.
+#[derive(Debug)]
+pub(super) struct Places {
+    /// Run, stage, phase, verdict.
+    pub(super) header: Rect,
+    /// Progress and speed.
+    pub(super) progress: Rect,
+    /// The groups and their digits.
+    pub(super) groups: Rect,
+    /// The alarm; empty while there is none.
+    pub(super) banner: Rect,
+    /// Everything between.
+    pub(super) body: Rect,
+    /// The keys.
+    pub(super) footer: Rect,
+    /// The panels and their places in the body.
+    pub(super) panels: Vec<(Panel, Rect)>,
+}
+
+/// Divides the screen.
+pub(super) fn places(app: &App, area: Rect) -> Places {
+    let alarm = app.history().run.is_some() && app.history().detector.state.is_alarm();
+    let banner = match (alarm, area.height) {
+        (false, _) => 0,
+        (true, 0..30) => 1,
+        (true, _) => 3,
+    };
+    let [header, progress, groups, banner, body, footer] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Length(banner),
+        Constraint::Min(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    Places { header, progress, groups, banner, body, footer, panels: panels(app, body) }
+}
+
+fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
+    let view = &app.view;
+    if view.maximised {
+        return vec![(view.focus, body)];
+    }
+    if body.width < 72 || body.height < 15 {
+        // One panel at a time, and the chart above where there is room for both.
+        return match view.focus {
+            Panel::Chart => vec![(Panel::Chart, body)],
+            focus if body.height < 16 => vec![(focus, body)],
+            focus => {
+                let [top, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
+                vec![(Panel::Chart, top), (focus, bottom)]
+            }
+        };
+    }
+    let table = match body.width {
+        0..100 => 31,
+        100..160 => 44,
+        _ => 60,
+    };
+    let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(table)]).areas(body);
+    if body.height < 30 || body.width < 100 {
+        let lower = if body.height < 24 { 8 } else { body.height / 3 };
+        let [chart, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
+        return vec![(Panel::Chart, chart), (view.lower, lower), (Panel::Curves, side)];
+    }
+    let prompt = (body.height / 3).clamp(10, 20);
+    let [chart, prompt] = Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt)]).areas(main);
+    let table = TABLE_ROWS.min(body.height * 3 / 5);
+    let rest = body.height - table;
+    let events = if rest >= 18 { rest - 15 } else { 0 };
+    let [curves, dynamics, events] =
+        Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(events)]).areas(side);
+    if events.is_empty() {
+        // Too low for a place of its own: the events share the prompt's row.
+        let share = (prompt.width * 2 / 5).max(34);
+        let [prompt, events] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(share)]).areas(prompt);
+        return vec![
+            (Panel::Chart, chart),
+            (Panel::Curves, curves),
+            (Panel::Prompt, prompt),
+            (Panel::Events, events),
+            (Panel::Dynamics, dynamics),
+        ];
+    }
+    vec![
+        (Panel::Chart, chart),
+        (Panel::Curves, curves),
+        (Panel::Prompt, prompt),
+        (Panel::Events, events),
+        (Panel::Dynamics, dynamics),
+    ]
+}

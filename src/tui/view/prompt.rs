@@ -1,0 +1,173 @@
+//! One prompt: its answers, what the model would say now against the start, and which tokens took or gave probability.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::text::{Words, change, changed, left, number, panel, title, words, wrap};
+use crate::protocol::{Evaluation, MassFlow, ProbeKind, RunStarted, TokenFlow};
+use crate::text::Shown;
+use crate::tui::app::{App, Panel};
+
+/// Columns of the labels at the left.
+const LABEL: usize = 11;
+/// Words of an answer that are compared and shown, at most.
+const WORDS: usize = 200;
+
+/// A label and its text.
+struct Section {
+    label: &'static str,
+    style: Style,
+    words: Words,
+}
+
+/// Draws the panel.
+pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let focused = app.view.focus == Panel::Prompt;
+    let visible = app.visible_prompts();
+    // A filter that hides the selected prompt shows the first one it lets through.
+    let pair = visible.iter().copied().find(|&p| p == app.view.prompt).or(visible.first().copied());
+    let at = pair.and_then(|p| visible.iter().position(|&v| v == p)).map_or(0, |i| i + 1);
+    let mut rest = format!("{at}/{} · at step {}", visible.len(), app.step());
+    if !app.view.prompt_filter.is_empty() {
+        rest = format!("/{} · {rest}", Shown::new(&app.view.prompt_filter));
+    }
+    let block = panel(title("prompt", rest, focused, theme), focused, theme, app.view.glyphs);
+    let inner = block.inner(area);
+    let block = pair.map_or_else(|| block.clone(), |p| block.clone().title_top(flags(app, p).right_aligned()));
+    block.render(area, buf);
+    let (Some(pair), Some(run)) = (pair, &app.shown().run) else {
+        Line::styled(" no prompt with that text", theme.dim()).render(inner, buf);
+        return;
+    };
+    let sections = sections(app, run, pair);
+    let width = usize::from(inner.width).saturating_sub(LABEL + 1);
+    Paragraph::new(lay_out(&sections, width, inner.height.into())).render(inner, buf);
+}
+
+/// What the detector says of this pair.
+fn flags(app: &App, pair: usize) -> Line<'static> {
+    let theme = &app.view.theme;
+    let Some(window) = app.window() else { return Line::default() };
+    if window.squeezed.get(pair) == Some(&true) {
+        Line::styled(" displaced and squeezed ", theme.warning().add_modifier(Modifier::BOLD))
+    } else if window.displaced.get(pair) == Some(&true) {
+        Line::styled(" displaced: y⁺ fell with y⁻ ", theme.warning())
+    } else {
+        Line::styled(" not displaced ", theme.dim())
+    }
+}
+
+fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
+    let theme = &app.view.theme;
+    let probe = &run.probes[pair];
+    let (first, now) = (app.shown().evaluations.first(), app.evaluation());
+    let mut sections = vec![Section {
+        label: "prompt",
+        style: theme.dim(),
+        words: words(Shown::new(&probe.prompt).as_str(), theme.accent()),
+    }];
+    let (before, after) = greedy(app, first, now, pair);
+    if !after.is_empty() {
+        sections.push(Section { label: "says now", style: theme.accent(), words: after });
+        sections.push(Section { label: "at step 0", style: theme.dim(), words: before });
+    }
+    for (kind, label) in [(ProbeKind::Chosen, "y⁺ wanted"), (ProbeKind::Rejected, "y⁻ unwanted")] {
+        if let Some(response) = probe.responses.get(&kind) {
+            let mut text = log_p(app, kind, first, now, pair);
+            text.extend(words(Shown::new(&response.text).as_str(), theme.text()).into_iter().take(WORDS));
+            let style = theme.curve(crate::history::CurveId::Probe(kind)).style;
+            sections.push(Section { label, style, words: text });
+        }
+    }
+    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
+    if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
+        sections.push(mass(app, "mass went to", flow, &tokens.gained));
+        sections.push(mass(app, "came from", flow, &tokens.lost));
+    }
+    sections
+}
+
+/// The log-prob of an answer and its change since the start.
+fn log_p(app: &App, kind: ProbeKind, first: Option<&Evaluation>, now: Option<&Evaluation>, pair: usize) -> Words {
+    let theme = &app.view.theme;
+    let value = |e: Option<&Evaluation>| e.and_then(|e| e.logps.get(&kind)?.get(pair)).map(|&x| f64::from(x));
+    let (Some(start), Some(now)) = (value(first), value(now)) else { return Vec::new() };
+    let delta = now - start;
+    let style = if delta < 0.0 { theme.loss() } else { theme.gain() };
+    vec![(number(now, 1), theme.accent()), (format!("({} nats)", change(delta, 1)), style)]
+}
+
+/// The free-running greedy answers at the start and now; what changed is emphasised.
+fn greedy(app: &App, first: Option<&Evaluation>, now: Option<&Evaluation>, pair: usize) -> (Words, Words) {
+    let theme = &app.view.theme;
+    let text = |e: Option<&Evaluation>| e.and_then(|e| e.greedy.get(pair)).map(|g| Shown::new(&g.text));
+    let (Some(before), Some(now)) = (text(first), text(now)) else { return (Vec::new(), Vec::new()) };
+    let split = |text: &Shown| text.as_str().split_whitespace().take(WORDS).map(str::to_owned).collect::<Vec<_>>();
+    let (before, now) = (split(&before), split(&now));
+    let slices = |words: &[String]| -> Vec<String> { words.to_vec() };
+    let (b, n) = (slices(&before), slices(&now));
+    let (lost, new) =
+        changed(&b.iter().map(String::as_str).collect::<Vec<_>>(), &n.iter().map(String::as_str).collect::<Vec<_>>());
+    let mark = |words: Vec<String>, marks: Vec<bool>, style: Style| -> Words {
+        words.into_iter().zip(marks).map(|(w, m)| (w, if m { style } else { theme.text() })).collect()
+    };
+    (
+        mark(before, lost, theme.loss().add_modifier(Modifier::UNDERLINED)),
+        mark(now, new, theme.gain().add_modifier(Modifier::BOLD)),
+    )
+}
+
+/// Tokens and the probability that each gained or lost at the positions of y⁺.
+fn mass(app: &App, label: &'static str, flow: &MassFlow, tokens: &[TokenFlow]) -> Section {
+    let theme = &app.view.theme;
+    let mut text: Words = Vec::new();
+    for token in tokens {
+        let name = Shown::new(&token.token).to_string().replace(' ', "␣");
+        text.push((format!("‘{name}’"), theme.text()));
+        let style = if token.mass < 0.0 { theme.loss() } else { theme.gain() };
+        text.push((change(token.mass.into(), 2), style));
+    }
+    if text.is_empty() {
+        text = words("no token worth naming", theme.dim());
+    } else {
+        text.extend(words(&format!("since step {}", flow.since), theme.dim()));
+    }
+    Section { label, style: theme.dim(), words: text }
+}
+
+/// One line for every section from the top, then more lines for those that need them, as far as the height goes.
+fn lay_out(sections: &[Section], width: usize, height: usize) -> Vec<Line<'static>> {
+    let wrapped: Vec<_> = sections.iter().map(|s| wrap(&s.words, width.max(1))).collect();
+    let mut given: Vec<usize> = (0..sections.len()).map(|i| usize::from(i < height)).collect();
+    let mut left_over = height.saturating_sub(sections.len());
+    while left_over > 0 {
+        let Some(poorest) = (0..given.len()).filter(|&i| given[i] < wrapped[i].len()).min_by_key(|&i| given[i]) else {
+            break;
+        };
+        given[poorest] += 1;
+        left_over -= 1;
+    }
+    let mut lines = Vec::new();
+    for ((section, wrapped), given) in sections.iter().zip(wrapped).zip(given) {
+        let cut = wrapped.len() > given;
+        for (row, mut line) in wrapped.into_iter().take(given).enumerate() {
+            if cut && row + 1 == given {
+                ellipsis(&mut line, width);
+            }
+            let label = if row == 0 { section.label } else { "" };
+            line.spans.insert(0, Span::styled(left(&format!(" {label}"), LABEL + 1), section.style));
+            lines.push(line);
+        }
+    }
+    lines
+}
+
+/// Ends a line with `…`, within the width.
+fn ellipsis(line: &mut Line<'static>, width: usize) {
+    while line.width() + 2 > width && line.spans.pop().is_some() {}
+    line.spans.push(Span::raw(" …"));
+}
