@@ -1,1 +1,312 @@
-//! A million points in forty columns: minimum and maximum per column, so that spikes survive.
+//! A million points in forty columns: first, minimum, maximum and last per column, so that spikes survive (the "M4"
+//! aggregation of Jugel et al., VLDB 2014: a line through these four points fills the same dots as the full series).
+
+use std::ops::Range;
+
+use super::series::Series;
+
+/// Where the steps of a view fall on a screen of so many columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Columns {
+    first: u64,
+    span: u64,
+    count: u32,
+}
+
+impl Columns {
+    /// Columns 0 to `count` − 1 over the steps `x.0` to `x.1`, both included: the first step falls on the first column,
+    /// the last on the last. A view without extent is widened by one step, one without columns to one.
+    pub fn new(x: (u64, u64), count: u32) -> Self {
+        let (first, last) = (x.0.min(x.1), x.0.max(x.1));
+        Self { first, span: (last - first).max(1), count: count.max(1) }
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.count
+    }
+
+    /// First and last step shown.
+    pub fn steps(&self) -> (u64, u64) {
+        (self.first, self.first.saturating_add(self.span))
+    }
+
+    /// The column of a step, rounded to the nearest; may lie outside the view.
+    pub fn of(&self, step: u64) -> i64 {
+        let offset = i128::from(step) - i128::from(self.first);
+        let (gaps, span) = (i128::from(self.count - 1), i128::from(self.span));
+        let column = (2 * offset * gaps + span).div_euclid(2 * span);
+        i64::try_from(column).unwrap_or(if column < 0 { i64::MIN } else { i64::MAX })
+    }
+
+    /// The first step that falls on the column or after it.
+    fn start(&self, column: u32) -> u64 {
+        let gaps = u128::from(self.count - 1);
+        let twice = (2 * u128::from(column)).saturating_sub(1) * u128::from(self.span);
+        if column == 0 {
+            return self.first;
+        }
+        if gaps == 0 {
+            return u64::MAX;
+        }
+        u64::try_from(u128::from(self.first) + twice.div_ceil(2 * gaps)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Places of the smallest and the largest value; NaN counts as neither, infinities do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Extremes {
+    min: usize,
+    max: usize,
+}
+
+impl Extremes {
+    /// The earlier place wins a tie.
+    fn join(self, other: Self, values: &[f64]) -> Self {
+        Self {
+            min: if values[other.min] < values[self.min] { other.min } else { self.min },
+            max: if values[other.max] > values[self.max] { other.max } else { self.max },
+        }
+    }
+
+    fn scan(range: Range<usize>, values: &[f64]) -> Option<Self> {
+        range.filter(|&i| !values[i].is_nan()).map(|i| Self { min: i, max: i }).reduce(|a, b| a.join(b, values))
+    }
+}
+
+/// Values, or blocks of the level below, in one block.
+const FAN_OUT: usize = 32;
+
+/// Extremes of blocks of 32, 32², … values of a series that only grows: finds the extremes of any range in
+/// O(log n). Keep one beside each long series and [`update`](Self::update) it after every append.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Pyramid {
+    /// Level `k` holds one entry for each complete block of 32^(k+1) values; `None` where all are NaN.
+    levels: Vec<Vec<Option<Extremes>>>,
+    covered: usize,
+}
+
+impl Pyramid {
+    /// The pyramid of a whole series.
+    pub fn new(series: &Series) -> Self {
+        let mut pyramid = Self::default();
+        pyramid.update(series);
+        pyramid
+    }
+
+    /// Takes in what was appended since, in amortised O(1) a value. A series that became shorter is read anew; one whose
+    /// old values changed needs a new pyramid.
+    pub fn update(&mut self, series: &Series) {
+        let values = &series.values;
+        if values.len() < self.covered {
+            self.levels.clear();
+        }
+        self.covered = values.len();
+        let mut below = values.len();
+        for level in 0.. {
+            let blocks = below / FAN_OUT;
+            if blocks == 0 {
+                break;
+            }
+            if level == self.levels.len() {
+                self.levels.push(Vec::new());
+            }
+            for block in self.levels[level].len()..blocks {
+                let part = block * FAN_OUT..(block + 1) * FAN_OUT;
+                let extremes = match level.checked_sub(1) {
+                    None => Extremes::scan(part, values),
+                    Some(lower) => joined(&self.levels[lower][part], values),
+                };
+                self.levels[level].push(extremes);
+            }
+            below = blocks;
+        }
+    }
+
+    fn extremes(&self, range: Range<usize>, values: &[f64]) -> Option<Extremes> {
+        self.climb(0, range, values)
+    }
+
+    /// `range` counts values at level 0, blocks of level `level` − 1 above.
+    fn climb(&self, level: usize, range: Range<usize>, values: &[f64]) -> Option<Extremes> {
+        let here = |part: Range<usize>| match level.checked_sub(1) {
+            None => Extremes::scan(part, values),
+            Some(lower) => joined(&self.levels[lower][part], values),
+        };
+        let blocks = range.start.div_ceil(FAN_OUT)..range.end / FAN_OUT;
+        let known = self.levels.get(level).is_some_and(|l| blocks.end <= l.len());
+        if !known || blocks.is_empty() {
+            return here(range);
+        }
+        let left = here(range.start..blocks.start * FAN_OUT);
+        let right = here(blocks.end * FAN_OUT..range.end);
+        [left, self.climb(level + 1, blocks, values), right].into_iter().flatten().reduce(|a, b| a.join(b, values))
+    }
+}
+
+fn joined(blocks: &[Option<Extremes>], values: &[f64]) -> Option<Extremes> {
+    blocks.iter().copied().flatten().reduce(|a, b| a.join(b, values))
+}
+
+/// The part of a series that a screen can show: of each column the first, smallest, largest and last value in their
+/// order, and the nearest value on either side of the view, so that a line can enter and leave it. NaN stays where a
+/// column begins or ends with it or holds nothing else; infinities count as values.
+///
+/// With a pyramid it takes O(columns · log n), without one O(visible values).
+pub fn reduce(series: &Series, pyramid: Option<&Pyramid>, columns: Columns) -> Series {
+    let (steps, values) = (&series.steps, &series.values);
+    let len = steps.len().min(values.len());
+    let (first, last) = columns.steps();
+    let begin = steps[..len].partition_point(|&s| s < first);
+    let end = begin + steps[begin..len].partition_point(|&s| s <= last);
+    let mut kept = Vec::with_capacity((4 * columns.count() as usize).min(end - begin) + 2);
+    kept.extend(begin.checked_sub(1));
+    if end - begin <= 4 * columns.count() as usize {
+        kept.extend(begin..end);
+    } else {
+        let mut from = begin;
+        for column in 1..=columns.count() {
+            let limit = columns.start(column);
+            let to =
+                if column == columns.count() { end } else { from + steps[from..end].partition_point(|&s| s < limit) };
+            keep(&mut kept, from..to, values, pyramid);
+            from = to;
+        }
+    }
+    kept.extend((end < len).then_some(end));
+    Series { steps: kept.iter().map(|&i| steps[i]).collect(), values: kept.iter().map(|&i| values[i]).collect() }
+}
+
+/// Keeps the places of one column.
+fn keep(kept: &mut Vec<usize>, range: Range<usize>, values: &[f64], pyramid: Option<&Pyramid>) {
+    if range.is_empty() {
+        return;
+    }
+    let extremes = match pyramid {
+        Some(pyramid) => pyramid.extremes(range.clone(), values),
+        None => Extremes::scan(range.clone(), values),
+    };
+    let last = range.end - 1;
+    let mut places = [range.start, range.start, last, last];
+    if let Some(Extremes { min, max }) = extremes {
+        places = [range.start, min.min(max), min.max(max), last];
+    }
+    for place in places {
+        if kept.last() != Some(&place) {
+            kept.push(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            8 => -800.0..0.0f64,
+            2 => (-3i32..3).prop_map(f64::from),
+            1 => Just(f64::NAN),
+            1 => Just(f64::NEG_INFINITY),
+            1 => Just(f64::INFINITY),
+        ]
+    }
+
+    fn series(len: usize) -> impl Strategy<Value = Series> {
+        prop::collection::vec((0u64..4, value()), 0..len).prop_map(|points| {
+            let mut series = Series::default();
+            let mut step = 0;
+            for (gap, value) in points {
+                step += gap;
+                series.push(step, value);
+            }
+            series
+        })
+    }
+
+    /// Smallest and largest value of each column, from the definition.
+    fn naive(series: &Series, columns: Columns) -> Vec<Option<(f64, f64)>> {
+        let mut found = vec![None; columns.count() as usize];
+        let (first, last) = columns.steps();
+        for (&step, &x) in series.steps.iter().zip(&series.values) {
+            if (first..=last).contains(&step) && !x.is_nan() {
+                let entry: &mut Option<(f64, f64)> =
+                    &mut found[usize::try_from(columns.of(step)).unwrap_or(usize::MAX)];
+                *entry = Some(entry.map_or((x, x), |(low, high)| (low.min(x), high.max(x))));
+            }
+        }
+        found
+    }
+
+    proptest! {
+        #[test]
+        fn every_column_keeps_its_extremes(s in series(3000), x in (0u64..5000, 0u64..5000), count in 1u32..90) {
+            let columns = Columns::new(x, count);
+            let pyramid = Pyramid::new(&s);
+            let reduced = reduce(&s, Some(&pyramid), columns);
+            prop_assert_eq!(naive(&reduced, columns), naive(&s, columns));
+            prop_assert!(reduced.len() <= 4 * count as usize + 2);
+            prop_assert!(reduced.steps.is_sorted());
+            let bits = |s: &Series| s.values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&reduced), bits(&reduce(&s, None, columns)));
+        }
+
+        #[test]
+        fn growing_and_whole_pyramids_agree(s in series(5000), cuts in prop::collection::vec(0usize..5000, 0..6)) {
+            let mut cuts = cuts;
+            cuts.sort_unstable();
+            let mut grown = Pyramid::default();
+            for cut in cuts.into_iter().map(|c| c.min(s.len())).chain([s.len()]) {
+                grown.update(&Series { steps: s.steps[..cut].to_vec(), values: s.values[..cut].to_vec() });
+            }
+            prop_assert_eq!(grown, Pyramid::new(&s));
+        }
+
+        #[test]
+        fn columns_begin_where_they_say(x in (0u64..1_000_000, 0u64..1_000_000), count in 2u32..300, pick in 0u32..300) {
+            let columns = Columns::new(x, count);
+            let column = pick % count;
+            let start = columns.start(column);
+            prop_assert!(columns.of(start) >= i64::from(column));
+            prop_assert!(column == 0 || columns.of(start - 1) < i64::from(column));
+        }
+    }
+
+    #[test]
+    fn one_outlier_in_a_million_points_survives_forty_columns() {
+        let mut series = Series::default();
+        for step in 0..1_000_000u64 {
+            series.push(step, if step == 654_321 { 9.0 } else { 0.5 });
+        }
+        let columns = Columns::new((0, 999_999), 40);
+        let reduced = reduce(&series, Some(&Pyramid::new(&series)), columns);
+        assert!(reduced.len() <= 162);
+        let at = reduced.values.iter().position(|&x| x > 8.0).map(|i| reduced.steps[i]);
+        assert_eq!(at, Some(654_321));
+    }
+
+    #[test]
+    fn gaps_at_the_edge_of_a_column_stay_gaps() {
+        let mut series = Series::default();
+        for step in 0..100u64 {
+            series.push(step, if (40..90).contains(&step) { f64::NAN } else { 1.0 });
+        }
+        let reduced = reduce(&series, None, Columns::new((0, 99), 5));
+        assert!(reduced.values.iter().any(|x| x.is_nan()));
+        assert!(!reduced.values.contains(&0.0));
+    }
+
+    #[test]
+    fn extreme_views_do_not_overflow() {
+        let series = Series { steps: vec![0, 7, u64::MAX], values: vec![1.0, 2.0, 3.0] };
+        for x in [(0, 0), (0, u64::MAX), (u64::MAX, u64::MAX), (7, 7)] {
+            for count in [0, 1, 2, u32::MAX] {
+                let columns = Columns::new(x, count);
+                assert!(!reduce(&series, None, columns).is_empty());
+                let _ = (columns.of(0), columns.of(u64::MAX));
+            }
+        }
+    }
+}
