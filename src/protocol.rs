@@ -354,6 +354,7 @@ pub struct TokenFlow {
     /// The raw token.
     pub token: String,
     /// Σ over positions of Δπ.
+    #[serde(with = "floats::single")]
     pub mass: f32,
 }
 
@@ -364,16 +365,22 @@ pub struct MassFlow {
     /// Step of the evaluation it is measured against.
     pub since: u64,
     /// Per pair, Σ over positions of the gains (Δπ(y*))₊ of y*, the argmax (other than the label) at `since`.
+    #[serde(with = "floats::list")]
     pub star_gain: Vec<f32>,
     /// Per pair, Σ over positions and tokens of all gains (Δπ(v))₊.
+    #[serde(with = "floats::list")]
     pub gain: Vec<f32>,
     /// Per pair, Σ over positions of Δπ(y*), signed.
+    #[serde(with = "floats::list")]
     pub star: Vec<f32>,
     /// Per pair, Σ over positions of Δπ(y⁺'s own token), signed.
+    #[serde(with = "floats::list")]
     pub label: Vec<f32>,
     /// Per pair, the net change of every other token.
+    #[serde(with = "floats::list")]
     pub bystanders: Vec<f32>,
     /// Per pair, mean over positions of the change of entropy, nats.
+    #[serde(with = "floats::list")]
     pub entropy: Vec<f32>,
     /// Tokens that gained most over all pairs, largest first.
     pub gained: Vec<TokenFlow>,
@@ -399,8 +406,10 @@ pub struct GreedyAnswer {
     /// The raw text.
     pub text: String,
     /// Distinct bigrams over bigrams, of tokens; 1 for an answer too short to have any.
+    #[serde(with = "floats::single")]
     pub distinct_2: f32,
     /// Share of 4-grams that occurred before in the answer.
+    #[serde(with = "floats::single")]
     pub repeat_4: f32,
 }
 
@@ -482,7 +491,11 @@ pub mod floats {
     /// The same in single precision, so that its shortest decimal form is written.
     struct Single(f32);
 
-    fn write<S: Serializer>(x: f64, finite: impl FnOnce(S) -> Result<S::Ok, S::Error>, s: S) -> Result<S::Ok, S::Error> {
+    fn write<S: Serializer>(
+        x: f64,
+        finite: impl FnOnce(S) -> Result<S::Ok, S::Error>,
+        s: S,
+    ) -> Result<S::Ok, S::Error> {
         if x.is_nan() {
             s.serialize_none()
         } else if x.is_infinite() {
@@ -542,6 +555,21 @@ pub mod floats {
         #[allow(clippy::cast_possible_truncation, reason = "it was written from an f32")]
         fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
             Number::deserialize(d).map(|n| Self(n.0 as f32))
+        }
+    }
+
+    /// `f32`.
+    pub mod single {
+        use super::{Deserialize, Deserializer, Serialize, Serializer, Single};
+
+        /// Writes the number.
+        pub fn serialize<S: Serializer>(x: &f32, s: S) -> Result<S::Ok, S::Error> {
+            Single(*x).serialize(s)
+        }
+
+        /// Reads the number.
+        pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<f32, D::Error> {
+            Ok(Single::deserialize(d)?.0)
         }
     }
 

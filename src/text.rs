@@ -37,7 +37,13 @@ fn is_hidden(c: char) -> bool {
     use GeneralCategory as G;
     matches!(
         c.general_category(),
-        G::Control | G::Format | G::Surrogate | G::PrivateUse | G::Unassigned | G::LineSeparator | G::ParagraphSeparator
+        G::Control
+            | G::Format
+            | G::Surrogate
+            | G::PrivateUse
+            | G::Unassigned
+            | G::LineSeparator
+            | G::ParagraphSeparator
     ) || ('\u{FE00}'..='\u{FE0F}').contains(&c)
         || ('\u{E0100}'..='\u{E01EF}').contains(&c)
         || matches!(c, '\u{034F}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{17B4}' | '\u{17B5}')

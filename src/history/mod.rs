@@ -2,10 +2,16 @@
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
 pub mod detect;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod reduce;
 pub mod series;
+pub mod stats;
 pub mod store;
+mod warn;
+mod window;
 
-pub use detect::{Detector, DynamicsState, Window};
+pub use detect::{Alarm, Detector, DynamicsState};
 pub use series::{CurveId, Scale, Series};
 pub use store::{Mark, MarkKind, RunHistory};
+pub use window::{GreedyChange, Window};

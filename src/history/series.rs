@@ -50,23 +50,29 @@ impl CurveId {
         match self {
             Self::Probe(kind) => evaluation.logps.get(&kind).map(Vec::as_slice),
             Self::ArgmaxChosen => Some(&evaluation.chosen.argmax_logps).filter(|v| !v.is_empty()).map(Vec::as_slice),
-            Self::ArgmaxRejected => evaluation.rejected.as_ref().map(|r| r.argmax_logps.as_slice()),
+            Self::ArgmaxRejected => {
+                evaluation.rejected.as_ref().map(|r| r.argmax_logps.as_slice()).filter(|v| !v.is_empty())
+            }
+        }
+    }
+
+    /// The response that the curve follows: the probe itself, or the one along whose prefixes the argmax is read.
+    pub fn kind(self) -> ProbeKind {
+        match self {
+            Self::Probe(kind) => kind,
+            Self::ArgmaxChosen => ProbeKind::Chosen,
+            Self::ArgmaxRejected => ProbeKind::Rejected,
         }
     }
 
     /// Completion tokens of prompt `pair` under this curve: what a sum is divided by.
     pub fn tokens(self, run: &RunStarted, pair: usize) -> Option<u32> {
-        let kind = match self {
-            Self::Probe(kind) => kind,
-            Self::ArgmaxChosen => ProbeKind::Chosen,
-            Self::ArgmaxRejected => ProbeKind::Rejected,
-        };
-        run.probes.get(pair)?.responses.get(&kind).map(|r| r.tokens)
+        run.probes.get(pair)?.responses.get(&self.kind()).map(|r| r.tokens)
     }
 }
 
 /// What the y axis shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Scale {
     /// Sum of log-probs, nats: as the paper plots.
     #[default]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::detect::Detector;
 use super::series::{CurveId, Scale, Series};
+use super::stats::{mean, quantile};
+use super::warn::Watch;
 use crate::protocol::{Evaluation, MetricKey, RunPhase, RunStarted, StepMetrics, TrainerEvent};
 use crate::text::Shown;
 
@@ -56,26 +58,33 @@ pub struct RunHistory {
     pub detector: Detector,
     /// Tokens per second and seconds left, as last told; display only.
     pub speed: Option<(f64, f64)>,
+    /// Mean and quartiles of every curve on every scale, computed once an evaluation.
+    summaries: BTreeMap<(CurveId, Scale), Summaries>,
+    /// What was already warned of.
+    watch: Watch,
+}
+
+/// A curve over prompts: mean, first and third quartile.
+#[derive(Debug, Clone, Default)]
+struct Summaries {
+    mean: Series,
+    low: Series,
+    high: Series,
 }
 
 impl RunHistory {
-    /// Folds in one event.
+    /// Folds in one event. The start of a run forgets the run before it.
     pub fn apply(&mut self, event: &TrainerEvent) {
         match event {
             TrainerEvent::RunStarted(run) => {
-                self.detector = Detector::new(run.detector);
-                self.run = Some((**run).clone());
+                let phase = self.phase.take();
+                let detector = Detector::new(run.detector);
+                *self = Self { run: Some((**run).clone()), phase, detector, ..Self::default() };
             }
             TrainerEvent::Phase { phase, step } => self.enter_phase(phase, *step),
             TrainerEvent::StageStarted { stage, step } => self.start_stage(*stage, *step),
             TrainerEvent::Step(metrics) => self.add_step(metrics),
-            TrainerEvent::Evaluation(evaluation) => {
-                self.step = self.step.max(evaluation.step);
-                self.evaluations.push((**evaluation).clone());
-                if let Some(run) = &self.run {
-                    self.marks.extend(self.detector.observe(run, &self.stage_starts, &self.evaluations));
-                }
-            }
+            TrainerEvent::Evaluation(evaluation) => self.add_evaluation(evaluation),
             TrainerEvent::Speed { tokens_per_second, seconds_left } => {
                 self.speed = Some((*tokens_per_second, *seconds_left));
             }
@@ -98,10 +107,16 @@ impl RunHistory {
     }
 
     fn start_stage(&mut self, stage: usize, step: u64) {
+        let info = self.run.as_ref().and_then(|r| r.stages.get(stage));
+        let Some(name) = info.map(|s| s.name.clone()) else {
+            let text = Shown::new(&format!("stage {stage} begins, but the run announced no such stage"));
+            self.marks.push(Mark { step, kind: MarkKind::Warning, text });
+            return;
+        };
         self.stage = Some(stage);
         self.stage_starts.resize(stage, step);
         self.stage_starts.push(step);
-        let name = self.run.as_ref().and_then(|r| r.stages.get(stage)).map_or("?", |s| s.name.as_str());
+        self.detector.begin_stage();
         let text = Shown::new(&format!("stage {name} begins"));
         self.marks.push(Mark { step, kind: MarkKind::Stage, text });
     }
@@ -111,6 +126,57 @@ impl RunHistory {
         for (key, &value) in &step.metrics {
             self.metrics.entry(key.clone()).or_default().push(step.step, value);
         }
+        self.marks.extend(self.watch.step(step));
+    }
+
+    fn add_evaluation(&mut self, evaluation: &Evaluation) {
+        self.step = self.step.max(evaluation.step);
+        self.evaluations.push(evaluation.clone());
+        for curve in CurveId::all() {
+            for scale in Scale::ALL {
+                self.summarise(curve, scale, evaluation);
+            }
+        }
+        if let Some(run) = &self.run {
+            self.marks.extend(self.watch.evaluation(run, evaluation));
+            self.marks.extend(self.detector.observe(run, &self.stage_starts, &self.evaluations));
+        }
+    }
+
+    /// Adds one point to the cached curve. Prompts without such a response do not count; a NaN among those that have
+    /// one makes mean and quartiles NaN, a gap: a mean over whichever prompts happen to be finite is another quantity.
+    fn summarise(&mut self, curve: CurveId, scale: Scale, evaluation: &Evaluation) {
+        let Some(values) = self.scaled(curve, scale, evaluation) else { return };
+        let mut counted: Vec<f64> = values
+            .into_iter()
+            .enumerate()
+            .filter(|&(pair, _)| self.has_response(curve, pair))
+            .map(|(_, x)| x)
+            .collect();
+        counted.sort_by(f64::total_cmp);
+        let quartile = |q| if counted.iter().any(|x| x.is_nan()) { f64::NAN } else { quantile(&counted, q) };
+        let (mean, low, high) = (mean(&counted), quartile(0.25), quartile(0.75));
+        let summaries = self.summaries.entry((curve, scale)).or_default();
+        summaries.mean.push(evaluation.step, mean);
+        summaries.low.push(evaluation.step, low);
+        summaries.high.push(evaluation.step, high);
+    }
+
+    /// Whether the prompt has the response that the curve follows; true for a prompt that the run did not describe.
+    fn has_response(&self, curve: CurveId, pair: usize) -> bool {
+        let probe = self.run.as_ref().and_then(|r| r.probes.get(pair));
+        probe.is_none_or(|p| p.responses.contains_key(&curve.kind()))
+    }
+
+    /// How many prompts the mean and the quartiles of a curve are over.
+    pub fn prompts(&self, curve: CurveId) -> usize {
+        let prompts = self.run.as_ref().map_or(0, |r| r.probes.len());
+        (0..prompts).filter(|&pair| self.has_response(curve, pair)).count()
+    }
+
+    /// The evaluations of a stage, the one that it started from first: the last at or before its first step.
+    pub fn stage_evaluations(&self, stage: usize) -> &[Evaluation] {
+        stage_span(&self.evaluations, &self.stage_starts, stage)
     }
 
     /// Steps of the whole run, all stages together.
@@ -118,12 +184,19 @@ impl RunHistory {
         self.run.as_ref().map_or(0, |r| r.stages.iter().map(|s| s.steps).sum())
     }
 
-    /// The curve of one prompt, or the mean over all prompts, on the given scale. Empty where the run has no such curve.
+    /// The curve of one prompt, or the mean over all prompts that have the response, on the given scale. Empty where the
+    /// run has no such curve. The mean is cached: 16 curves a frame cost a copy each.
     pub fn curve(&self, curve: CurveId, scale: Scale, pair: Option<usize>) -> Series {
+        let Some(pair) = pair else {
+            return self.summaries.get(&(curve, scale)).map(|s| s.mean.clone()).unwrap_or_default();
+        };
+        let first = self.evaluations.iter().find_map(|e| curve.values(e));
         let mut series = Series::default();
         for evaluation in &self.evaluations {
-            if let Some(values) = self.scaled(curve, scale, evaluation) {
-                series.push(evaluation.step, summary(&values, pair));
+            if let Some(values) = curve.values(evaluation) {
+                let value = values.get(pair).copied().unwrap_or(f32::NAN);
+                let start = first.and_then(|f| f.get(pair)).copied();
+                series.push(evaluation.step, self.on_scale(curve, scale, pair, value, start));
             }
         }
         series
@@ -131,63 +204,44 @@ impl RunHistory {
 
     /// First and third quartile over prompts, on the given scale.
     pub fn quartiles(&self, curve: CurveId, scale: Scale) -> (Series, Series) {
-        let (mut low, mut high) = (Series::default(), Series::default());
-        for evaluation in &self.evaluations {
-            if let Some(mut values) = self.scaled(curve, scale, evaluation) {
-                values.sort_by(f64::total_cmp);
-                low.push(evaluation.step, quantile(&values, 0.25));
-                high.push(evaluation.step, quantile(&values, 0.75));
-            }
-        }
-        (low, high)
+        self.summaries.get(&(curve, scale)).map(|s| (s.low.clone(), s.high.clone())).unwrap_or_default()
     }
 
     /// One value a prompt.
     fn scaled(&self, curve: CurveId, scale: Scale, evaluation: &Evaluation) -> Option<Vec<f64>> {
         let sums = curve.values(evaluation)?;
-        let first = self.evaluations.first().and_then(|e| curve.values(e))?;
-        let per_token = |pair: usize, x: f64| {
-            let tokens = self.run.as_ref().and_then(|r| curve.tokens(r, pair)).unwrap_or(0);
-            if tokens == 0 { f64::NAN } else { x / f64::from(tokens) }
+        let first = self.evaluations.iter().find_map(|e| curve.values(e))?;
+        let on_scale = |(pair, &sum)| self.on_scale(curve, scale, pair, sum, first.get(pair).copied());
+        Some(sums.iter().enumerate().map(on_scale).collect())
+    }
+
+    /// A sum of log-probs on another scale; `start` is the prompt's sum at the curve's first evaluation.
+    fn on_scale(&self, curve: CurveId, scale: Scale, pair: usize, sum: f32, start: Option<f32>) -> f64 {
+        let sum = f64::from(sum);
+        let per_token = || {
+            let tokens = self.run.as_ref().and_then(|r| curve.tokens(r, pair)).filter(|&t| t > 0);
+            tokens.map_or(f64::NAN, |t| sum / f64::from(t))
         };
-        Some(
-            sums.iter()
-                .enumerate()
-                .map(|(pair, &sum)| {
-                    let sum = f64::from(sum);
-                    match scale {
-                        Scale::LogProb => sum,
-                        Scale::PerToken => per_token(pair, sum),
-                        Scale::Probability => per_token(pair, sum).exp(),
-                        Scale::Delta => sum - first.get(pair).map_or(f64::NAN, |&x| f64::from(x)),
-                    }
-                })
-                .collect(),
-        )
+        match scale {
+            Scale::LogProb => sum,
+            Scale::PerToken => per_token(),
+            Scale::Probability => per_token().exp(),
+            Scale::Delta => sum - start.map_or(f64::NAN, f64::from),
+        }
     }
 }
 
-/// One prompt's value, or the mean over all.
-#[allow(clippy::cast_precision_loss, reason = "probe prompts are few")]
-fn summary(values: &[f64], pair: Option<usize>) -> f64 {
-    match pair {
-        Some(pair) => values.get(pair).copied().unwrap_or(f64::NAN),
-        None if values.is_empty() => f64::NAN,
-        None => values.iter().sum::<f64>() / values.len() as f64,
-    }
+/// The evaluations of `stage`, beginning with the one that it started from: the last at or before its first step.
+/// Evaluations ascend in steps. Where the stage's start is unknown, the stages that the evaluations name decide.
+pub(super) fn stage_span<'a>(evaluations: &'a [Evaluation], stage_starts: &[u64], stage: usize) -> &'a [Evaluation] {
+    let up_to = |step: u64| evaluations.partition_point(|e| e.step <= step);
+    let (after_start, end) = match stage_starts.get(stage) {
+        Some(&start) => (up_to(start), stage_starts.get(stage + 1).map_or(evaluations.len(), |&next| up_to(next))),
+        None => (evaluations.partition_point(|e| e.stage < stage), evaluations.partition_point(|e| e.stage <= stage)),
+    };
+    &evaluations[after_start.saturating_sub(1)..end.max(after_start)]
 }
 
-/// Linear interpolation between order statistics; `sorted` ascends.
-#[allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "an index into a short list"
-)]
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let Some(last) = sorted.len().checked_sub(1) else { return f64::NAN };
-    let at = q * last as f64;
-    let low = at.floor() as usize;
-    let share = at - low as f64;
-    sorted[low] * (1.0 - share) + sorted[(low + 1).min(last)] * share
-}
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -1,0 +1,89 @@
+//! Numbers that cannot be right, told once each: the first loss that is no number, the first log-prob that is not
+//! finite, the first argmax below its label.
+
+use super::series::CurveId;
+use super::store::{Mark, MarkKind};
+use crate::protocol::{Evaluation, MetricKey, ProbeKind, RunStarted, StepMetrics};
+use crate::text::Shown;
+
+/// How far the argmax may lie below the label, nats per token: rounding, not a mistake.
+const ARGMAX_SLACK: f64 = 1e-3;
+
+/// What was already warned of.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watch {
+    loss: bool,
+    log_prob: bool,
+    argmax: bool,
+}
+
+impl Watch {
+    /// Looks at one optimiser step.
+    pub(super) fn step(&mut self, step: &StepMetrics) -> Option<Mark> {
+        let loss = *step.metrics.get(&MetricKey::LOSS)?;
+        (!loss.is_finite() && first(&mut self.loss))
+            .then(|| warning(step.step, &format!("the loss is {loss} at step {}", step.step)))
+    }
+
+    /// Looks at one evaluation.
+    pub(super) fn evaluation(&mut self, run: &RunStarted, evaluation: &Evaluation) -> Vec<Mark> {
+        let step = evaluation.step;
+        let log_prob = (!self.log_prob).then(|| not_finite(run, evaluation)).flatten();
+        self.log_prob |= log_prob.is_some();
+        let argmax = (!self.argmax).then(|| argmax_below_label(run, evaluation)).flatten();
+        self.argmax |= argmax.is_some();
+        log_prob.into_iter().chain(argmax).map(|text| warning(step, &text)).collect()
+    }
+}
+
+/// Whether the flag was down; raises it.
+fn first(flag: &mut bool) -> bool {
+    !std::mem::replace(flag, true)
+}
+
+fn warning(step: u64, text: &str) -> Mark {
+    Mark { step, kind: MarkKind::Warning, text: Shown::new(text) }
+}
+
+fn not_finite(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
+    CurveId::all().find_map(|curve| {
+        let values = curve.values(evaluation)?;
+        let (pair, value) = values.iter().enumerate().find(|&(pair, x)| {
+            let has_response = run.probes.get(pair).is_none_or(|p| p.responses.contains_key(&curve.kind()));
+            has_response && !x.is_finite()
+        })?;
+        Some(format!(
+            "the log-prob of {} is {value} on prompt {} at step {}",
+            curve.key(),
+            number(pair),
+            evaluation.step
+        ))
+    })
+}
+
+/// At every position the largest log-prob is at least the label's, so the sums are ordered too. Imported data breaks it.
+fn argmax_below_label(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
+    [(CurveId::ArgmaxChosen, ProbeKind::Chosen), (CurveId::ArgmaxRejected, ProbeKind::Rejected)].iter().find_map(
+        |&(curve, kind)| {
+            let (argmax, label) = (curve.values(evaluation)?, evaluation.logps.get(&kind)?);
+            let below = |pair: usize, argmax: f32, label: f32| {
+                let slack = ARGMAX_SLACK * f64::from(curve.tokens(run, pair).unwrap_or(1));
+                f64::from(argmax) < f64::from(label) - slack
+            };
+            let pair = argmax.iter().zip(label).enumerate().position(|(pair, (&a, &l))| below(pair, a, l))?;
+            Some(format!(
+                "the argmax along {kind} ({:.3}) is below the label's log-prob ({:.3}) on prompt {} at step {}: \
+                 these numbers cannot come from one forward pass",
+                argmax[pair],
+                label[pair],
+                number(pair),
+                evaluation.step
+            ))
+        },
+    )
+}
+
+/// Prompts are counted from 1 on the screen.
+fn number(pair: usize) -> usize {
+    pair + 1
+}
