@@ -1,1 +1,12 @@
-//! stub
+//! The run on disk: a directory that holds the experiment as run, its events (one JSON object a line) and a summary.
+//! The events file depends on the events alone, so the same run writes the same bytes.
+
+pub mod directory;
+pub mod reader;
+pub mod summary;
+pub mod writer;
+
+pub use directory::RunDirectory;
+pub use reader::{Recording, RunReader, read};
+pub use summary::{Outcome, StageSummary, Summary};
+pub use writer::RunWriter;

@@ -1,0 +1,274 @@
+//! Reads a run's events: tolerant of what a newer or another program adds, strict about what it says.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Location, Result};
+use crate::history::RunHistory;
+use crate::protocol::{DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent};
+use crate::text::Shown;
+
+/// Longest line that is read: an evaluation of thousands of prompts fits many times over.
+const MAX_LINE: u64 = 256 << 20;
+
+/// The tags of [`TrainerEvent`]: an event with another one comes from a newer program and is skipped.
+const KNOWN: [&str; 6] = ["run_started", "phase", "stage_started", "step", "evaluation", "speed"];
+
+/// A run as it was recorded.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    /// Its events, in order; the first that is not a phase is the start of the run.
+    pub events: Vec<TrainerEvent>,
+    /// What was passed over, in words.
+    pub warnings: Vec<Shown>,
+}
+
+impl Recording {
+    /// All of it, folded.
+    pub fn history(&self) -> RunHistory {
+        let mut history = RunHistory::default();
+        for event in &self.events {
+            history.apply(event);
+        }
+        history
+    }
+}
+
+/// Reads a whole run.
+///
+/// # Errors
+/// As [`RunReader::next_event`], and when the file does not hold the start of a run.
+pub fn read(path: &Path) -> Result<Recording> {
+    let mut reader = RunReader::open(path)?;
+    let mut events = Vec::new();
+    while let Some(event) = reader.next_event()? {
+        events.push(event);
+    }
+    Ok(Recording { events, warnings: reader.warnings()? })
+}
+
+/// Reads events one by one, a line in memory at a time.
+#[derive(Debug)]
+pub struct RunReader<R = BufReader<File>> {
+    path: PathBuf,
+    input: R,
+    line: Vec<u8>,
+    number: usize,
+    step: u64,
+    run: Option<Announced>,
+    skipped: usize,
+    truncated: bool,
+}
+
+/// What later events are held against.
+#[derive(Debug, Clone, Copy)]
+struct Announced {
+    stages: usize,
+    prompts: usize,
+}
+
+impl RunReader {
+    /// Opens a file of events.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| Error::reading(path, &e))?;
+        Ok(Self::new(path, BufReader::with_capacity(1 << 16, file)))
+    }
+}
+
+impl<R: BufRead> RunReader<R> {
+    /// Reads from anything; `path` is what errors name.
+    pub fn new(path: &Path, input: R) -> Self {
+        Self {
+            path: path.to_owned(),
+            input,
+            line: Vec::new(),
+            number: 0,
+            step: 0,
+            run: None,
+            skipped: 0,
+            truncated: false,
+        }
+    }
+
+    /// The next event; `None` at the end. Unknown fields are ignored, unknown events skipped and counted, and a last
+    /// line that breaks off (the writer was killed) is dropped.
+    ///
+    /// # Errors
+    /// With file and line: when a line is no event, or one that cannot belong here (a newer format, a second run, a
+    /// stage or a prompt that was never announced, a step that falls), or when the file cannot be read.
+    pub fn next_event(&mut self) -> Result<Option<TrainerEvent>> {
+        loop {
+            self.line.clear();
+            let read = self.input.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.line);
+            if read.map_err(|e| Error::reading(&self.path, &e))? == 0 {
+                return Ok(None);
+            }
+            self.number += 1;
+            let complete = self.line.ends_with(b"\n");
+            if !complete && self.line.len() as u64 == MAX_LINE {
+                return Err(self.wrong("the line is longer than 256 MiB", "a run file has one event a line"));
+            }
+            if self.line.trim_ascii().is_empty() {
+                continue;
+            }
+            match parse(self.line.trim_ascii_end()) {
+                Ok(Some(event)) => {
+                    self.check(&event)?;
+                    return Ok(Some(event));
+                }
+                Ok(None) => self.skipped += 1,
+                Err(_) if !complete => {
+                    self.truncated = true;
+                    return Ok(None);
+                }
+                Err(error) => {
+                    let location = Location { column: self.column(&error), ..self.location() };
+                    let advice = "the file is damaged here; a run file has one JSON event a line";
+                    return Err(Error::input(location, format!("not an event: {}", plain(&error)), advice));
+                }
+            }
+        }
+    }
+
+    /// What was passed over. Call at the end of the file.
+    ///
+    /// # Errors
+    /// When the file does not hold the start of a run.
+    pub fn warnings(&self) -> Result<Vec<Shown>> {
+        if self.run.is_none() {
+            let advice = "give a run directory or its events.jsonl, whose first event is run_started";
+            return Err(Error::input(
+                Location::file(&self.path),
+                "holds no run: there is no run_started event",
+                advice,
+            ));
+        }
+        let path = self.path.display();
+        let mut warnings = Vec::new();
+        if self.skipped > 0 {
+            let (n, s) = (self.skipped, if self.skipped == 1 { "" } else { "s" });
+            warnings.push(Shown::new(&format!("{path}: {n} event{s} of an unknown kind skipped")));
+        }
+        if self.truncated {
+            warnings.push(Shown::new(&format!("{path}:{}: the last line breaks off and was dropped", self.number)));
+        }
+        Ok(warnings)
+    }
+
+    /// Whether the event can stand where it does: what follows relies on it.
+    fn check(&mut self, event: &TrainerEvent) -> Result<()> {
+        let (stage, step) = match event {
+            TrainerEvent::RunStarted(run) => return self.check_run(run),
+            TrainerEvent::Speed { .. } => return Ok(()),
+            TrainerEvent::Phase { step, .. } => (None, *step),
+            TrainerEvent::StageStarted { stage, step } => (Some(*stage), *step),
+            TrainerEvent::Step(step) => (Some(step.stage), step.step),
+            TrainerEvent::Evaluation(evaluation) => (Some(evaluation.stage), evaluation.step),
+        };
+        if step < self.step {
+            let problem = format!("step {step} comes after step {}", self.step);
+            return Err(self.wrong(&problem, "steps count from the run's beginning and never fall"));
+        }
+        self.step = step;
+        let Some(stage) = stage else { return Ok(()) };
+        let Some(run) = self.run else {
+            return Err(self.wrong("an event before run_started", "the first event of a run is run_started"));
+        };
+        if stage >= run.stages {
+            let problem = format!("stage {stage}, but the run has {} (counted from 0)", run.stages);
+            return Err(self.wrong(&problem, "list every stage in run_started"));
+        }
+        match event {
+            TrainerEvent::Evaluation(evaluation) => self.check_evaluation(evaluation, run.prompts),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_run(&mut self, run: &RunStarted) -> Result<()> {
+        if self.run.is_some() {
+            return Err(self.wrong("a second run begins", "one file holds one run: split it here"));
+        }
+        if run.format_version > FORMAT_VERSION {
+            let problem = format!("format {} is newer than this program's {FORMAT_VERSION}", run.format_version);
+            return Err(self.wrong(&problem, "open it with a newer version of the program"));
+        }
+        self.run = Some(Announced { stages: run.stages.len(), prompts: run.probes.len() });
+        Ok(())
+    }
+
+    /// Vectors have one entry a probe prompt; a reading that was not taken is empty.
+    fn check_evaluation(&self, evaluation: &Evaluation, prompts: usize) -> Result<()> {
+        let reading = |r: &PrefixReading| r.argmax_logps.len();
+        let flows = [&evaluation.window_flow, &evaluation.stage_flow];
+        let optional = [reading(&evaluation.chosen), evaluation.rejected.as_ref().map_or(0, reading)]
+            .into_iter()
+            .chain(flows.into_iter().flatten().flat_map(|f| [f.star_gain.len(), f.gain.len()]))
+            .filter(|&n| n > 0);
+        let lengths = evaluation.logps.values().map(Vec::len).chain(optional);
+        match lengths.into_iter().find(|&n| n != prompts) {
+            Some(n) => {
+                let problem = format!("a list of {n} numbers, but the run has {prompts} probe prompts");
+                Err(self.wrong(&problem, "write one number a prompt, null where there is none"))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn location(&self) -> Location {
+        Location::line(&self.path, self.number)
+    }
+
+    /// The parser counts bytes, people count characters; 0 where the parser does not know.
+    fn column(&self, error: &serde_json::Error) -> Option<usize> {
+        let before = self.line.get(..error.column()).filter(|before| !before.is_empty())?;
+        Some(String::from_utf8_lossy(before).chars().count())
+    }
+
+    fn wrong(&self, problem: &str, advice: &str) -> Error {
+        Error::input(self.location(), problem, advice)
+    }
+}
+
+/// The event on a line; `None` if its tag is unknown.
+fn parse(line: &[u8]) -> Result<Option<TrainerEvent>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Tag<'a> {
+        #[serde(borrow)]
+        event: Cow<'a, str>,
+    }
+    let tag: Tag<'_> = serde_json::from_slice(line)?;
+    match tag.event.as_ref() {
+        "run_started" => parse_run(line).map(Some),
+        known if KNOWN.contains(&known) => serde_json::from_slice(line).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The detector's settings refuse unknown fields, as an experiment must; a run file may come from a newer program.
+fn parse_run(line: &[u8]) -> Result<TrainerEvent, serde_json::Error> {
+    let mut run: Value = serde_json::from_slice(line)?;
+    if let (Some(settings), Value::Object(known)) =
+        (run.get_mut("detector").and_then(Value::as_object_mut), serde_json::to_value(DetectorSettings::default())?)
+    {
+        settings.retain(|name, _| known.contains_key(name));
+    }
+    serde_json::from_value(run)
+}
+
+/// The message without the place, which is the line's own.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rfind(" at line ").map_or(text.clone(), |at| text[..at].to_owned())
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -1,0 +1,289 @@
+//! What a run came to, in a page: `summary.json`, and the lines printed after quitting.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::directory::RunDirectory;
+use crate::error::{Error, Location, Result};
+use crate::history::{CurveId, RunHistory, Scale};
+use crate::protocol::{MetricKey, ProbeKind, RunPhase, floats};
+use crate::text::Shown;
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Every stage was done.
+    Finished,
+    /// Ended early, by request.
+    Stopped,
+    /// Ended by an error, with its message.
+    Failed(String),
+    /// The run never said how it ended: its process was killed, or it is still going.
+    Unfinished,
+}
+
+/// A stage and the scalars it logged last.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageSummary {
+    /// Its name.
+    pub name: String,
+    /// Its objective.
+    pub objective: String,
+    /// Optimiser steps taken in it.
+    pub steps: u64,
+    /// The scalars of its last step.
+    #[serde(with = "floats::map")]
+    pub metrics: BTreeMap<MetricKey, f64>,
+}
+
+/// When the detector first raised an alarm.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmSummary {
+    /// Optimiser steps taken.
+    pub step: u64,
+    /// Name of the stage.
+    pub stage: String,
+    /// What it said.
+    pub state: String,
+}
+
+/// What a run came to. Everything but the two clock readings follows from the events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    /// `<experiment>-seed<seed>`.
+    pub run_id: String,
+    /// Name of the experiment.
+    pub experiment: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// The backend that trained.
+    pub backend: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Optimiser steps taken.
+    pub steps: u64,
+    /// Optimiser steps planned.
+    pub total_steps: u64,
+    /// The stages that began.
+    pub stages: Vec<StageSummary>,
+    /// Sum of log-probs at the last evaluation, nats, mean over prompts, by curve.
+    pub logps: BTreeMap<String, Option<f64>>,
+    /// The detector's last word on the dynamics.
+    pub dynamics: String,
+    /// The first alarm, if there was one.
+    #[serde(default)]
+    pub first_alarm: Option<AlarmSummary>,
+    /// Seconds from the program's start to its end.
+    pub wall_seconds: f64,
+    /// Tokens per second through the optimiser, evaluations included.
+    pub tokens_per_second: f64,
+}
+
+impl Summary {
+    /// What the run came to so far; `None` if it never began. `wall_seconds` is the clock's, and the only thing here
+    /// that the events do not tell.
+    pub fn new(history: &RunHistory, wall_seconds: f64) -> Option<Self> {
+        let run = history.run.as_ref()?;
+        let tokens = history.metrics.get(&MetricKey::NUM_TOKENS).and_then(|s| s.last()).map_or(0.0, |(_, n)| n);
+        let first_alarm = history.detector.alarms.first().map(|alarm| AlarmSummary {
+            step: alarm.step,
+            stage: run.stages.get(alarm.stage).map_or_else(String::new, |s| s.name.clone()),
+            state: alarm.state.title().to_owned(),
+        });
+        let logps = CurveId::all().filter_map(|curve| {
+            let (_, last) = history.curve(curve, Scale::LogProb, None).last()?;
+            Some((curve.key().to_owned(), last.is_finite().then_some(last)))
+        });
+        Some(Self {
+            run_id: run.run_id.clone(),
+            experiment: run.experiment.clone(),
+            seed: run.seed,
+            backend: run.backend.clone(),
+            outcome: match &history.phase {
+                Some(RunPhase::Finished) => Outcome::Finished,
+                Some(RunPhase::Stopped) => Outcome::Stopped,
+                Some(RunPhase::Failed(why)) => Outcome::Failed(why.clone()),
+                _ => Outcome::Unfinished,
+            },
+            steps: history.step,
+            total_steps: history.total_steps(),
+            stages: (0..history.stage_starts.len()).filter_map(|stage| stage_summary(history, stage)).collect(),
+            logps: logps.collect(),
+            dynamics: history.detector.state.title().to_owned(),
+            first_alarm,
+            wall_seconds,
+            tokens_per_second: if wall_seconds > 0.0 { tokens / wall_seconds } else { 0.0 },
+        })
+    }
+
+    /// Reads `summary.json`.
+    ///
+    /// # Errors
+    /// When it cannot be read or is no summary.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|e| Error::reading(path, &e))?;
+        serde_json::from_str(&text).map_err(|e| {
+            let location = Location { file: path.to_owned(), line: Some(e.line()), column: Some(e.column()) };
+            Error::input(
+                location,
+                format!("not a run's summary: {e}"),
+                "the events.jsonl beside it holds the same facts",
+            )
+        })
+    }
+
+    /// Writes it, pretty-printed: to a file beside, then renamed, so that a reader finds the old one or the new one.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let unwritable = |e: &std::io::Error| Error::writing(path, e);
+        let mut text = serde_json::to_string_pretty(self).map_err(|e| unwritable(&e.into()))?;
+        text.push('\n');
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".tmp");
+        std::fs::write(&beside, text).map_err(|e| unwritable(&e))?;
+        std::fs::rename(&beside, path).map_err(|e| unwritable(&e))
+    }
+
+    /// What is printed when the screen is gone: how it ended, the last numbers, where the run is.
+    pub fn lines(&self, directory: Option<&RunDirectory>) -> Vec<Shown> {
+        let ended = match &self.outcome {
+            Outcome::Finished => "finished".to_owned(),
+            Outcome::Stopped => "stopped".to_owned(),
+            Outcome::Failed(why) => format!("failed: {why}"),
+            Outcome::Unfinished => "not finished".to_owned(),
+        };
+        let mut lines = vec![format!(
+            "{}: {ended} after {} of {} steps in {} on {} ({:.0} tokens/s)",
+            self.run_id,
+            self.steps,
+            self.total_steps,
+            duration(self.wall_seconds),
+            self.backend,
+            self.tokens_per_second
+        )];
+        for stage in &self.stages {
+            let loss = stage.metrics.get(&MetricKey::LOSS).map_or_else(String::new, |x| format!(", loss {x:.3}"));
+            lines.push(format!("  {}: {} steps of {}{loss}", stage.name, stage.steps, stage.objective));
+        }
+        let shown = [CurveId::Probe(ProbeKind::Chosen), CurveId::Probe(ProbeKind::Rejected)];
+        let logps = shown.into_iter().chain([CurveId::ArgmaxChosen]).filter_map(|curve| {
+            let value = self.logps.get(curve.key())?.map_or("not finite".to_owned(), |x| format!("{x:.1}"));
+            Some(format!("{} {value}", curve.symbol()))
+        });
+        let logps: Vec<String> = logps.collect();
+        if !logps.is_empty() {
+            lines.push(format!("  log p (nats, sum, mean over prompts): {}", logps.join(", ")));
+        }
+        let first = self.first_alarm.as_ref().map_or_else(
+            || ", never an alarm".to_owned(),
+            |a| format!(", first alarm ({}) at step {} in stage {}", a.state, a.step, a.stage),
+        );
+        lines.push(format!("  dynamics at the end: {}{first}", self.dynamics));
+        if let Some(directory) = directory {
+            lines.push(format!("  run: {}", directory.root().display()));
+        }
+        lines.iter().map(|line| Shown::new(line)).collect()
+    }
+}
+
+/// Steps taken in a stage and its last scalars: those logged after the stage's start and not after the next one's.
+fn stage_summary(history: &RunHistory, stage: usize) -> Option<StageSummary> {
+    let info = history.run.as_ref()?.stages.get(stage)?;
+    let start = *history.stage_starts.get(stage)?;
+    let end = history.stage_starts.get(stage + 1).copied().unwrap_or(history.step);
+    let metrics = history.metrics.iter().filter_map(|(key, series)| {
+        let logged = series.steps.partition_point(|&s| s <= end);
+        let last = logged.checked_sub(1).filter(|&i| series.steps[i] > start)?;
+        Some((key.clone(), series.values[last]))
+    });
+    let steps = end.saturating_sub(start);
+    Some(StageSummary { name: info.name.clone(), objective: info.objective.clone(), steps, metrics: metrics.collect() })
+}
+
+/// `3 min 07 s`.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "`as` saturates, and a run lasts hours")]
+fn duration(seconds: f64) -> String {
+    let whole = seconds.max(0.0).round() as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} min {s:02} s"),
+        (h, m, _) => format!("{h} h {m:02} min"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::cast_precision_loss, reason = "a test may fail")]
+
+    use super::*;
+    use crate::history::fixture::{evaluation, history, run, stage};
+    use crate::protocol::{StepMetrics, TrainerEvent};
+
+    fn step(step: u64, stage: usize, loss: f64) -> TrainerEvent {
+        let metrics = [(MetricKey::LOSS, loss), (MetricKey::NUM_TOKENS, 100.0 * step as f64)].into_iter().collect();
+        TrainerEvent::Step(StepMetrics { step, stage, metrics })
+    }
+
+    fn example() -> RunHistory {
+        let mut e = evaluation(2, 1, 3, &[(ProbeKind::Chosen, -12.25)], -3.0);
+        e.logps.insert(ProbeKind::Rejected, vec![f32::NAN; 2]);
+        history(&[
+            TrainerEvent::RunStarted(Box::new(run(2, 7, vec![stage("SFT", false, 2), stage("D\u{1b}PO", true, 4)]))),
+            TrainerEvent::StageStarted { stage: 0, step: 0 },
+            step(1, 0, 3.0),
+            step(2, 0, 2.0),
+            TrainerEvent::StageStarted { stage: 1, step: 2 },
+            step(3, 1, f64::NAN),
+            TrainerEvent::Evaluation(Box::new(e)),
+            TrainerEvent::Phase { phase: RunPhase::Failed("no space\nleft".to_owned()), step: 3 },
+        ])
+    }
+
+    #[test]
+    fn a_summary_holds_the_last_numbers_and_survives_the_disk() {
+        assert_eq!(Summary::new(&RunHistory::default(), 1.0), None);
+        let summary = Summary::new(&example(), 60.0).unwrap();
+        assert_eq!((summary.steps, summary.total_steps, summary.tokens_per_second), (3, 6, 5.0));
+        assert_eq!(summary.stages[0].metrics[&MetricKey::LOSS], 2.0);
+        assert_eq!((summary.stages[0].steps, summary.stages[1].steps), (2, 1));
+        assert!(summary.stages[1].metrics[&MetricKey::LOSS].is_nan());
+        assert_eq!((summary.logps["chosen"], summary.logps["rejected"]), (Some(-12.25), None));
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        summary.write(&path).unwrap();
+        summary.write(&path).unwrap();
+        assert_eq!(format!("{:?}", Summary::read(&path).unwrap()), format!("{summary:?}"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn the_last_words_are_displayable() {
+        let lines = Summary::new(&example(), 187.0).unwrap().lines(None);
+        let text: Vec<&str> = lines.iter().map(Shown::as_str).collect();
+        assert_eq!(
+            text,
+            [
+                "test-seed7: failed: no space⏎left after 3 of 6 steps in 3 min 07 s on none (2 tokens/s)",
+                "  SFT: 2 steps of sft, loss 2.000",
+                "  D<U+001B>PO: 1 steps of sigmoid, loss NaN",
+                "  log p (nats, sum, mean over prompts): y⁺ -12.2, y⁻ not finite, y* on y⁺ -3.0",
+                "  dynamics at the end: healthy, never an alarm",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_summary_that_is_none_is_refused_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        std::fs::write(&path, "{\n  \"run_id\": 3}").unwrap();
+        let error = Summary::read(&path).unwrap_err();
+        assert!(error.to_string().contains("summary.json:2:"), "{error}");
+        assert_eq!(error.exit_status(), 2);
+    }
+}
