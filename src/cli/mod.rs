@@ -11,7 +11,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 pub use args::{Cli, Command, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, VerifyArgs};
 
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::session;
 use crate::text::Shown;

@@ -47,11 +47,11 @@ impl Findings<'_> {
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if name.is_empty() {
             self.add("name", "the name is empty", "it names the run's directory: write something like \"dpo_offpolicy\"");
-        } else if !name.chars().all(safe) || name.starts_with(['.', '-']) || name.len() > 80 {
+        } else if !name.chars().all(safe) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.len() > 80 {
             self.add(
                 "name",
                 format!("{name:?} cannot name a directory everywhere"),
-                "use up to 80 letters, digits, `_`, `-` and `.`, and begin with a letter, a digit or `_`",
+                "use up to 80 letters, digits, `_`, `-` and `.`, and begin with a letter or a digit",
             );
         }
     }
