@@ -1,1 +1,133 @@
-//! stub
+//! What leaves the program besides the run file: screenshots and tables. Everything here is a pure function of its
+//! arguments, so that the same state gives the same bytes on any machine.
+
+pub mod csv;
+pub mod png;
+mod shapes;
+pub mod svg;
+pub mod text;
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use ratatui::buffer::Buffer;
+
+use crate::error::{Error, Result};
+use crate::text::Shown;
+
+/// What a screenshot says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScreenshotMeta {
+    /// The run's id, raw.
+    pub run_id: String,
+    /// The run's seed.
+    pub seed: u64,
+    /// Optimiser steps taken at what is shown.
+    pub step: u64,
+    /// The view's name ("main").
+    pub view: String,
+    /// Painted where a cell names no foreground, `0xRRGGBB`.
+    pub fg: u32,
+    /// Painted where a cell names no background, `0xRRGGBB`.
+    pub bg: u32,
+}
+
+/// Writes the buffer as `<run>-step000123-<view>.{svg,png,txt,ans}` into `dir`, which is made if it is missing. Never
+/// overwrites: a name that is taken in any of the four formats gets `-2`, `-3`, …. Returns the paths written.
+pub fn screenshot(buffer: &Buffer, meta: &ScreenshotMeta, dir: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, &e))?;
+    let svg = svg::svg(buffer, meta);
+    let png = png::png(&svg, meta)?;
+    let files: [(&str, Vec<u8>); 4] = [
+        ("svg", svg.into_bytes()),
+        ("png", png),
+        ("txt", text::plain(buffer).into_bytes()),
+        ("ans", text::ansi(buffer).into_bytes()),
+    ];
+    let stem = stem(meta);
+    for attempt in 1u32.. {
+        let name = if attempt == 1 { stem.clone() } else { format!("{stem}-{attempt}") };
+        let path = |extension: &str| dir.join(format!("{name}.{extension}"));
+        if files.iter().any(|(extension, _)| path(extension).exists()) {
+            continue;
+        }
+        let written = files.iter().map(|(extension, bytes)| create(path(extension), bytes)).collect::<Result<Option<_>>>();
+        match written? {
+            Some(paths) => return Ok(paths),
+            // Another process took the name in between.
+            None => continue,
+        }
+    }
+    Err(Error::failed(format!("{}: no name is left for a screenshot", dir.display())))
+}
+
+/// Writes a new file; `None` if the name is taken.
+fn create(path: PathBuf, bytes: &[u8]) -> Result<Option<PathBuf>> {
+    let mut file = match OpenOptions::new().write(true).create_new(true).open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == ErrorKind::AlreadyExists => return Ok(None),
+        Err(e) => return Err(Error::writing(&path, &e)),
+    };
+    file.write_all(bytes).map_err(|e| Error::writing(&path, &e))?;
+    Ok(Some(path))
+}
+
+/// The file name without its extension.
+fn stem(meta: &ScreenshotMeta) -> String {
+    format!("{}-step{:06}-{}", safe_name(&meta.run_id), meta.step, safe_name(&meta.view))
+}
+
+/// A file name, or a part of one, out of any text: letters, digits, `.`, `_` and `-`, at most 80 of them, and no leading
+/// dot or dash that a shell or a file manager would read differently.
+pub fn safe_name(raw: &str) -> String {
+    let shown = Shown::new(raw);
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '_' };
+    let name: String = shown.as_str().chars().map(safe).take(80).collect();
+    let name = name.trim_start_matches(['.', '-']);
+    if name.is_empty() { "unnamed".to_owned() } else { name.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use ratatui::layout::Rect;
+
+    use super::*;
+
+    pub(super) fn meta() -> ScreenshotMeta {
+        ScreenshotMeta {
+            run_id: "dpo_offpolicy-seed1".into(),
+            seed: 1,
+            step: 123,
+            view: "main".into(),
+            fg: 0xD5_DAE1,
+            bg: 0x0F_141A,
+        }
+    }
+
+    #[test]
+    fn names_are_safe_and_files_are_never_overwritten() -> Result<(), Box<dyn std::error::Error>> {
+        let dir = tempfile::tempdir()?;
+        let buffer = Buffer::empty(Rect::new(0, 0, 4, 2));
+        let meta = ScreenshotMeta { run_id: "../../e\u{202e}vil\u{1b}[2J".into(), ..meta() };
+        let first = screenshot(&buffer, &meta, dir.path())?;
+        let before = std::fs::read(&first[0])?;
+        let second = screenshot(&buffer, &meta, dir.path())?;
+        let names = |paths: &[PathBuf]| -> Vec<String> {
+            paths.iter().filter_map(|p| p.strip_prefix(dir.path()).ok()).map(|p| p.display().to_string()).collect()
+        };
+        let stem = "_.._e_U_202E_vil_U_001B__2J-step000123-main";
+        assert_eq!(names(&first), ["svg", "png", "txt", "ans"].map(|e| format!("{stem}.{e}")));
+        assert_eq!(names(&second), ["svg", "png", "txt", "ans"].map(|e| format!("{stem}-2.{e}")));
+        assert_eq!(std::fs::read(&first[0])?, before);
+        Ok(())
+    }
+
+    #[test]
+    fn no_name_leaves_its_folder() {
+        for (raw, safe) in [("", "unnamed"), ("..", "unnamed"), ("/etc/passwd", "_etc_passwd"), ("a b⁺", "a_b_"), ("-rf", "rf")] {
+            assert_eq!(safe_name(raw), safe);
+        }
+        assert_eq!(safe_name(&"x".repeat(500)).len(), 80);
+    }
+}

@@ -1,15 +1,39 @@
-//! The line chart.
+//! The line chart: many labelled lines over steps, in the dots of a terminal.
+//!
+//! ```text
+//! log p (nats, sum)                     title
+//!      S                    !           letters of the marks
+//!   0 ┤·┊···················┊··········
+//!     │⠑⠢⣀┊                ┊    ⣀⠤⠒⠉─ ★ y* on y⁺      labels stand right of the lines' ends,
+//! -10 ┤···⠑⢄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┊⠤⠒⠉⠢⢄   ╲ ● y⁺           pushed apart, joined by leaders
+//!     │     ⠑⠤⣀⡀           ┊     ⠈⠢  ■ y⁻
+//!     └┬────────┬────────┬─────────┬─
+//!      0       50       100       150   ticks, the cursor's step
+//! ```
+//!
+//! Nothing is ever drawn outside the area, whatever its size: parts that do not fit are left out, the lines last.
+
+mod axis;
+mod canvas;
+mod labels;
+#[cfg(test)]
+mod tests;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr;
 
+use self::axis::Bounds;
+use self::canvas::{Canvas, Pen};
+use self::labels::EndLabel;
 use super::theme::{CurveLook, Theme};
 use crate::history::Series;
+use crate::history::reduce::{Columns, reduce};
 
 /// The glyphs that lines are drawn with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Glyphs {
     /// 2×4 dots a cell.
     #[default]
@@ -27,14 +51,25 @@ pub enum Glyphs {
 pub struct ChartLine {
     /// The label at its end; displayable text.
     pub label: String,
-    /// Its values.
+    /// Its values. Series of many thousand points belong through [`reduce`] first, with a pyramid kept beside them.
     pub series: Series,
-    /// A band around it: lower and upper values.
+    /// A band around it, lower and upper values; drawn while the line is focused.
     pub band: Option<(Series, Series)>,
     /// How it is drawn.
     pub look: CurveLook,
     /// Drawn last and bold: wins the cells that it shares.
     pub focused: bool,
+}
+
+impl ChartLine {
+    /// Focused lines over bold ones over the rest.
+    fn rank(&self) -> u8 {
+        if self.focused { 2 } else { u8::from(self.look.style.add_modifier.contains(Modifier::BOLD)) }
+    }
+
+    fn style(&self) -> Style {
+        if self.focused { self.look.style.add_modifier(Modifier::BOLD) } else { self.look.style }
+    }
 }
 
 /// A vertical line with a letter at the top.
@@ -71,6 +106,188 @@ pub struct Chart<'a> {
     pub theme: &'a Theme,
 }
 
+/// Where the parts lie; a part that does not fit has no extent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    title: Rect,
+    marks: Rect,
+    /// Values of the ticks and the axis line, left of the plot.
+    y_axis: Rect,
+    plot: Rect,
+    /// Leaders and labels, right of the plot.
+    labels: Rect,
+    /// The axis line and the steps below the plot.
+    x_axis: Rect,
+}
+
+impl Layout {
+    fn new(area: Rect, ticks: u16, labels: u16, with_marks: bool) -> Self {
+        let title = u16::from(area.height >= 6);
+        let marks = u16::from(area.height >= 8 && with_marks);
+        let below = if area.height >= 4 { 2 } else { 0 };
+        let left = if area.width >= 16 && below > 0 { (ticks + 2).min(area.width / 3) } else { 0 };
+        let right = if area.width >= 24 { labels.min(area.width / 3) } else { 0 };
+        let plot = Rect {
+            x: area.x + left,
+            y: area.y + title + marks,
+            width: area.width - left - right,
+            height: area.height - title - marks - below,
+        };
+        Self {
+            title: Rect { height: title, ..area },
+            marks: Rect { y: area.y + title, height: marks, ..plot },
+            y_axis: Rect { x: area.x, width: left, ..plot },
+            plot,
+            labels: Rect { x: plot.right(), width: right, ..plot },
+            x_axis: Rect { y: plot.bottom(), height: below, ..area },
+        }
+    }
+}
+
 impl Widget for Chart<'_> {
-    fn render(self, _area: Rect, _buf: &mut Buffer) {}
+    fn render(mut self, area: Rect, buf: &mut Buffer) {
+        let area = area.intersection(buf.area);
+        if area.is_empty() {
+            return;
+        }
+        self.lines.sort_by_key(ChartLine::rank);
+        let bounds = Bounds::new(self.y, || self.visible());
+        let height = area.height.saturating_sub(3);
+        let ticks = axis::value_ticks(bounds, height);
+        let tick_width = ticks.iter().map(|t| width(&t.label)).max().unwrap_or(0);
+        let label_width = self.lines.iter().map(|l| labels::width_of(&l.label)).max().unwrap_or(0);
+        let layout = Layout::new(area, tick_width, label_width, !self.marks.is_empty());
+
+        if !layout.title.is_empty() {
+            let title = axis::clipped(&self.title, layout.title.width);
+            buf.set_string(layout.title.x, layout.title.y, title, self.theme.dim());
+        }
+        if self.visible().next().is_none() {
+            let hint = axis::clipped(self.hint, area.width);
+            let x = area.x + (area.width - width(&hint)) / 2;
+            buf.set_string(x, area.y + area.height / 2, hint, self.theme.dim());
+            return;
+        }
+        axis::draw_y(&layout, bounds, &ticks, self.glyphs, self.theme, buf);
+        axis::draw_x(&layout, self.x, self.glyphs, self.theme, buf);
+        self.draw_marks(&layout, buf);
+        self.draw_cursor(&layout, buf);
+        let ends = self.draw_lines(&layout, bounds, buf);
+        labels::draw(&layout, ends, self.glyphs, buf);
+    }
+}
+
+impl Chart<'_> {
+    /// Every value in view that is no gap.
+    fn visible(&self) -> impl Iterator<Item = f64> {
+        let view = self.x.0.min(self.x.1)..=self.x.0.max(self.x.1);
+        self.lines.iter().flat_map(move |line| {
+            let steps = &line.series.steps;
+            let begin = steps.partition_point(|s| s < view.start());
+            let end = steps.partition_point(|s| s <= view.end()).min(line.series.values.len());
+            line.series.values[begin.min(end)..end].iter().copied().filter(|x| !x.is_nan())
+        })
+    }
+
+    /// The cell column of a step, if it is in view.
+    fn column(&self, plot: Rect, step: u64) -> Option<u16> {
+        let dots = Columns::new(self.x, u32::from(plot.width) * u32::from(self.glyphs.dots().0));
+        let column = dots.of(step) / i64::from(self.glyphs.dots().0);
+        u16::try_from(column).ok().filter(|&c| c < plot.width).map(|c| plot.x + c)
+    }
+
+    /// Vertical lines below the curves; their labels stay apart from each other or are left out.
+    fn draw_marks(&self, layout: &Layout, buf: &mut Buffer) {
+        let symbol = if self.glyphs == Glyphs::Ascii { ":" } else { "┊" };
+        let mut free = layout.marks.x;
+        let mut marks: Vec<_> = self.marks.iter().collect();
+        marks.sort_by_key(|m| m.step);
+        for mark in marks {
+            let Some(x) = self.column(layout.plot, mark.step) else { continue };
+            for y in layout.plot.y..layout.plot.bottom() {
+                buf[(x, y)].set_symbol(symbol).set_style(mark.style);
+            }
+            let text = axis::clipped(&mark.label, layout.marks.right().saturating_sub(free.max(layout.marks.x)));
+            let wide = width(&text);
+            let at = x.min(layout.marks.right().saturating_sub(wide)).max(free);
+            // A label that had to move further than its own width would be read as another mark's.
+            if layout.marks.height > 0 && wide > 0 && at + wide <= layout.marks.right() && at - at.min(x) <= wide {
+                buf.set_string(at, layout.marks.y, text, mark.style);
+                free = at + wide + 1;
+            }
+        }
+    }
+
+    /// The cursor's line below the curves and its step on the x axis.
+    fn draw_cursor(&self, layout: &Layout, buf: &mut Buffer) {
+        let Some((step, x)) = self.cursor.and_then(|s| Some((s, self.column(layout.plot, s)?))) else { return };
+        let symbol = if self.glyphs == Glyphs::Ascii { "|" } else { "│" };
+        for y in layout.plot.y..layout.plot.bottom() {
+            buf[(x, y)].set_symbol(symbol).set_style(self.theme.border(true));
+        }
+        if layout.x_axis.height < 2 {
+            return;
+        }
+        let text = format!(" {step} ");
+        let wide = width(&text);
+        if wide <= layout.x_axis.width {
+            let left = x.saturating_sub(wide / 2).clamp(layout.x_axis.x, layout.x_axis.right() - wide);
+            let style = self.theme.accent().add_modifier(Modifier::REVERSED);
+            buf.set_string(left, layout.x_axis.y + 1, text, style);
+        }
+    }
+
+    /// The curves; returns where each of them ends.
+    fn draw_lines(&self, layout: &Layout, bounds: Bounds, buf: &mut Buffer) -> Vec<EndLabel> {
+        let plot = layout.plot;
+        let mut canvas = Canvas::new(plot, self.glyphs);
+        let (dots_x, dots_y) = canvas.size();
+        let columns = Columns::new(self.x, dots_x);
+        let place = |step: u64, value: f64| (columns.of(step), bounds.dot(value, dots_y));
+        for line in self.lines.iter().filter(|l| l.focused) {
+            if let Some((low, high)) = &line.band {
+                canvas.band(&reduce(low, None, columns), &reduce(high, None, columns), place, self.theme.faint());
+            }
+        }
+        let mut ends = Vec::new();
+        let spacing = 14 * i64::from(self.glyphs.dots().0);
+        for (i, line) in self.lines.iter().enumerate() {
+            let points = reduce(&line.series, None, columns);
+            let mut pen = Pen::new(line.style(), line.look.dash);
+            let mut last = None;
+            // Markers of neighbouring lines are staggered so that they do not hide one another.
+            let mut next_marker = (i as i64 * 5 % 14) * i64::from(self.glyphs.dots().0);
+            let mut marks = Vec::new();
+            for (&step, &value) in points.steps.iter().zip(&points.values) {
+                if value.is_nan() {
+                    pen.lift();
+                    continue;
+                }
+                let (x, y) = place(step, value);
+                canvas.line_to(&mut pen, x, y);
+                if value.is_infinite() {
+                    marks.push((x, y, if value < 0.0 { '▼' } else { '▲' }));
+                } else if x >= next_marker || line.focused && x >= next_marker - spacing / 2 {
+                    marks.push((x, y, line.look.marker));
+                    next_marker = x + spacing;
+                }
+                if (0..i64::from(dots_x)).contains(&x) {
+                    last = Some((x, y));
+                }
+            }
+            for (x, y, marker) in marks {
+                canvas.marker(x, y, marker, line.style());
+            }
+            if let Some((x, y)) = last {
+                ends.push(EndLabel::new(line, x, y.clamp(0, i64::from(dots_y) - 1), self.glyphs));
+            }
+        }
+        canvas.draw(buf);
+        ends
+    }
+}
+
+/// Columns that displayable text takes on a screen.
+fn width(text: &str) -> u16 {
+    u16::try_from(text.width()).unwrap_or(u16::MAX)
 }

@@ -1,0 +1,122 @@
+//! Labels at the ends of the lines: as near as they can be without touching, joined by leaders.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Modifier, Style};
+
+use super::canvas::{Canvas, Pen};
+use super::{ChartLine, Glyphs, Layout, axis, width};
+use crate::tui::theme::Dash;
+
+/// Columns between the end of the lines and the labels.
+const GUTTER: u16 = 3;
+
+/// A label and the dot at which its line ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct EndLabel {
+    text: String,
+    style: Style,
+    /// Dots from the left and the top of the plot.
+    dot: (i64, i64),
+    rank: u8,
+}
+
+impl EndLabel {
+    /// The label of a line that ends at the dot.
+    pub(super) fn new(line: &ChartLine, x: i64, y: i64, glyphs: Glyphs) -> Self {
+        let text = format!("{} {}", glyphs.marker(line.look.marker), line.label);
+        Self { text, style: line.style(), dot: (x, y), rank: line.rank() }
+    }
+}
+
+/// Columns that a label wants, gutter and marker included.
+pub(super) fn width_of(label: &str) -> u16 {
+    width(label).saturating_add(GUTTER + 2)
+}
+
+/// Rows for labels that want the rows `wanted` (ascending) of `height`, each its own: the least squared displacement,
+/// by pooling neighbours that push each other (isotonic regression). There are at most `height` of them.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "rows of a screen")]
+pub(super) fn spread(wanted: &[f64], height: usize) -> Vec<usize> {
+    // Less its index, every label only must not lie above its predecessor: pools of equal value.
+    let mut pools: Vec<(f64, usize)> = Vec::new();
+    for (i, &row) in wanted.iter().enumerate() {
+        let mut pool = (row - i as f64, 1);
+        while let Some(&(mean, count)) = pools.last()
+            && mean > pool.0
+        {
+            pools.pop();
+            pool = ((mean * count as f64 + pool.0 * pool.1 as f64) / (count + pool.1) as f64, count + pool.1);
+        }
+        pools.push(pool);
+    }
+    let room = height.saturating_sub(wanted.len()) as f64;
+    let rows = pools.into_iter().flat_map(|(mean, count)| std::iter::repeat_n(mean.clamp(0.0, room).round(), count));
+    rows.enumerate().map(|(i, row)| row as i64 as usize + i).collect()
+}
+
+/// Draws leaders and labels; where there are more labels than rows, the highest rank and then the first stay.
+#[allow(clippy::cast_precision_loss, reason = "dots of a screen")]
+pub(super) fn draw(layout: &Layout, mut ends: Vec<EndLabel>, glyphs: Glyphs, buf: &mut Buffer) {
+    let Layout { plot, labels, .. } = *layout;
+    let Some(last) = ends.iter().map(|e| e.dot.0).max().filter(|_| labels.width > GUTTER + 2 && plot.height > 0) else {
+        return;
+    };
+    ends.sort_by_key(|e| std::cmp::Reverse(e.rank));
+    ends.truncate(usize::from(plot.height));
+    ends.sort_by_key(|e| e.dot.1);
+
+    let (dots_x, dots_y) = glyphs.dots();
+    // In a run that is still going the labels stand beside the lines' ends, not at the far right.
+    let left = plot.x + u16::try_from(last / i64::from(dots_x)).unwrap_or(plot.width).min(plot.width - 1) + 1;
+    let area = Rect { x: left, width: labels.right() - left, ..plot }.intersection(buf.area);
+    let wanted: Vec<_> = ends.iter().map(|e| e.dot.1 as f64 / f64::from(dots_y) - 0.5).collect();
+    let rows = spread(&wanted, usize::from(plot.height));
+
+    let gutter = Rect { width: GUTTER.min(area.width), ..area };
+    let mut leaders = Canvas::new(gutter, glyphs);
+    for (end, row) in ends.iter().zip(&rows) {
+        let Ok(row) = u16::try_from(*row) else { continue };
+        let mut pen = Pen::new(end.style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM), Dash::Solid);
+        let start = end.dot.0 - i64::from(left - plot.x) * i64::from(dots_x);
+        leaders.line_to(&mut pen, start.max(-1), end.dot.1);
+        leaders.line_to(&mut pen, 0, end.dot.1);
+        let target = i64::from(row) * i64::from(dots_y) + i64::from(dots_y - 1) / 2;
+        leaders.line_to(&mut pen, i64::from(gutter.width * dots_x) - 2, target);
+    }
+    leaders.draw(buf);
+    for (end, row) in ends.iter().zip(rows) {
+        let Ok(row) = u16::try_from(row) else { continue };
+        let room = area.width.saturating_sub(gutter.width);
+        let longest = labels.width.saturating_sub(GUTTER);
+        let text = axis::clipped(&end.text, room.min(longest));
+        buf.set_string(gutter.right(), area.y + row, text, end.style);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::spread;
+
+    #[test]
+    fn labels_that_fit_stay_where_they_are() {
+        assert_eq!(spread(&[0.0, 3.0, 7.0], 10), [0, 3, 7]);
+        assert_eq!(spread(&[4.0, 4.0, 4.0], 10), [3, 4, 5]);
+        assert_eq!(spread(&[9.0, 9.0], 10), [8, 9]);
+        assert_eq!(spread(&[0.0; 3], 3), [0, 1, 2]);
+        assert_eq!(spread(&[], 3), [0usize; 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn labels_never_overlap(mut wanted in prop::collection::vec(-1.0..60.0f64, 0..40), spare in 0usize..30) {
+            wanted.sort_by(f64::total_cmp);
+            let height = wanted.len() + spare;
+            let rows = spread(&wanted, height);
+            prop_assert!(rows.windows(2).all(|w| w[0] < w[1]), "{:?}", rows);
+            prop_assert!(rows.iter().all(|&r| r < height));
+        }
+    }
+}
