@@ -32,7 +32,7 @@ Try first:
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
-        Err(e) if !e.use_stderr() => return say(&e.render().ansi().to_string()),
+        Err(e) if !e.use_stderr() => return say(&styled(&e.render())),
         // The arguments are quoted: they may hold anything.
         Err(e) => return Err(usage(&e.render().to_string())),
     };
@@ -40,7 +40,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
     match (cli.command, cli.experiment) {
         (Some(command), _) => answer(command),
         (None, Some(path)) => train(&path, &cli.options, &cli.display),
-        (None, None) => say(&format!("{}{FIRST_STEPS}", Cli::command().render_long_help().ansi())),
+        (None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
     }
 }
 
@@ -120,6 +120,12 @@ pub(crate) fn say(text: &str) -> Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::writing(Path::new("stdout"), &e)),
         _ => Ok(()),
     }
+}
+
+/// Clap's text, with bold headings where they would be seen.
+fn styled(text: &clap::builder::StyledStr) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    if std::io::stdout().is_terminal() && !plain { text.ansi().to_string() } else { text.to_string() }
 }
 
 /// Clap's explanation, line by line.

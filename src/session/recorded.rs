@@ -1,17 +1,20 @@
 //! What can be done with a run that is over: show it, check the paper's claims on it, write it out.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{run_headless, theme};
-use crate::cli::{DisplayOptions, ExportArgs, VerifyArgs, say};
+use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, VerifyArgs, say};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::export::{self, ScreenshotMeta, csv};
 use crate::history::RunHistory;
 use crate::record::{self, Recording, RunDirectory};
 use crate::session::signals::Interrupts;
 use crate::tui::app::App;
-use crate::tui::run::WriteScreenshot;
+use crate::text::Shown;
+use crate::tui::run::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
 
 /// Shows a recorded run in the dashboard, at its end or at a step.
 ///
@@ -27,7 +30,7 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     }
     let left = crate::tui::run::run(app, None, started, screenshots(directory.screenshots()))?;
     for warning in warnings {
-        say(&format!("{warning}\n"))?;
+        tell(&warning);
     }
     match left.ending() {
         crate::tui::app::Ending::Signal => Err(Error::Interrupted),
@@ -71,17 +74,60 @@ fn fresh(experiment: &Experiment, args: &VerifyArgs) -> Result<Vec<RunHistory>> 
         .collect()
 }
 
-/// Writes a recorded run as data and figures.
+/// Writes a recorded run as data and figures, and prints the paths.
 ///
 /// # Errors
 /// When the run cannot be read, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<()> {
-    let _ = args;
-    Err(Error::failed("nothing can be exported yet"))
+    let Recording { events, warnings } = record::read(RunDirectory::open(&args.run)?.events())?;
+    for warning in warnings {
+        tell(&warning);
+    }
+    let mut app = App::replay(events, theme(&args.display), args.display.glyphs());
+    let folder = args.out.as_deref().unwrap_or(Path::new("."));
+    let mut written = Vec::new();
+    if args.format.contains(&ExportFormat::Csv) {
+        let history = app.history();
+        let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
+        for (table, text) in [
+            ("evaluations", csv::evaluations(history)),
+            ("pairs", csv::pairs(history)),
+            ("steps", csv::steps(history)),
+        ] {
+            written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
+        }
+    }
+    if let Some(step) = args.step {
+        app.seek_step(step);
+    }
+    let (buffer, info) = screenshot_sized(&app, args.size.columns, args.size.rows);
+    let meta = meta(&info);
+    let mut figures = Vec::new();
+    for format in &args.format {
+        figures.push(match format {
+            ExportFormat::Csv => continue,
+            ExportFormat::Svg => ("svg", export::svg::svg(&buffer, &meta).into_bytes()),
+            ExportFormat::Png => ("png", export::png::png(&export::svg::svg(&buffer, &meta), &meta)?),
+            ExportFormat::Txt => ("txt", export::text::plain(&buffer).into_bytes()),
+        });
+    }
+    if !figures.is_empty() {
+        written.extend(export::write_new(folder, &export::stem(&meta), &figures)?);
+    }
+    say(&written.iter().map(|path| format!("{}\n", Shown::new(&path.display().to_string()))).collect::<String>())
 }
 
-/// What the dashboard's key does.
+/// What the dashboard's key does: writes into a folder.
 pub(super) fn screenshots(folder: PathBuf) -> WriteScreenshot<'static> {
-    let _ = folder;
-    Box::new(|_, _| Err(Error::failed("no screenshot can be written yet")))
+    Box::new(move |buffer, info| export::screenshot(buffer, &meta(info), &folder))
+}
+
+fn meta(info: &ScreenshotInfo) -> ScreenshotMeta {
+    let ScreenshotInfo { run_id, seed, step, view, ground: (fg, bg) } = info.clone();
+    ScreenshotMeta { run_id, seed: seed.unwrap_or_default(), step, view: view.to_owned(), fg, bg }
+}
+
+/// A remark on stderr; a closed one is no reason to stop.
+fn tell(remark: &Shown) {
+    let _ = writeln!(std::io::stderr(), "{remark}");
 }
