@@ -1,0 +1,258 @@
+//! Synthetic runs in which every claim holds, and one change that breaks each of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "a test may fail, on small numbers"
+)]
+
+use unicode_width::UnicodeWidthStr;
+
+use super::*;
+use crate::history::fixture::{evaluation, flow, run, stage};
+use crate::protocol::{Evaluation, ProbeKind as Probe, TrainerEvent};
+
+const PAIRS: usize = 16;
+
+/// Three runs; each stage is measured at its start, at four points on the way, and at its end. `edit` sees every
+/// evaluation with its stage and how far the stage is, 0 to 1.
+fn runs(stages: &[bool], mut edit: impl FnMut(&mut Evaluation, usize, f32)) -> Vec<RunHistory> {
+    let mut one = |seed: u64| {
+        let mut history = RunHistory::default();
+        let infos = stages.iter().map(|&p| stage(if p { "DPO" } else { "SFT" }, p, 50)).collect();
+        history.apply(&TrainerEvent::RunStarted(Box::new(run(PAIRS, seed, infos))));
+        for (index, &preference) in stages.iter().enumerate() {
+            let start = 50 * index as u64;
+            history.apply(&TrainerEvent::StageStarted { stage: index, step: start });
+            for n in u64::from(index > 0)..=5 {
+                let mut e = measured(index, preference, start, n, seed);
+                edit(&mut e, index, n as f32 / 5.0);
+                history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+            }
+        }
+        history
+    };
+    (10..13).map(&mut one).collect()
+}
+
+/// What finetuning does to a probe, from its start (`t` = 0) to its end.
+fn sft_change(kind: Probe, t: f32) -> f32 {
+    let hump = 4.0 * t * (1.0 - t);
+    match kind {
+        Probe::Chosen => 12.0 * t,
+        Probe::ChosenGptsemantic => 2.0 * hump - 2.0 * t,
+        Probe::ChosenGptformat => -7.0 * t,
+        Probe::IrrTrain => 6.0 * t,
+        Probe::IrrTest => -8.0 * t,
+        Probe::IrrHum => -30.0 * t,
+        Probe::RandomPermute | Probe::RandomNonhum => -11.0 * t,
+        _ => 0.0,
+    }
+}
+
+/// What preference optimisation does to it.
+fn dpo_change(kind: Probe, t: f32) -> f32 {
+    let hump = 4.0 * t * (1.0 - t);
+    match kind {
+        Probe::Chosen => 2.0 * hump - 4.0 * t,
+        Probe::Rejected => -24.0 * t,
+        Probe::ChosenGptsemantic => -11.0 * t,
+        Probe::ChosenGptformat | Probe::IrrTest => -13.0 * t,
+        Probe::RejectGptsemantic => -20.0 * t,
+        Probe::RejectGptformat => -21.0 * t,
+        Probe::IrrTrain => -8.0 * t,
+        Probe::RandomPermute => -90.0 * t,
+        _ => 0.0,
+    }
+}
+
+/// Where a probe is when a stage begins.
+fn at_start(kind: Probe, stage: usize) -> f32 {
+    -100.0 + if stage == 0 { 0.0 } else { sft_change(kind, 1.0) }
+}
+
+/// An evaluation that shows what the paper says, with noise between pairs.
+fn measured(stage: usize, preference: bool, start: u64, n: u64, seed: u64) -> Evaluation {
+    let t = n as f32 / 5.0;
+    let argmax = if preference { 12.0 * t * (1.0 - t) + t } else { 0.0 };
+    let mut e = evaluation(PAIRS, stage, start + 10 * n, &[], -20.0 + argmax);
+    let change = if preference { dpo_change } else { sft_change };
+    for (&kind, values) in &mut e.logps {
+        for (pair, value) in values.iter_mut().enumerate() {
+            let noise = ((pair as u64 * 7 + seed * 3 + kind as u64) % 11) as f32 / 11.0 - 0.5;
+            *value = at_start(kind, stage) + change(kind, t) + 0.5 * t * noise;
+        }
+    }
+    let since = start + 10 * n.saturating_sub(3);
+    e.window_flow = (n > 0).then(|| flow(PAIRS, since, 0.4, 0.0, 0.0));
+    e
+}
+
+fn verdicts(histories: &[RunHistory]) -> Vec<(&'static str, Verdict)> {
+    check(histories).iter().map(|c| (c.id, c.verdict)).collect()
+}
+
+fn of<'a>(claims: &'a [ClaimResult], id: &str) -> &'a ClaimResult {
+    claims.iter().find(|c| c.id == id).unwrap()
+}
+
+#[test]
+fn an_sft_run_gates_on_s() {
+    use Verdict::{Holds, NotApplicable};
+    let histories = runs(&[false], |_, _, _| ());
+    let expected = [("S1", Holds), ("S2", Holds), ("S3", Holds), ("S4", Holds), ("S5", Holds)]
+        .into_iter()
+        .chain(["D1", "D2", "D3", "D4", "squeeze"].map(|id| (id, NotApplicable)).into_iter().chain([("quiet", Holds)]));
+    assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
+    let claims = check(&histories);
+    assert!(!claims.iter().any(ClaimResult::failed_gate));
+    let rise = &of(&claims, "S1").figures[0];
+    assert!((rise.pooled.value - 12.0).abs() < 0.5 && rise.pooled.n == 3 * PAIRS);
+    assert_eq!(rise.per_seed.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [10, 11, 12]);
+    assert_eq!(of(&claims, "S2").figures[2].per_seed[0].1, 20.0);
+}
+
+#[test]
+fn a_preference_run_gates_on_d_and_reports_s() {
+    use Verdict::{Holds, Reported};
+    let histories = runs(&[false, true], |_, _, _| ());
+    let expected = ["S1", "S2", "S3", "S4", "S5"]
+        .map(|id| (id, Reported))
+        .into_iter()
+        .chain(["D1", "D2", "D3", "D4", "squeeze", "quiet"].map(|id| (id, Holds)));
+    assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
+    assert_eq!(of(&check(&histories), "D4").figures[2].per_seed, [(10, 80.0), (11, 80.0), (12, 80.0)]);
+    assert_eq!(format!("{:?}", check(&histories)), format!("{:?}", check(&histories)), "deterministic");
+}
+
+/// Sets a probe's value over the stage to `start + change(t)`.
+fn bend(kind: Probe, stage: usize, change: fn(f32) -> f32) -> impl Fn(&mut Evaluation, usize, f32) {
+    move |e, at, t| {
+        if at == stage {
+            e.logps.get_mut(&kind).unwrap().fill(at_start(kind, at) + change(t));
+        }
+    }
+}
+
+/// The claims that fail when the runs are edited.
+fn failing(stages: &[bool], edit: impl FnMut(&mut Evaluation, usize, f32)) -> Vec<&'static str> {
+    check(&runs(stages, edit)).iter().filter(|c| c.failed_gate()).map(|c| c.id).collect()
+}
+
+#[test]
+fn each_sft_claim_can_fail() {
+    let fails = |kind, change| failing(&[false], bend(kind, 0, change));
+    assert_eq!(fails(Probe::Chosen, |t| -t), ["S1"]);
+    assert_eq!(fails(Probe::ChosenGptsemantic, |t| -t), ["S2"]);
+    assert_eq!(fails(Probe::ChosenGptsemantic, |t| t), ["S2"]);
+    assert_eq!(fails(Probe::IrrTrain, |t| -t), ["S3"]);
+    assert_eq!(fails(Probe::IrrTest, |t| 9.0 * t), ["S3"]);
+    assert_eq!(fails(Probe::RandomPermute, |t| t), ["S4"]);
+    assert_eq!(fails(Probe::RandomNonhum, |_| 0.0), ["S4"]);
+    assert_eq!(fails(Probe::IrrHum, |t| 50.0 * t), [""; 0], "irr_hum is reported only");
+    let alike = |e: &mut Evaluation, _: usize, _: f32| {
+        let semantic = e.logps[&Probe::ChosenGptsemantic].clone();
+        e.logps.insert(Probe::ChosenGptformat, semantic);
+    };
+    assert_eq!(failing(&[false], alike), ["S5"]);
+}
+
+#[test]
+fn each_dpo_claim_can_fail() {
+    let fails = |kind, change| failing(&[false, true], bend(kind, 1, change));
+    assert_eq!(fails(Probe::RejectGptformat, |t| -30.0 * t), ["D2"]);
+    assert_eq!(fails(Probe::ChosenGptformat, |t| t), ["D2"]);
+    assert_eq!(fails(Probe::RandomNonhum, |t| -200.0 * t), [""; 0], "shuffled text is not compared");
+    assert_eq!(fails(Probe::Rejected, |t| t), ["D1", "D2", "D3", "squeeze"]);
+    // y⁺ goes up: nobody is displaced, so nothing can be squeezed.
+    let up = |e: &mut Evaluation, stage: usize, t: f32| {
+        if stage == 1 {
+            e.logps.get_mut(&Probe::Chosen).unwrap().fill(at_start(Probe::Chosen, stage) + t);
+        }
+    };
+    assert_eq!(failing(&[false, true], up), ["D3", "squeeze"]);
+    // The argmax goes down.
+    let down = |e: &mut Evaluation, stage: usize, t: f32| {
+        if stage == 1 {
+            e.chosen.argmax_logps.fill(-20.0 - t);
+        }
+    };
+    assert_eq!(failing(&[false, true], down), ["D4", "squeeze"]);
+}
+
+#[test]
+fn thresholds_are_shares_of_pairs() {
+    let with_up = |n: usize| {
+        failing(&[false, true], move |e, stage, t| {
+            if stage == 1 {
+                let rises = |pair| if pair < n { 1.0 } else { -0.1 };
+                e.chosen.argmax_logps = (0..PAIRS).map(|pair| -20.0 + t * rises(pair)).collect();
+            }
+        })
+    };
+    // 13 of 16 is 81 %, 12 is 75 %.
+    assert!(!with_up(13).contains(&"D4"));
+    assert!(with_up(12).contains(&"D4"));
+}
+
+#[test]
+fn missing_data_cannot_pass_a_gate() {
+    let lost = |kind: Probe| move |e: &mut Evaluation, _: usize, _: f32| drop(e.logps.remove(&kind));
+    assert_eq!(failing(&[false], lost(Probe::IrrTrain)), ["S3"]);
+    assert_eq!(failing(&[false, true], lost(Probe::ChosenGptformat)), ["D2"]);
+    assert_eq!(failing(&[false, true], lost(Probe::Repeater)), [""; 0]);
+    let nan = |e: &mut Evaluation, _: usize, t: f32| e.logps.values_mut().for_each(|v| v[0] += f32::NAN * t.min(1.0));
+    assert_eq!(failing(&[false], nan), ["S1", "S2", "S3", "S4", "S5"]);
+    let none = check(&[]);
+    assert!(none.iter().all(|c| c.failed_gate() && c.verdict == Verdict::NotApplicable));
+    // A run that was stopped early proves nothing.
+    let mut histories = runs(&[false], |_, _, _| ());
+    let run = histories[1].run.as_mut().unwrap();
+    run.stages[0].steps = 60;
+    let claims = check(&histories);
+    assert_eq!(of(&claims, "S1").note.as_deref(), Some("stage SFT of test-seed11 did not come to its end"));
+    assert!(of(&claims, "S1").failed_gate());
+}
+
+#[test]
+fn an_alarm_in_an_sft_stage_is_a_failure() {
+    let mut histories = runs(&[false, true], |_, _, _| ());
+    let alarm = histories[0].detector.alarms[0];
+    histories[0].detector.alarms.insert(0, crate::history::Alarm { stage: 0, step: 30, ..alarm });
+    let claims = check(&histories);
+    let failed: Vec<_> = claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect();
+    assert_eq!(failed, ["quiet"]);
+}
+
+#[test]
+fn a_response_that_some_prompts_lack_is_compared_where_it_exists() {
+    let mut histories = runs(&[false], |_, _, _| ());
+    for history in &mut histories {
+        history.run.as_mut().unwrap().probes[0].responses.remove(&Probe::IrrTest);
+    }
+    let claims = check(&histories);
+    let s3 = of(&claims, "S3");
+    assert_eq!(s3.verdict, Verdict::Holds);
+    assert_eq!((s3.figures[0].pooled.n, s3.figures[1].pooled.n), (3 * PAIRS, 3 * (PAIRS - 1)));
+}
+
+#[test]
+fn the_table_is_plain_and_fits() {
+    let mut histories = runs(&[false, true], |_, _, _| ());
+    let wide = table(&check(&histories), 160);
+    assert!(wide.contains("\nD1       holds*           DPO: the margin grows on at least 95 % of pairs\n"), "{wide}");
+    assert!(
+        wide.contains("         pairs with the margin up: 100.0 % [92.6, 100.0], n 48; by seed 100.0 100.0 100.0\n")
+    );
+    assert!(wide.contains("argmax peaks at step: 80 80 80\n"));
+    assert!(wide.ends_with("* gates: 6 of 6 hold; log p in nats, sums, with 95 % intervals over pairs\n"));
+    histories[0].run.as_mut().unwrap().run_id = "evil\u{1b}]0;x\u{7}".to_owned();
+    histories[0].run.as_mut().unwrap().stages[0].steps = 1000;
+    for width in [48, 60, 80, 120] {
+        let text = table(&check(&histories), width);
+        assert!(text.contains("evil<U+001B>"));
+        assert!(text.lines().all(|line| line.width() <= width && line == line.trim_end()), "{width}\n{text}");
+    }
+    assert!(!table(&check(&histories), 0).is_empty());
+}
