@@ -63,7 +63,33 @@ impl AsRef<str> for Shown {
 
 #[cfg(test)]
 mod tests {
-    use super::Shown;
+    use proptest::prelude::*;
+
+    use super::{Shown, is_hidden};
+
+    proptest! {
+        #[test]
+        fn nothing_hidden_comes_out_and_once_is_enough(raw in any::<Vec<char>>()) {
+            let raw: String = raw.into_iter().collect();
+            let shown = Shown::new(&raw);
+            prop_assert!(!shown.as_str().chars().any(|c| is_hidden(c) || c.is_control()), "{:?}", shown);
+            prop_assert_eq!(Shown::new(shown.as_str()), shown);
+        }
+
+        #[test]
+        fn every_low_plane_character_is_shown_or_kept(code in 0u32..0x3000) {
+            if let Some(c) = char::from_u32(code) {
+                let shown = Shown::new(&c.to_string());
+                prop_assert!(!shown.as_str().is_empty());
+                prop_assert_eq!(shown.as_str() == c.to_string(), !is_hidden(c) && !matches!(c, '\n' | '\t'));
+            }
+        }
+
+        #[test]
+        fn plain_text_is_unchanged(raw in "[ -~äé漢字⁺⁻Δπ]{0,60}") {
+            prop_assert_eq!(Shown::new(&raw).to_string(), raw);
+        }
+    }
 
     #[test]
     fn hidden_characters_are_spelled_out() {
@@ -74,6 +100,8 @@ mod tests {
             ("\u{202e}evil\u{200b}", "<U+202E>evil<U+200B>"),
             ("one\ntwo\tthree\r", "one⏎two⇥three<U+000D>"),
             ("\u{2028}\u{feff}\u{e000}", "<U+2028><U+FEFF><U+E000>"),
+            ("\u{fe0f}\u{e0101}\u{3164}\u{115f}", "<U+FE0F><U+E0101><U+3164><U+115F>"),
+            ("\u{200d}\u{ad}\u{2066}\u{e0041}", "<U+200D><U+00AD><U+2066><U+E0041>"),
         ] {
             assert_eq!(Shown::new(raw).as_str(), shown);
         }

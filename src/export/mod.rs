@@ -57,7 +57,8 @@ pub fn write_new(dir: &Path, stem: &str, files: &[(&str, Vec<u8>)]) -> Result<Ve
         if files.iter().any(|(extension, _)| path(extension).exists()) {
             continue;
         }
-        let written = files.iter().map(|(extension, bytes)| create(path(extension), bytes)).collect::<Result<Option<_>>>();
+        let written =
+            files.iter().map(|(extension, bytes)| create(path(extension), bytes)).collect::<Result<Option<_>>>();
         match written? {
             Some(paths) => return Ok(paths),
             // Another process took the name in between.
@@ -130,7 +131,9 @@ mod tests {
 
     #[test]
     fn no_name_leaves_its_folder() {
-        for (raw, safe) in [("", "unnamed"), ("..", "unnamed"), ("/etc/passwd", "_etc_passwd"), ("a b⁺", "a_b_"), ("-rf", "rf")] {
+        for (raw, safe) in
+            [("", "unnamed"), ("..", "unnamed"), ("/etc/passwd", "_etc_passwd"), ("a b⁺", "a_b_"), ("-rf", "rf")]
+        {
             assert_eq!(safe_name(raw), safe);
         }
         assert_eq!(safe_name(&"x".repeat(500)).len(), 80);

@@ -83,7 +83,10 @@ mod tests {
     use super::super::tests::meta;
     use super::*;
 
-    fn drawn(text: &str) -> Result<(u32, u32, Vec<u8>, Vec<(String, String)>), Box<dyn std::error::Error>> {
+    /// Width, height, pixels, text chunks.
+    type Picture = (u32, u32, Vec<u8>, Vec<(String, String)>);
+
+    fn drawn(text: &str) -> Result<Picture, Box<dyn std::error::Error>> {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 8, 2));
         buffer.set_string(0, 0, text, Style::new());
         let bytes = png(&svg(&buffer, &meta()), &meta())?;
@@ -110,7 +113,10 @@ mod tests {
     #[test]
     fn every_kind_of_character_leaves_ink() -> Result<(), Box<dyn std::error::Error>> {
         let (.., blank, _) = drawn("")?;
-        for text in ["a", "⁺", "⁻", "*", "Δ", "π", "β", "⏎", "⇥", "⣿", "⠁", "─", "╭", "▁", "●", "★", "☆", "◐", "◒", "✕", "▸", "漢"] {
+        for text in [
+            "a", "⁺", "⁻", "*", "Δ", "π", "β", "⏎", "⇥", "⣿", "⠁", "─", "╭", "▁", "●", "★", "☆", "◐", "◒", "✕", "▸",
+            "漢",
+        ] {
             assert_ne!(drawn(text)?.2, blank, "{text} is invisible");
         }
         Ok(())

@@ -25,6 +25,16 @@ pub(super) enum Paint {
     Dots(u16),
 }
 
+impl Paint {
+    /// Bold braille has larger dots.
+    pub(super) fn weighted(self, bold: bool) -> Self {
+        match self {
+            Self::Dots(tenths) if bold => Self::Dots(tenths + 9),
+            paint => paint,
+        }
+    }
+}
+
 /// The shapes of a character in the cell whose upper left corner is (x, y); `None` for text.
 pub(super) fn shapes(c: char, x: u32, y: u32) -> Option<Vec<Shape>> {
     let code = u32::from(c);
@@ -44,7 +54,7 @@ fn braille(mask: u32, x: u32, y: u32) -> Shape {
         // A dot is a line without length and with round ends.
         let _ = write!(path, "M{}.5 {}.5h0", x + 2 + 5 * column, y + 2 + 5 * row);
     }
-    Shape { path, paint: Paint::Dots(30) }
+    Shape { path, paint: Paint::Dots(32) }
 }
 
 /// Weights of the arms up, right, down, left of U+2500 …: 0 none, 1 light, 2 heavy, 3 double; `d` and below are special.

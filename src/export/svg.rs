@@ -49,7 +49,8 @@ pub fn svg(buffer: &Buffer, meta: &ScreenshotMeta) -> String {
             let paints = Paints::of(cell, meta);
             if let Some(found) = sole_char(cell.symbol()).and_then(|c| shapes(c, column * CELL_WIDTH, y)) {
                 for shape in found {
-                    paths.entry((shape.paint, paints.fg)).or_default().push_str(&shape.path);
+                    let paint = shape.paint.weighted(paints.bold);
+                    paths.entry((paint, paints.fg)).or_default().push_str(&shape.path);
                 }
             }
             let (left, wide) = (column * CELL_WIDTH, columns_of(cell) * CELL_WIDTH);
@@ -73,7 +74,8 @@ pub fn svg(buffer: &Buffer, meta: &ScreenshotMeta) -> String {
             }
         };
     }
-    let _ = writeln!(out, "<g font-family=\"{FONT_FAMILY}, monospace\" font-size=\"{FONT_SIZE}\" xml:space=\"preserve\">");
+    let _ =
+        writeln!(out, "<g font-family=\"{FONT_FAMILY}, monospace\" font-size=\"{FONT_SIZE}\" xml:space=\"preserve\">");
     out.push_str(&texts);
     out.push_str("</g>\n</svg>\n");
     out
@@ -87,14 +89,15 @@ fn write_meta(out: &mut String, meta: &ScreenshotMeta) {
     let (run, view) = (escaped(&meta.run_id), escaped(&meta.view));
     let _ = writeln!(out, "<title>{run}, step {}</title>", meta.step);
     let _ = writeln!(out, "<desc>run {run}, seed {}, step {}, view {view}</desc>", meta.seed, meta.step);
-    let _ = writeln!(
-        out,
-        "<metadata>{{\"run_id\":\"{}\",\"seed\":{},\"step\":{},\"view\":\"{}\"}}</metadata>",
-        run.replace('\\', "\\\\"),
+    let quoted = |raw: &str| serde_json::Value::from(Shown::new(raw).as_str()).to_string();
+    let json = format!(
+        "{{\"run_id\":{},\"seed\":{},\"step\":{},\"view\":{}}}",
+        quoted(&meta.run_id),
         meta.seed,
         meta.step,
-        view.replace('\\', "\\\\")
+        quoted(&meta.view)
     );
+    let _ = writeln!(out, "<metadata>{}</metadata>", escaped(&json));
 }
 
 /// The cells of a row with their columns; those hidden behind a wide neighbour are left out.
@@ -125,7 +128,8 @@ fn write_grounds(out: &mut String, cells: &[(u32, &Cell)], y: u32, meta: &Screen
         }
         let stop = (last.0 + columns_of(last.1)).min(end);
         let (x, wide) = (first.0 * CELL_WIDTH, (stop - first.0) * CELL_WIDTH);
-        let _ = writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{CELL_HEIGHT}\" fill=\"#{bg:06x}\"/>");
+        let _ =
+            writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{wide}\" height=\"{CELL_HEIGHT}\" fill=\"#{bg:06x}\"/>");
     }
 }
 
@@ -173,18 +177,13 @@ impl Paints {
         if cell.modifier.contains(Modifier::HIDDEN) {
             fg = bg;
         }
-        Self {
-            fg,
-            bg,
-            bold: cell.modifier.contains(Modifier::BOLD),
-            italic: cell.modifier.contains(Modifier::ITALIC),
-        }
+        Self { fg, bg, bold: cell.modifier.contains(Modifier::BOLD), italic: cell.modifier.contains(Modifier::ITALIC) }
     }
 }
 
 /// Six tenths of `a` and four of `b`: dim text.
 fn mixed(a: u32, b: u32) -> u32 {
-    [16, 8, 0].into_iter().map(|shift| ((a >> shift & 0xFF) * 6 + (b >> shift & 0xFF) * 4) / 10 << shift).sum()
+    [16, 8, 0].into_iter().map(|shift| ((((a >> shift) & 0xFF) * 6 + ((b >> shift) & 0xFF) * 4) / 10) << shift).sum()
 }
 
 /// A terminal colour in 24 bits; the 16 of ANSI as muted ones that are legible on light and dark grounds alike.
@@ -199,7 +198,7 @@ fn rgb(color: Color, default: u32) -> u32 {
         Color::Rgb(r, g, b) => u32::from_be_bytes([0, r, g, b]),
         Color::Indexed(i @ 0..=15) => ansi(usize::from(i)),
         Color::Indexed(i @ 16..=231) => {
-            let level = |x: u32| if x % 6 == 0 { 0 } else { 55 + 40 * (x % 6) };
+            let level = |x: u32| if x.is_multiple_of(6) { 0 } else { 55 + 40 * (x % 6) };
             let i = u32::from(i - 16);
             level(i / 36) << 16 | level(i / 6) << 8 | level(i)
         }

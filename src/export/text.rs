@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use ratatui::buffer::{Buffer, Cell};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Color, Modifier};
 use unicode_width::UnicodeWidthStr;
 
 use crate::text::Shown;
@@ -22,10 +22,11 @@ pub fn plain(buffer: &Buffer) -> String {
 pub fn ansi(buffer: &Buffer) -> String {
     let mut out = String::new();
     for row in rows(buffer) {
-        let mut now = Style::reset();
+        let mut now = (Color::Reset, Color::Reset, Modifier::empty());
         for cell in row {
-            if cell.style() != now {
-                now = cell.style();
+            let style = (cell.fg, cell.bg, cell.modifier);
+            if style != now {
+                now = style;
                 sgr(&mut out, cell);
             }
             out.push_str(Shown::new(cell.symbol()).as_str());
@@ -44,7 +45,7 @@ fn rows(buffer: &Buffer) -> Vec<Vec<&Cell>> {
         for (i, cell) in row.iter().enumerate() {
             if skip == 0 {
                 kept.push(i);
-                skip = cell.symbol().width().max(1);
+                skip = cell.symbol().width().clamp(1, 2);
             }
             skip -= 1;
         }
@@ -110,6 +111,7 @@ fn color(out: &mut String, color: Color, base: u8) {
 #[cfg(test)]
 mod tests {
     use ratatui::layout::Rect;
+    use ratatui::style::Style;
 
     use super::*;
 
@@ -129,14 +131,13 @@ mod tests {
             ansi(&buffer),
             "\x1b[0;1;38;2;255;0;0mred\x1b[0m         \x1b[0m\n    \x1b[0;94;48;5;17mok\x1b[0m      \x1b[0m\n"
         );
-        assert_eq!(Shown::new("x").as_str(), "x");
     }
 
     #[test]
     fn hidden_characters_in_cells_are_shown() {
-        let mut buffer = Buffer::empty(Rect::new(0, 0, 2, 1));
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 3, 1));
         buffer[(0, 0)].set_symbol("\u{1b}]52;c;QQ\u{7}");
-        buffer[(1, 0)].set_symbol("\u{202e}");
+        buffer[(2, 0)].set_symbol("\u{202e}");
         for text in [plain(&buffer), ansi(&buffer)] {
             assert!(!text.contains("\x1b]") && !text.contains('\u{202e}') && text.contains("<U+202E>"));
         }

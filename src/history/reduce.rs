@@ -53,24 +53,26 @@ impl Columns {
     }
 }
 
-/// Places of the smallest and the largest value; NaN counts as neither, infinities do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The smallest and the largest value with their places; NaN counts as neither, infinities do. The values are kept
+/// here so that joining touches no far memory.
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Extremes {
-    min: usize,
-    max: usize,
+    min: (f64, usize),
+    max: (f64, usize),
 }
 
 impl Extremes {
     /// The earlier place wins a tie.
-    fn join(self, other: Self, values: &[f64]) -> Self {
+    fn join(self, other: Self) -> Self {
         Self {
-            min: if values[other.min] < values[self.min] { other.min } else { self.min },
-            max: if values[other.max] > values[self.max] { other.max } else { self.max },
+            min: if other.min.0 < self.min.0 { other.min } else { self.min },
+            max: if other.max.0 > self.max.0 { other.max } else { self.max },
         }
     }
 
     fn scan(range: Range<usize>, values: &[f64]) -> Option<Self> {
-        range.filter(|&i| !values[i].is_nan()).map(|i| Self { min: i, max: i }).reduce(|a, b| a.join(b, values))
+        let places = range.clone().zip(&values[range]).map(|(i, &x)| (x, i)).filter(|(x, _)| !x.is_nan());
+        places.map(|at| Self { min: at, max: at }).reduce(Self::join)
     }
 }
 
@@ -115,7 +117,7 @@ impl Pyramid {
                 let part = block * FAN_OUT..(block + 1) * FAN_OUT;
                 let extremes = match level.checked_sub(1) {
                     None => Extremes::scan(part, values),
-                    Some(lower) => joined(&self.levels[lower][part], values),
+                    Some(lower) => joined(&self.levels[lower][part]),
                 };
                 self.levels[level].push(extremes);
             }
@@ -131,7 +133,7 @@ impl Pyramid {
     fn climb(&self, level: usize, range: Range<usize>, values: &[f64]) -> Option<Extremes> {
         let here = |part: Range<usize>| match level.checked_sub(1) {
             None => Extremes::scan(part, values),
-            Some(lower) => joined(&self.levels[lower][part], values),
+            Some(lower) => joined(&self.levels[lower][part]),
         };
         let blocks = range.start.div_ceil(FAN_OUT)..range.end / FAN_OUT;
         let known = self.levels.get(level).is_some_and(|l| blocks.end <= l.len());
@@ -140,12 +142,12 @@ impl Pyramid {
         }
         let left = here(range.start..blocks.start * FAN_OUT);
         let right = here(blocks.end * FAN_OUT..range.end);
-        [left, self.climb(level + 1, blocks, values), right].into_iter().flatten().reduce(|a, b| a.join(b, values))
+        [left, self.climb(level + 1, blocks, values), right].into_iter().flatten().reduce(Extremes::join)
     }
 }
 
-fn joined(blocks: &[Option<Extremes>], values: &[f64]) -> Option<Extremes> {
-    blocks.iter().copied().flatten().reduce(|a, b| a.join(b, values))
+fn joined(blocks: &[Option<Extremes>]) -> Option<Extremes> {
+    blocks.iter().copied().flatten().reduce(Extremes::join)
 }
 
 /// The part of a series that a screen can show: of each column the first, smallest, largest and last value in their
@@ -164,17 +166,32 @@ pub fn reduce(series: &Series, pyramid: Option<&Pyramid>, columns: Columns) -> S
     if end - begin <= 4 * columns.count() as usize {
         kept.extend(begin..end);
     } else {
-        let mut from = begin;
+        let (mut from, mut width) = (begin, 0);
         for column in 1..=columns.count() {
             let limit = columns.start(column);
-            let to =
-                if column == columns.count() { end } else { from + steps[from..end].partition_point(|&s| s < limit) };
+            let to = if column == columns.count() { end } else { from + count_below(&steps[from..end], limit, width) };
+            width = to - from;
             keep(&mut kept, from..to, values, pyramid);
             from = to;
         }
     }
     kept.extend((end < len).then_some(end));
     Series { steps: kept.iter().map(|&i| steps[i]).collect(), values: kept.iter().map(|&i| values[i]).collect() }
+}
+
+/// How many of the ascending steps lie below `limit`; fast where it is about `guess`, as for evenly spaced columns.
+fn count_below(steps: &[u64], limit: u64, guess: usize) -> usize {
+    let below = |&s: &u64| s < limit;
+    let (mut low, mut high, mut reach) = (guess.min(steps.len()), guess.min(steps.len()), 1);
+    while low > 0 && !below(&steps[low - 1]) {
+        (high, low) = (low, low.saturating_sub(reach));
+        reach *= 2;
+    }
+    while high < steps.len() && below(&steps[high]) {
+        (low, high) = (high, (high + reach).min(steps.len()));
+        reach *= 2;
+    }
+    low + steps[low..high].partition_point(below)
 }
 
 /// Keeps the places of one column.
@@ -189,7 +206,7 @@ fn keep(kept: &mut Vec<usize>, range: Range<usize>, values: &[f64], pyramid: Opt
     let last = range.end - 1;
     let mut places = [range.start, range.start, last, last];
     if let Some(Extremes { min, max }) = extremes {
-        places = [range.start, min.min(max), min.max(max), last];
+        places = [range.start, min.1.min(max.1), min.1.max(max.1), last];
     }
     for place in places {
         if kept.last() != Some(&place) {

@@ -62,9 +62,9 @@ pub struct ChartLine {
 }
 
 impl ChartLine {
-    /// Focused lines over bold ones over the rest.
+    /// Focused lines over bold ones over the rest over bands.
     fn rank(&self) -> u8 {
-        if self.focused { 2 } else { u8::from(self.look.style.add_modifier.contains(Modifier::BOLD)) }
+        if self.focused { 3 } else { 1 + u8::from(self.look.style.add_modifier.contains(Modifier::BOLD)) }
     }
 
     fn style(&self) -> Style {
@@ -233,7 +233,15 @@ impl Chart<'_> {
         if wide <= layout.x_axis.width {
             let left = x.saturating_sub(wide / 2).clamp(layout.x_axis.x, layout.x_axis.right() - wide);
             let style = self.theme.accent().add_modifier(Modifier::REVERSED);
-            buf.set_string(left, layout.x_axis.y + 1, text, style);
+            let y = layout.x_axis.y + 1;
+            // A tick's label that the cursor's would cut or touch goes.
+            let blank = |x: &u16, buf: &mut Buffer| {
+                let cell = buf.cell_mut((*x, y)).filter(|cell| cell.symbol() != " ");
+                cell.map(|cell| cell.set_symbol(" ")).is_some()
+            };
+            let (before, after) = (layout.x_axis.x..left, left + wide..layout.x_axis.right());
+            let _ = before.rev().take_while(|x| blank(x, buf)).count() + after.take_while(|x| blank(x, buf)).count();
+            buf.set_string(left, y, text, style);
         }
     }
 
@@ -253,7 +261,7 @@ impl Chart<'_> {
         let spacing = 14 * i64::from(self.glyphs.dots().0);
         for (i, line) in self.lines.iter().enumerate() {
             let points = reduce(&line.series, None, columns);
-            let mut pen = Pen::new(line.style(), line.look.dash);
+            let mut pen = Pen::new(line.style(), line.look.dash, line.rank());
             let mut last = None;
             // Markers of neighbouring lines are staggered so that they do not hide one another.
             let mut next_marker = (i as i64 * 5 % 14) * i64::from(self.glyphs.dots().0);
@@ -276,7 +284,7 @@ impl Chart<'_> {
                 }
             }
             for (x, y, marker) in marks {
-                canvas.marker(x, y, marker, line.style());
+                canvas.marker(x, y, marker, &pen);
             }
             if let Some((x, y)) = last {
                 ends.push(EndLabel::new(line, x, y.clamp(0, i64::from(dots_y) - 1), self.glyphs));

@@ -129,7 +129,10 @@ pub(super) fn step_ticks(x: (u64, u64), cells: u16) -> Vec<(u64, String)> {
 /// A step in full, or in thousands or millions where that loses nothing.
 fn step_label(step: u64, gap: u64) -> String {
     match (step, gap) {
-        (1_000_000.., _) if gap.is_multiple_of(1_000_000) => format!("{}M", step / 1_000_000),
+        (1_000_000.., _) if gap.is_multiple_of(100_000) => match step / 100_000 % 10 {
+            0 => format!("{}M", step / 1_000_000),
+            tenths => format!("{}.{tenths}M", step / 1_000_000),
+        },
         (10_000.., _) if gap.is_multiple_of(1_000) => format!("{}k", step / 1_000),
         _ => step.to_string(),
     }
@@ -231,7 +234,7 @@ pub(super) fn draw_x(layout: &Layout, x: (u64, u64), glyphs: Glyphs, theme: &The
 fn axis_name(room: Rect, theme: &Theme, buf: &mut Buffer) {
     let name = "step";
     if room.width > width(name) {
-        buf.set_string(room.x + 1, room.y + 1, name, theme.faint());
+        buf.set_string(room.x + 1, room.y + 1, name, theme.dim());
     }
 }
 

@@ -54,9 +54,12 @@ struct Spot {
     /// What replaces the dots.
     glyph: Option<char>,
     style: Style,
+    /// Rank of what drew it.
+    layer: u8,
 }
 
-/// The plot as dots; the last to draw in a cell gives it its style.
+/// The plot as dots. The last to draw in a cell gives it its style; dots of one layer add up, those of a higher layer
+/// replace the lower one's, so that the curves that matter stay thin and clean where others come near.
 #[derive(Debug)]
 pub(super) struct Canvas {
     area: Rect,
@@ -69,6 +72,7 @@ pub(super) struct Canvas {
 pub(super) struct Pen {
     style: Style,
     dash: Dash,
+    layer: u8,
     at: Option<(i64, i64)>,
     /// Dots since the line began.
     run: usize,
@@ -76,8 +80,8 @@ pub(super) struct Pen {
 
 impl Pen {
     /// A pen that stands nowhere.
-    pub(super) fn new(style: Style, dash: Dash) -> Self {
-        Self { style, dash, at: None, run: 0 }
+    pub(super) fn new(style: Style, dash: Dash, layer: u8) -> Self {
+        Self { style, dash, layer, at: None, run: 0 }
     }
 
     /// Begins a new stroke: a gap.
@@ -130,11 +134,10 @@ impl Canvas {
     }
 
     /// Sets a dot, if it is on the canvas.
-    pub(super) fn dot(&mut self, x: i64, y: i64, style: Style) {
+    pub(super) fn dot(&mut self, x: i64, y: i64, style: Style, layer: u8) {
         if let Some((spot, bit)) = self.spot(x, y) {
-            spot.dots |= bit;
-            spot.glyph = None;
-            spot.style = style;
+            let dots = if layer > spot.layer { bit } else { spot.dots | bit };
+            *spot = Spot { dots, glyph: None, style, layer };
         }
     }
 
@@ -143,7 +146,7 @@ impl Canvas {
         let from = pen.at.replace((x, y));
         let Some((x0, y0)) = from.and_then(|from| self.clip(from, (x, y))) else {
             if from.is_none() && pen.inks() {
-                self.stroke(x, y, (0, 0), pen.style);
+                self.stroke(x, y, (0, 0), pen);
             }
             return;
         };
@@ -165,7 +168,7 @@ impl Canvas {
                 moved.1 = sy;
             }
             if pen.inks() {
-                self.stroke(x, y, moved, pen.style);
+                self.stroke(x, y, moved, pen);
             }
         }
     }
@@ -186,8 +189,8 @@ impl Canvas {
     }
 
     /// A dot of a line that came from the direction.
-    fn stroke(&mut self, x: i64, y: i64, from: (i64, i64), style: Style) {
-        self.dot(x, y, style);
+    fn stroke(&mut self, x: i64, y: i64, from: (i64, i64), pen: &Pen) {
+        self.dot(x, y, pen.style, pen.layer);
         if self.glyphs == Glyphs::Ascii
             && let Some((spot, _)) = self.spot(x, y)
         {
@@ -202,21 +205,15 @@ impl Canvas {
     }
 
     /// Replaces the dots of a cell by a marker.
-    pub(super) fn marker(&mut self, x: i64, y: i64, marker: char, style: Style) {
+    pub(super) fn marker(&mut self, x: i64, y: i64, marker: char, pen: &Pen) {
         let marker = self.glyphs.marker(marker);
         if let Some((spot, bit)) = self.spot(x, y) {
-            *spot = Spot { dots: bit, glyph: Some(marker), style };
+            *spot = Spot { dots: bit, glyph: Some(marker), style: pen.style, layer: pen.layer };
         }
     }
 
-    /// Fills between two lines with a loose grid of dots.
-    pub(super) fn band(
-        &mut self,
-        low: &Series,
-        high: &Series,
-        place: impl Fn(u64, f64) -> (i64, i64),
-        style: Style,
-    ) {
+    /// Fills between two lines with a loose grid of dots, on the lowest layer.
+    pub(super) fn band(&mut self, low: &Series, high: &Series, place: impl Fn(u64, f64) -> (i64, i64), style: Style) {
         let (dots_x, dots_y) = self.size();
         let heights = |series: &Series| {
             let mut known = vec![None; dots_x as usize];
@@ -237,12 +234,13 @@ impl Canvas {
             }
             known
         };
-        let (stride_x, stride_y) = (i64::from(self.glyphs.dots().0), i64::from(self.glyphs.dots().1 / 2).max(1));
+        // Coarser dots lie further apart, so that the band stays lighter than a line.
+        let (stride_x, stride_y) = if self.glyphs == Glyphs::Braille { (2, 2) } else { (4, 2) };
         for (x, (low, high)) in (0i64..).zip(heights(low).into_iter().zip(heights(high))) {
             let (Some(low), Some(high)) = (low, high) else { continue };
             for y in high.min(low)..=low.max(high) {
                 if x % stride_x == 0 && y % stride_y == 0 {
-                    self.dot(x, y, style);
+                    self.dot(x, y, style, 0);
                 }
             }
         }

@@ -77,7 +77,7 @@ pub(super) fn draw(layout: &Layout, mut ends: Vec<EndLabel>, glyphs: Glyphs, buf
     let mut leaders = Canvas::new(gutter, glyphs);
     for (end, row) in ends.iter().zip(&rows) {
         let Ok(row) = u16::try_from(*row) else { continue };
-        let mut pen = Pen::new(end.style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM), Dash::Solid);
+        let mut pen = Pen::new(end.style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM), Dash::Solid, 1);
         let start = end.dot.0 - i64::from(left - plot.x) * i64::from(dots_x);
         leaders.line_to(&mut pen, start.max(-1), end.dot.1);
         leaders.line_to(&mut pen, 0, end.dot.1);
