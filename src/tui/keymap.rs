@@ -225,7 +225,7 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Dashboard, &[Named(KeyCode::Tab)], Action::FocusNext, "panel", "focus the next panel"),
     bind(Dashboard, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "focus the previous panel"),
-    bind(Dashboard, &[Named(KeyCode::Enter)], Action::Maximise, "maximise", "give the focused panel the screen, and back"),
+    bind(Dashboard, &[Named(KeyCode::Enter)], Action::Maximise, "full", "give the focused panel the screen, and back"),
     bind(Dashboard, &[Named(KeyCode::Esc)], Action::Back, "", "one level back"),
     bind(Dashboard, &[Named(KeyCode::Right)], Action::Cursor(1), "", "cursor to the next evaluation: every panel shows that step"),
     bind(Dashboard, &[Named(KeyCode::Left)], Action::Cursor(-1), "cursor", "cursor to the previous evaluation"),

@@ -224,10 +224,11 @@ mod tests {
         let mut frame = Buffer::empty(Rect::new(0, 0, 4, 1));
         frame.set_string(0, 0, "!", Style::new().add_modifier(Modifier::BOLD | Modifier::REVERSED));
         Screen::new(&mut out).draw(frame).unwrap();
-        let mut parser = vt100::Parser::new(1, 4, 0);
-        parser.process(&out);
-        let cell = parser.screen().cell(0, 0).unwrap();
-        assert_eq!((cell.contents(), cell.bold(), cell.inverse()), ("!", true, true));
+        let text = String::from_utf8(out).unwrap();
+        let (before, after) = text.split_once('!').unwrap();
+        assert!(before.contains("\x1b[1m") && before.contains("\x1b[7m"), "{text:?}");
+        assert!(!before.contains("\x1b[0m") && !before.contains("\x1b[m"), "wiped before it is drawn: {text:?}");
+        assert!(after.contains("\x1b[0m"), "left on: {text:?}");
     }
 
     #[test]

@@ -2,9 +2,13 @@
 //! no clock, so the same messages give the same screens.
 
 mod curves;
+mod navigate;
 mod replay;
 mod update;
 mod viewstate;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -44,6 +48,8 @@ pub enum Message {
     ScreenshotFailed(Shown),
     /// A signal asks the program to end.
     Terminate,
+    /// A signal asks the program to stop until it is continued.
+    Suspend,
 }
 
 /// What is to be done outside.
@@ -157,6 +163,11 @@ impl App {
     /// Everything known about the run.
     pub fn history(&self) -> &RunHistory {
         &self.history
+    }
+
+    #[cfg(test)]
+    pub(crate) fn history_mut(&mut self) -> &mut RunHistory {
+        &mut self.history
     }
 
     /// What the panels show: the history, or the history as it was when the view was frozen.

@@ -15,8 +15,6 @@ use crate::tui::keymap::{self, Action};
 const NOTICE: Duration = Duration::from_secs(6);
 /// Longest filter, characters.
 const FILTER_MAX: usize = 60;
-/// Fewest steps that a chart shows.
-const MIN_RANGE: u64 = 4;
 
 impl App {
     /// Takes one message; returns what is to be done outside.
@@ -37,6 +35,7 @@ impl App {
             }
             Message::ScreenshotFailed(why) => self.notify(&format!("no screenshot: {why}"), true),
             Message::Terminate => self.leave(Ending::Signal),
+            Message::Suspend => vec![Effect::Suspend],
         }
     }
 
@@ -57,7 +56,7 @@ impl App {
     }
 
     /// Works out the curves again and keeps selections within what there is.
-    fn refresh(&mut self) {
+    pub(super) fn refresh(&mut self) {
         self.curves = curves(self.shown(), &self.view);
         let (last, marks) = (self.last_step(), self.shown().marks.len());
         self.view.cursor = self.view.cursor.filter(|&c| c <= last);
@@ -243,7 +242,7 @@ impl App {
     }
 
     /// Whether the trainer is paused, or was asked to pause.
-    fn wants_pause(&self) -> bool {
+    pub fn wants_pause(&self) -> bool {
         match self.requested {
             Some(TrainerCommand::Pause) => true,
             Some(TrainerCommand::Resume) => false,
@@ -284,124 +283,4 @@ impl App {
             self.refresh();
         }
     }
-
-    fn move_cursor(&mut self, by: i32) {
-        let steps: Vec<u64> = self.shown().evaluations.iter().map(|e| e.step).collect();
-        let Some(last) = steps.len().checked_sub(1) else { return };
-        let after = steps.partition_point(|&s| s <= self.step());
-        let at = after.saturating_sub(1).saturating_add_signed(by as isize).min(last);
-        self.view.cursor = Some(steps[at]);
-        self.view.event = None;
-        self.keep_cursor_in_range();
-    }
-
-    fn keep_cursor_in_range(&mut self) {
-        if let (Some(cursor), Some((from, to))) = (self.view.cursor, self.view.range) {
-            if cursor < from {
-                self.view.range = Some((cursor, cursor + (to - from)));
-            } else if cursor > to {
-                self.view.range = Some((cursor.saturating_sub(to - from), cursor));
-            }
-        }
-    }
-
-    fn zoom(&mut self, closer: bool) {
-        let (from, to) = self.range();
-        let last = self.last_step();
-        let length = to - from;
-        let wanted = if closer { (length / 2).max(MIN_RANGE.min(last)) } else { length.saturating_mul(2) };
-        if wanted >= last {
-            self.view.range = None;
-            return;
-        }
-        // Without a cursor the latest steps stay in view.
-        let from = match self.view.cursor {
-            Some(cursor) => cursor.saturating_sub(wanted / 2),
-            None if closer => to.saturating_sub(wanted),
-            None => from.saturating_sub((wanted - length) / 2),
-        };
-        self.view.range = Some(within(from, wanted, last));
-    }
-
-    fn pan(&mut self, later: bool) {
-        let Some((from, to)) = self.view.range else { return };
-        let length = to - from;
-        let by = (length / 4).max(1);
-        let from = if later { from + by } else { from.saturating_sub(by) };
-        self.view.range = Some(within(from, length, self.last_step()));
-    }
-
-    fn jump_event(&mut self, next: bool) {
-        let marks = &self.shown().marks;
-        let Some(last) = marks.len().checked_sub(1) else { return };
-        let at = match (self.view.event, next) {
-            (Some(event), true) => (event + 1).min(last),
-            (Some(event), false) => event.saturating_sub(1),
-            (None, true) => marks.partition_point(|m| m.step <= self.step()).min(last),
-            (None, false) => marks.partition_point(|m| m.step < self.step()).saturating_sub(1),
-        };
-        self.select_event(at);
-    }
-
-    fn select_event(&mut self, at: usize) {
-        if let Some(step) = self.shown().marks.get(at).map(|m| m.step) {
-            self.view.event = Some(at);
-            self.view.cursor = Some(step);
-            self.keep_cursor_in_range();
-        }
-    }
-
-    fn list(&mut self, action: Action) {
-        if let Some(Dialog::Help(row)) = &mut self.view.dialog {
-            *row = if action == Action::ListDown {
-                row.saturating_add(1).min(keymap::BINDINGS.len() as u16)
-            } else {
-                row.saturating_sub(1)
-            };
-            return;
-        }
-        match self.view.focus {
-            Panel::Chart | Panel::Curves => {
-                let shown: Vec<_> = self.visible_curves().map(|c| c.id).collect();
-                let at = self.view.curve.and_then(|c| shown.iter().position(|&s| s == c));
-                if let Some(&curve) = moved(action, at, shown.len()).and_then(|at| shown.get(at)) {
-                    self.view.curve = Some(curve);
-                    self.view.group = curve.group();
-                    self.refresh();
-                }
-            }
-            Panel::Prompt | Panel::Dynamics => {
-                let shown = self.visible_prompts();
-                let at = shown.iter().position(|&p| p == self.view.prompt);
-                if let Some(&prompt) = moved(action, at, shown.len()).and_then(|at| shown.get(at)) {
-                    self.view.prompt = prompt;
-                }
-            }
-            Panel::Events => {
-                let count = self.shown().marks.len();
-                let at = self.view.event.or(count.checked_sub(1));
-                if let Some(at) = moved(action, at, count) {
-                    self.select_event(at);
-                }
-            }
-        }
-    }
-}
-
-/// A row of a list of `len` after a list key; `None` for an empty list.
-fn moved(action: Action, at: Option<usize>, len: usize) -> Option<usize> {
-    let last = len.checked_sub(1)?;
-    Some(match (action, at) {
-        (Action::ListFirst, _) => 0,
-        (Action::ListLast, _) => last,
-        (_, None) => 0,
-        (Action::ListUp, Some(at)) => at.saturating_sub(1),
-        (_, Some(at)) => (at + 1).min(last),
-    })
-}
-
-/// `length` steps from `from`, moved so that they lie within `0..=last`.
-fn within(from: u64, length: u64, last: u64) -> (u64, u64) {
-    let from = from.min(last.saturating_sub(length));
-    (from, from + length)
 }

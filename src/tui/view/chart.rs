@@ -17,14 +17,15 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let focused = view.focus == Panel::Chart;
     let prompts = app.shown().run.as_ref().map_or(0, |r| r.probes.len());
     let mut rest = format!("mean of {prompts} prompts");
-    if area.width >= 70 {
-        rest += match view.scale {
-            Scale::LogProb | Scale::PerToken | Scale::Probability => " · higher: the model finds it likelier",
-            Scale::Delta => " · above 0: likelier than at the start",
-        };
-    }
     if let Some(weight) = view.smoothing.weight() {
         rest += &format!(" · smoothed {weight}");
+    }
+    let teaching = match view.scale {
+        Scale::LogProb | Scale::PerToken | Scale::Probability => " · higher: the model finds it likelier",
+        Scale::Delta => " · above 0: likelier than at the start",
+    };
+    if rest.len() + teaching.len() + 12 < usize::from(area.width) {
+        rest += teaching;
     }
     let block = panel(title("chart", rest, focused, theme), focused, theme, view.glyphs);
     let inner = block.inner(area);
@@ -89,7 +90,7 @@ fn stage_name(app: &App, mark: &Mark) -> String {
 }
 
 /// Why there is nothing to see.
-fn hint(app: &App) -> &'static str {
+pub(super) fn hint(app: &App) -> &'static str {
     if app.curves().is_empty() {
         "waiting for the first measurement of the probes"
     } else if !app.view.curve_filter.is_empty() {

@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::text::{change, left, number, panel, right, title};
+use super::text::{change, fitted, left, number, panel, right, title};
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
@@ -17,6 +17,7 @@ struct Columns {
     symbol: usize,
     key: usize,
     number: usize,
+    change: usize,
     decimals: usize,
     smooth: bool,
     description: usize,
@@ -26,25 +27,29 @@ impl Columns {
     fn new(app: &App, width: usize) -> Self {
         let small = if app.view.scale == Scale::LogProb || app.view.scale == Scale::Delta { 1 } else { 3 };
         let smoothing = app.view.smoothing.weight().is_some();
-        let (key, number, decimals) = match width {
-            0..40 => (0, 7, small),
-            40..52 => (0, 9, small.max(2)),
-            52..80 => (18, 9, small.max(2)),
-            _ => (18, 13, 6),
+        let (key, number, change, decimals) = match width {
+            0..40 => (0, 7, 6, small),
+            40..52 => (0, 9, 9, small.max(2)),
+            52..80 => (18, 9, 9, small.max(2)),
+            _ => (18, 13, 13, 6),
         };
-        let symbol = 12;
-        let mut columns = Self { symbol, key, number, decimals, smooth: false, description: 0 };
-        columns.smooth = smoothing && columns.used() + number + 1 <= width;
-        columns.description = width.saturating_sub(columns.used() + 2);
-        if columns.description < 20 {
-            columns.description = 0;
+        let mut columns = Self { symbol: 12, key, number, change, decimals, smooth: false, description: 0 };
+        if smoothing && columns.used() + number + 1 > width {
+            columns.key = 0;
+        }
+        columns.smooth = smoothing && columns.used() + number < width;
+        let free = width.saturating_sub(columns.used() + 1);
+        if free > 20 {
+            columns.description = free - 2;
+        } else {
+            columns.symbol += free;
         }
         columns
     }
 
     fn used(&self) -> usize {
         let key = if self.key > 0 { self.key + 1 } else { 0 };
-        4 + self.symbol + key + (self.number + 1) * (2 + usize::from(self.smooth))
+        4 + self.symbol + key + (self.number + 1) * (1 + usize::from(self.smooth)) + self.change + 1
     }
 }
 
@@ -60,9 +65,11 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let inner = block.inner(area);
     block.render(area, buf);
     let columns = Columns::new(app, inner.width.into());
-    let mut lines = vec![headings(app, &columns)];
-    let rows = usize::from(inner.height).saturating_sub(1);
-    lines.extend(scrolled(app, &columns, rows));
+    let height = usize::from(inner.height);
+    // The headings give way before a curve does.
+    let crowded = table(app, &columns, false).len() == height;
+    let mut lines = if crowded { Vec::new() } else { vec![headings(app, &columns)] };
+    lines.extend(scrolled(app, &columns, height.saturating_sub(lines.len())));
     Paragraph::new(lines).render(inner, buf);
 }
 
@@ -81,7 +88,7 @@ fn headings(app: &App, columns: &Columns) -> Line<'static> {
     if columns.smooth {
         text += &format!(" {}", right("smooth", columns.number));
     }
-    text += &format!(" {}", right("Δ from 0", columns.number));
+    text += &format!(" {}", right(if columns.change < 8 { "Δ" } else { "Δ from 0" }, columns.change));
     Line::styled(text, app.view.theme.dim())
 }
 
@@ -139,10 +146,10 @@ fn row(app: &App, columns: &Columns, digit: char, curve: &Curve) -> Row {
     if columns.key > 0 {
         spans.push(Span::styled(format!(" {}", left(curve.id.key(), columns.key)), theme.dim()));
     }
-    spans.push(Span::styled(format!(" {}", right(&number(value, columns.decimals), columns.number)), theme.text()));
+    spans.push(Span::styled(format!(" {}", fitted(value, columns.decimals, columns.number, number)), theme.text()));
     if columns.smooth {
         let smooth = curve.smooth.as_ref().and_then(|s| s.at(step)).unwrap_or(f64::NAN);
-        spans.push(Span::styled(format!(" {}", right(&number(smooth, columns.decimals), columns.number)), theme.dim()));
+        spans.push(Span::styled(format!(" {}", fitted(smooth, columns.decimals, columns.number, number)), theme.dim()));
     }
     let direction: Style = if delta > 0.0 {
         theme.gain()
@@ -151,7 +158,7 @@ fn row(app: &App, columns: &Columns, digit: char, curve: &Curve) -> Row {
     } else {
         theme.dim()
     };
-    spans.push(Span::styled(format!(" {}", right(&change(delta, columns.decimals), columns.number)), direction));
+    spans.push(Span::styled(format!(" {}", fitted(delta, columns.decimals, columns.change, change)), direction));
     if columns.description > 0 {
         spans.push(Span::styled(format!("  {}", left(describe(curve.id), columns.description)), theme.dim()));
     }

@@ -15,6 +15,9 @@ const NAME: usize = 16;
 /// Columns of the values; a rate with its interval fits.
 const VALUE: usize = 17;
 
+/// Columns of what a measure means, where there is room for it.
+const MEANING: usize = 62;
+
 /// One measure: its name, its value now, its course, what it means.
 struct Measure {
     name: &'static str,
@@ -32,8 +35,8 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let inner = block.inner(area);
     block.render(area, buf);
     let width = usize::from(inner.width);
-    let meaning = width > NAME + VALUE + 60;
-    let course = width.saturating_sub(NAME + VALUE + 3).min(if meaning { 30 } else { 60 });
+    let meaning = width > NAME + VALUE + MEANING;
+    let course = width.saturating_sub(NAME + VALUE + 3 + if meaning { MEANING } else { 0 }).min(60);
     let lines: Vec<_> = measures(app)
         .into_iter()
         .take(inner.height.into())

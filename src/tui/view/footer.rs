@@ -7,8 +7,8 @@ use ratatui::widgets::Widget;
 
 use super::text::fit;
 use crate::text::Shown;
-use crate::tui::app::{App, Dialog, Panel};
-use crate::tui::keymap::{self, Binding, Context};
+use crate::tui::app::{App, Dialog, Panel, Replay};
+use crate::tui::keymap::{self, Action, Binding, Context};
 
 /// Draws the last row.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
@@ -28,7 +28,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(text, theme.accent()));
     }
     for binding in hints(app) {
-        let (key, hint) = (key_name(binding), binding.hint);
+        let (key, hint) = (key_name(binding), hint(app, binding));
         let width = Span::raw(key.as_str()).width() + hint.len() + 3;
         if used + width > usize::from(area.width) {
             break;
@@ -46,18 +46,30 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 /// The rows that the footer names, in order. With hidden clocks the transport of live and replay is left out, so that
 /// both look alike.
 pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
-    let transport = !app.hide_clock;
-    keymap::bindings(app.mode())
-        .filter(|b| !b.hint.is_empty())
-        .filter(move |b| transport || !matches!(b.context, Context::Live | Context::Replay))
+    let trainer = !app.hide_clock && app.is_training();
+    let recording = !app.hide_clock;
+    keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty()).filter(move |b| match b.context {
+        Context::Live => trainer,
+        Context::Replay => recording,
+        _ => true,
+    })
+}
+
+/// What a key does now.
+fn hint(app: &App, binding: &Binding) -> &'static str {
+    match binding.action {
+        Action::PauseResume if app.wants_pause() => "resume",
+        Action::PlayPause if app.recording().is_some_and(Replay::is_playing) => "pause",
+        _ => binding.hint,
+    }
 }
 
 /// The name of a row's first key; of a pair of arrows, both.
 fn key_name(binding: &Binding) -> String {
     match binding.action {
-        keymap::Action::Cursor(-1) => "←→".to_owned(),
-        keymap::Action::ZoomIn => "+-".to_owned(),
-        keymap::Action::ListDown => "jk".to_owned(),
+        Action::Cursor(-1) => "←→".to_owned(),
+        Action::ZoomIn => "+-".to_owned(),
+        Action::ListDown => "jk".to_owned(),
         _ => binding.keys.first().map(|k| k.name()).unwrap_or_default(),
     }
 }

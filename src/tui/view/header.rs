@@ -153,14 +153,14 @@ fn groups(app: &App, area: Rect, buf: &mut Buffer) {
     if app.history().run.is_none() {
         return;
     }
-    let full = area.width >= 79;
+    // Four columns of digit and gaps for each title; all of it fits into 79.
+    let room = if area.width >= 79 { usize::from(area.width) } else { usize::from(area.width) / 6 - 4 };
     let mut spans = Vec::new();
     for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
         let hidden = app.view.hidden.contains(&group);
-        let title = if full { group.title() } else { &group.title()[..3] };
-        spans.push(Span::styled(format!(" {digit} "), if hidden { theme.dim() } else { theme.accent() }));
+        spans.push(Span::styled(format!("  {digit} "), if hidden { theme.dim() } else { theme.accent() }));
         let style = if hidden { theme.dim().add_modifier(Modifier::CROSSED_OUT) } else { theme.text() };
-        spans.push(Span::styled(title, style));
+        spans.push(Span::styled(fit(group.title(), room), style));
     }
     Line::from(spans).render(area, buf);
 }

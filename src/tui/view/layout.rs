@@ -34,10 +34,12 @@ pub(super) struct Places {
 /// Divides the screen.
 pub(super) fn places(app: &App, area: Rect) -> Places {
     let alarm = app.history().run.is_some() && app.history().detector.state.is_alarm();
-    let banner = match (alarm, area.height) {
-        (false, _) => 0,
-        (true, 0..30) => 1,
-        (true, _) => 3,
+    // Low screens give the reason as few rows as it can be read in.
+    let banner = match (alarm, area.height, area.width) {
+        (false, ..) => 0,
+        (true, 0..20, _) | (true, 20..30, 100..) => 1,
+        (true, 20..30, _) => 2,
+        (true, ..) => 3,
     };
     let [header, progress, groups, banner, body, footer] = Layout::vertical([
         Constraint::Length(1),
@@ -68,7 +70,7 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
         };
     }
     let table = match body.width {
-        0..100 => 31,
+        0..100 => 33,
         100..160 => 44,
         _ => 60,
     };
@@ -78,30 +80,25 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
         let [chart, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
         return vec![(Panel::Chart, chart), (view.lower, lower), (Panel::Curves, side)];
     }
-    let prompt = (body.height / 3).clamp(10, 20);
-    let [chart, prompt] = Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt)]).areas(main);
     let table = TABLE_ROWS.min(body.height * 3 / 5);
-    let rest = body.height - table;
-    let events = if rest >= 18 { rest - 15 } else { 0 };
-    let [curves, dynamics, events] =
-        Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(events)]).areas(side);
-    if events.is_empty() {
-        // Too low for a place of its own: the events share the prompt's row.
-        let share = (prompt.width * 2 / 5).max(34);
-        let [prompt, events] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(share)]).areas(prompt);
-        return vec![
-            (Panel::Chart, chart),
-            (Panel::Curves, curves),
-            (Panel::Prompt, prompt),
-            (Panel::Events, events),
-            (Panel::Dynamics, dynamics),
-        ];
+    let aside = body.height - table >= 18;
+    let events = if aside { body.height - table - 15 } else { 6 };
+    let prompt = (body.height / 3).clamp(10, 14);
+    if aside {
+        let [chart, prompt] = Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt)]).areas(main);
+        let [curves, dynamics, events] =
+            Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(events)]).areas(side);
+        named([chart, curves, prompt, events, dynamics])
+    } else {
+        // Too low for the events at the side: they lie below the prompt.
+        let [chart, prompt, events] =
+            Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt), Constraint::Length(events)]).areas(main);
+        let [curves, dynamics] = Layout::vertical([Constraint::Length(table), Constraint::Fill(1)]).areas(side);
+        named([chart, curves, prompt, events, dynamics])
     }
-    vec![
-        (Panel::Chart, chart),
-        (Panel::Curves, curves),
-        (Panel::Prompt, prompt),
-        (Panel::Events, events),
-        (Panel::Dynamics, dynamics),
-    ]
+}
+
+/// Places in the order of [`Panel::ALL`].
+fn named(places: [Rect; 5]) -> Vec<(Panel, Rect)> {
+    Panel::ALL.into_iter().zip(places).collect()
 }

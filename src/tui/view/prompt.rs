@@ -12,7 +12,7 @@ use crate::text::Shown;
 use crate::tui::app::{App, Panel};
 
 /// Columns of the labels at the left.
-const LABEL: usize = 11;
+const LABEL: usize = 12;
 /// Words of an answer that are compared and shown, at most.
 const WORDS: usize = 200;
 
@@ -31,13 +31,17 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     // A filter that hides the selected prompt shows the first one it lets through.
     let pair = visible.iter().copied().find(|&p| p == app.view.prompt).or(visible.first().copied());
     let at = pair.and_then(|p| visible.iter().position(|&v| v == p)).map_or(0, |i| i + 1);
-    let mut rest = format!("{at}/{} · at step {}", visible.len(), app.step());
+    let narrow = area.width < 100;
+    let mut rest = format!("{at}/{}", visible.len());
+    if !narrow {
+        rest += &format!(" · at step {} · j and k choose", app.step());
+    }
     if !app.view.prompt_filter.is_empty() {
         rest = format!("/{} · {rest}", Shown::new(&app.view.prompt_filter));
     }
     let block = panel(title("prompt", rest, focused, theme), focused, theme, app.view.glyphs);
     let inner = block.inner(area);
-    let block = pair.map_or_else(|| block.clone(), |p| block.clone().title_top(flags(app, p).right_aligned()));
+    let block = pair.map_or_else(|| block.clone(), |p| block.clone().title_top(flags(app, p, narrow).right_aligned()));
     block.render(area, buf);
     let (Some(pair), Some(run)) = (pair, &app.shown().run) else {
         Line::styled(" no prompt with that text", theme.dim()).render(inner, buf);
@@ -49,13 +53,14 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 /// What the detector says of this pair.
-fn flags(app: &App, pair: usize) -> Line<'static> {
+fn flags(app: &App, pair: usize, narrow: bool) -> Line<'static> {
     let theme = &app.view.theme;
     let Some(window) = app.window() else { return Line::default() };
     if window.squeezed.get(pair) == Some(&true) {
-        Line::styled(" displaced and squeezed ", theme.warning().add_modifier(Modifier::BOLD))
+        let said = if narrow { " squeezed " } else { " displaced and squeezed: y⁺ fell, y* took its mass " };
+        Line::styled(said, theme.warning().add_modifier(Modifier::BOLD))
     } else if window.displaced.get(pair) == Some(&true) {
-        Line::styled(" displaced: y⁺ fell with y⁻ ", theme.warning())
+        Line::styled(if narrow { " displaced " } else { " displaced: y⁺ fell with y⁻ " }, theme.warning())
     } else {
         Line::styled(" not displaced ", theme.dim())
     }
@@ -75,7 +80,7 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
         sections.push(Section { label: "says now", style: theme.accent(), words: after });
         sections.push(Section { label: "at step 0", style: theme.dim(), words: before });
     }
-    for (kind, label) in [(ProbeKind::Chosen, "y⁺ wanted"), (ProbeKind::Rejected, "y⁻ unwanted")] {
+    for (kind, label) in [(ProbeKind::Chosen, "y⁺ chosen"), (ProbeKind::Rejected, "y⁻ rejected")] {
         if let Some(response) = probe.responses.get(&kind) {
             let mut text = log_p(app, kind, first, now, pair);
             text.extend(words(Shown::new(&response.text).as_str(), theme.text()).into_iter().take(WORDS));
@@ -83,12 +88,36 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
             sections.push(Section { label, style, words: text });
         }
     }
-    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
-    if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
-        sections.push(mass(app, "mass went to", flow, &tokens.gained));
-        sections.push(mass(app, "came from", flow, &tokens.lost));
+    sections.extend(flows(app, now, pair));
+    let along = |e: Option<&Evaluation>| e.and_then(|e| e.chosen.argmax_tokens.get(pair)).cloned().unwrap_or_default();
+    let (start, now) = (along(first), along(now));
+    if !now.is_empty() {
+        // Along the prefixes of y⁺: what the model would put at each position; where it would not say y⁺, emphasised.
+        let labels = &probe.chosen_tokens;
+        sections.push(Section { label: "y* now", style: theme.accent(), words: tokens(app, &now, labels) });
+        sections.push(Section { label: "y* at 0", style: theme.dim(), words: tokens(app, &start, labels) });
     }
     sections
+}
+
+/// The argmax at each position of an answer; emphasised where it is not the answer's own token.
+fn tokens(app: &App, argmax: &[String], labels: &[String]) -> Words {
+    let theme = &app.view.theme;
+    let word = |(at, token): (usize, &String)| {
+        let differs = labels.get(at).is_some_and(|label| label != token);
+        let style = if differs { theme.warning().add_modifier(Modifier::BOLD) } else { theme.dim() };
+        (Shown::new(token.trim()).to_string(), style)
+    };
+    argmax.iter().enumerate().take(WORDS).map(word).filter(|(word, _)| !word.is_empty()).collect()
+}
+
+/// Which tokens gained and lost probability at the positions of y⁺.
+fn flows(app: &App, now: Option<&Evaluation>, pair: usize) -> Vec<Section> {
+    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
+    if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
+        return vec![mass(app, "gained", flow, &tokens.gained), mass(app, "lost", flow, &tokens.lost)];
+    }
+    Vec::new()
 }
 
 /// The log-prob of an answer and its change since the start.
@@ -108,10 +137,7 @@ fn greedy(app: &App, first: Option<&Evaluation>, now: Option<&Evaluation>, pair:
     let (Some(before), Some(now)) = (text(first), text(now)) else { return (Vec::new(), Vec::new()) };
     let split = |text: &Shown| text.as_str().split_whitespace().take(WORDS).map(str::to_owned).collect::<Vec<_>>();
     let (before, now) = (split(&before), split(&now));
-    let slices = |words: &[String]| -> Vec<String> { words.to_vec() };
-    let (b, n) = (slices(&before), slices(&now));
-    let (lost, new) =
-        changed(&b.iter().map(String::as_str).collect::<Vec<_>>(), &n.iter().map(String::as_str).collect::<Vec<_>>());
+    let (lost, new) = changed(&before, &now);
     let mark = |words: Vec<String>, marks: Vec<bool>, style: Style| -> Words {
         words.into_iter().zip(marks).map(|(w, m)| (w, if m { style } else { theme.text() })).collect()
     };
@@ -169,5 +195,8 @@ fn lay_out(sections: &[Section], width: usize, height: usize) -> Vec<Line<'stati
 /// Ends a line with `…`, within the width.
 fn ellipsis(line: &mut Line<'static>, width: usize) {
     while line.width() + 2 > width && line.spans.pop().is_some() {}
+    while line.spans.last().is_some_and(|s| s.content.trim().is_empty()) {
+        line.spans.pop();
+    }
     line.spans.push(Span::raw(" …"));
 }

@@ -1,1 +1,216 @@
+//! Screens. The snapshots hold characters and styles: after a change, `cargo insta review` (or `INSTA_UPDATE=always
+//! cargo test tui::view`, then `git diff`) shows what moved.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use proptest::prelude::*;
+use ratatui::style::{Color, Modifier};
+
+use super::*;
+use crate::history::DynamicsState;
+use crate::protocol::{ProbeGroup, RunPhase, TrainerEvent};
+use crate::tui::app::Message;
+use crate::tui::chart::Glyphs;
+use crate::tui::keymap;
+use crate::tui::testing::{draw as drawn, live_at, mono, plain, run_events, squeezing, theme};
+
+const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
+
+fn key(app: &mut App, c: char) {
+    app.update(Message::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)));
+}
+
+#[test]
+fn a_live_run_at_three_sizes() {
+    for (width, height) in SIZES {
+        insta::assert_debug_snapshot!(format!("live_{width}x{height}"), drawn(&live_at(60), width, height));
+    }
+}
+
+#[test]
+fn a_squeeze_without_colour() {
+    insta::assert_debug_snapshot!("squeeze_mono_80x24", drawn(&mono(squeezing()), 80, 24));
+}
+
+#[test]
+fn the_help_names_every_key() {
+    let mut app = live_at(60);
+    key(&mut app, '?');
+    let screen = plain(&drawn(&app, 100, 80));
+    for binding in keymap::bindings(keymap::Context::Live) {
+        assert!(screen.contains(binding.help), "{} is missing:\n{screen}", binding.help);
+    }
+    insta::assert_snapshot!("help_80x24", plain(&drawn(&app, 80, 24)));
+}
+
+#[test]
+fn the_first_screen_says_what_it_waits_for() {
+    let mut app = App::live("made_up", theme(), Glyphs::Braille);
+    app.update(Message::Tick(Duration::from_millis(1234)));
+    let phase = RunPhase::Starting("compiling kernels".to_owned());
+    app.update(Message::Trainer(Arc::new(TrainerEvent::Phase { phase, step: 0 })));
+    let screen = plain(&drawn(&app, 80, 24));
+    assert!(screen.contains("compiling kernels  1.2 s"), "{screen}");
+    insta::assert_snapshot!("waiting_80x24", screen);
+}
+
+#[test]
+fn the_alarm_is_raised_with_its_reason_if_and_only_if_the_detector_says_so() {
+    use DynamicsState as S;
+    for state in [S::Healthy, S::Displacing, S::Flattening, S::Squeezing, S::Collapse] {
+        for (width, height) in SIZES {
+            let mut app = squeezing();
+            app.history_mut().detector.state = state;
+            let screen = plain(&drawn(&app, width, height));
+            let banner = format!("! {}", state.title().to_uppercase());
+            assert_eq!(screen.contains(&banner), state.is_alarm(), "{state:?} at {width}×{height}:\n{screen}");
+            assert_eq!(screen.contains("on 41 % of pairs y⁺ and y⁻ both fell"), state.is_alarm());
+        }
+    }
+}
+
+#[test]
+fn a_reason_with_hostile_text_is_shown_and_not_obeyed() {
+    let mut app = squeezing();
+    app.history_mut().detector.reason = "\u{1b}]52;c;AAAA\u{7}\u{202e}took".to_owned();
+    let screen = plain(&drawn(&app, 120, 40));
+    assert!(screen.contains("<U+001B>]52;c;AAAA<U+0007><U+202E>took"), "{screen}");
+    assert!(!screen.contains('\u{1b}') && !screen.contains('\u{202e}'));
+}
+
+#[test]
+fn every_group_is_shown_at_80_by_24_and_all_hidden_says_what_to_do() {
+    let mut app = live_at(60);
+    let screen = plain(&drawn(&app, 80, 24));
+    for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
+        assert!(screen.contains(&format!("{digit} {}", group.title())), "{}:\n{screen}", group.title());
+    }
+    for curve in app.curves() {
+        assert!(screen.contains(curve.id.symbol()), "{:?}:\n{screen}", curve.id);
+    }
+    for digit in '1'..='6' {
+        key(&mut app, digit);
+    }
+    assert_eq!(chart::hint(&app), "every group is hidden: 0 shows them all");
+    let screen = plain(&drawn(&app, 80, 24));
+    assert!(screen.contains("1 answers") && screen.contains("6 not language"), "{screen}");
+}
+
+#[test]
+fn without_colour_no_cell_has_one() {
+    for app in [live_at(60), squeezing()] {
+        let frame = drawn(&mono(app), 120, 40);
+        assert!(frame.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
+        assert!(frame.content.iter().any(|c| c.modifier.contains(Modifier::BOLD)));
+    }
+}
+
+#[test]
+fn too_small_a_screen_says_what_it_needs() {
+    let screen = plain(&drawn(&live_at(60), 39, 24));
+    assert_eq!(screen.trim_end(), "40×12 needed, this is 39×24");
+    assert!(!plain(&drawn(&live_at(60), MIN_WIDTH, MIN_HEIGHT)).contains("needed"));
+    assert_eq!(plain(&drawn(&live_at(60), 1, 1)), "4\n");
+}
+
+#[test]
+fn the_footer_names_only_keys_that_work() {
+    let mut app = live_at(100);
+    let footer = |app: &App| plain(&drawn(app, 200, 24)).lines().last().unwrap_or_default().to_owned();
+    assert!(!footer(&app).contains("Space"), "a trainer that is done cannot be paused: {}", footer(&app));
+    assert!(footer(&live_at(60)).contains("Space pause"));
+    for dialog in [Dialog::Help(0), Dialog::Quit, Dialog::Filter] {
+        app.view.dialog = Some(dialog);
+        for binding in footer::hints(&app) {
+            assert!(binding.context.reaches(app.mode()), "{:?} in {dialog:?}", binding.action);
+        }
+    }
+}
+
+#[test]
+fn numbers_that_are_none_and_infinite_are_drawn() {
+    let mut app = App::live("made_up", theme(), Glyphs::Braille);
+    for (index, mut event) in run_events().into_iter().enumerate() {
+        if let TrainerEvent::Evaluation(evaluation) = &mut event {
+            for values in evaluation.logps.values_mut() {
+                let bad = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -1e30][index % 4];
+                values.iter_mut().for_each(|v| *v = bad);
+            }
+        }
+        app.update(Message::Trainer(Arc::new(event)));
+        drawn(&app, 80, 24);
+    }
+    for (width, height) in SIZES {
+        drawn(&app, width, height);
+    }
+}
+
+/// Anything that can happen at the keyboard.
+fn any_key() -> impl Strategy<Value = KeyEvent> {
+    let code = prop_oneof![
+        6 => any::<prop::sample::Index>().prop_map(|i| {
+            let keys: Vec<char> = "?q .ef123456!0+-[]rym/nNjkgGst,<>yn".chars().collect();
+            KeyCode::Char(*i.get(&keys))
+        }),
+        1 => any::<char>().prop_map(KeyCode::Char),
+        3 => prop::sample::select(vec![
+            KeyCode::Tab, KeyCode::BackTab, KeyCode::Enter, KeyCode::Esc, KeyCode::Left, KeyCode::Right, KeyCode::Up,
+            KeyCode::Down, KeyCode::Home, KeyCode::End, KeyCode::Backspace, KeyCode::F(5),
+        ]),
+    ];
+    let modifiers = prop::sample::select(vec![KeyModifiers::NONE, KeyModifiers::NONE, KeyModifiers::SHIFT]);
+    (code, modifiers).prop_map(|(code, modifiers)| KeyEvent::new(code, modifiers))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn no_keys_at_no_size_panic(
+        keys in prop::collection::vec((any_key(), 1_u16..=300, 1_u16..=100, 0_usize..400), 1..24),
+        recorded in any::<bool>(),
+    ) {
+        let events = run_events();
+        let mut app = if recorded {
+            App::replay(events.clone(), theme(), Glyphs::Braille)
+        } else {
+            App::live("made_up", theme(), Glyphs::Braille)
+        };
+        let mut said = 0;
+        for (index, (key, width, height, more)) in keys.into_iter().enumerate() {
+            if !recorded {
+                let until = (said + more / 8).min(events.len());
+                for event in &events[said..until] {
+                    app.update(Message::Trainer(Arc::new(event.clone())));
+                }
+                said = until;
+            }
+            app.update(Message::Key(key));
+            app.update(Message::Tick(Duration::from_millis(100 * index as u64)));
+            app.update(Message::Resize);
+            drawn(&app, width, height);
+        }
+    }
+}
+
+#[test]
+#[ignore = "prints screens for a person to look at: LOOK=80x24 cargo test look -- --ignored --nocapture"]
+#[allow(clippy::print_stderr, reason = "for a person")]
+fn look() {
+    let size = std::env::var("LOOK").unwrap_or_default();
+    let (width, height) = size.split_once('x').unwrap_or(("80", "24"));
+    let (width, height) = (width.parse().unwrap_or(80), height.parse().unwrap_or(24));
+    let mut app = squeezing();
+    for c in std::env::var("KEYS").unwrap_or_default().chars() {
+        let code = match c {
+            '⇥' => KeyCode::Tab,
+            '⏎' => KeyCode::Enter,
+            '←' => KeyCode::Left,
+            c => KeyCode::Char(c),
+        };
+        app.update(Message::Key(KeyEvent::new(code, KeyModifiers::NONE)));
+    }
+    eprintln!("{}", plain(&drawn(&app, width, height)));
+}

@@ -55,6 +55,12 @@ pub(super) fn number(x: f64, decimals: usize) -> String {
     }
 }
 
+/// A number with as many decimals as fit into `width` columns, flush right.
+pub(super) fn fitted(x: f64, decimals: usize, width: usize, write: fn(f64, usize) -> String) -> String {
+    let fits = (0..=decimals).rev().map(|d| write(x, d)).find(|text| text.width() <= width);
+    right(&fits.unwrap_or_else(|| minus(&format!("{x:.0e}"))), width)
+}
+
 /// A change, always with its sign.
 pub(super) fn change(x: f64, decimals: usize) -> String {
     let text = number(x, decimals);
@@ -155,7 +161,7 @@ pub(super) fn wrap(words: &Words, width: usize) -> Vec<Line<'static>> {
 }
 
 /// Which words of `now` are not in `before`, in order (a longest common subsequence), and the other way round.
-pub(super) fn changed(before: &[&str], now: &[&str]) -> (Vec<bool>, Vec<bool>) {
+pub(super) fn changed<T: PartialEq>(before: &[T], now: &[T]) -> (Vec<bool>, Vec<bool>) {
     let (n, m) = (before.len(), now.len());
     let mut common = vec![vec![0_u32; m + 1]; n + 1];
     for i in (0..n).rev() {
@@ -229,6 +235,9 @@ mod tests {
         assert_eq!(change(-0.01, 1), "0.0");
         assert_eq!(change(-0.1, 1), "−0.1");
         assert_eq!(right("−37.1", 8), "   −37.1");
+        assert_eq!(fitted(-12345.67, 2, 7, number), " −12346");
+        assert_eq!(fitted(-1.5, 1, 6, number), "  −1.5");
+        assert_eq!(fitted(-1_234_567.0, 1, 6, change), "  −1e6");
     }
 
     #[test]
