@@ -1,7 +1,8 @@
-//! Preference examples and their JSONL form.
+//! Preference examples, the probes that follow from them, and their JSONL form.
 
 use std::collections::BTreeMap;
 
+use crate::data::world::Source;
 use crate::protocol::ProbeKind;
 
 /// A prompt with its responses: chosen, rejected and whatever probes the data provides.
@@ -20,4 +21,91 @@ pub struct Dataset {
     pub train: Vec<PreferenceExample>,
     /// Held-out examples.
     pub held_out: Vec<PreferenceExample>,
+}
+
+/// Fills in, where absent, the probes that follow from the data itself: `irr_train` (the chosen answer of the example
+/// half the set away), `irr_test` (of a held-out example, where there are any), `random_permute` and `random_nonhum`
+/// (the words of y⁺ and of `irr_test`, shuffled) and `repeater` (a few words of y⁺, over and over to its length).
+///
+/// Only training examples are observed, so only they get probes. The same `seed` gives the same probes.
+pub fn derive_probes(dataset: &mut Dataset, seed: u64) {
+    let mut source = Source::new("probes", seed);
+    let chosen = |examples: &[PreferenceExample]| -> Vec<Option<String>> {
+        examples.iter().map(|example| example.responses.get(&ProbeKind::Chosen).cloned()).collect()
+    };
+    let (train, held_out) = (chosen(&dataset.train), chosen(&dataset.held_out));
+    let offset = (train.len() / 2).max(1);
+    for (index, example) in dataset.train.iter_mut().enumerate() {
+        let mut provide = |kind, text: Option<String>| {
+            if let Some(text) = text {
+                example.responses.entry(kind).or_insert(text);
+            }
+        };
+        if train.len() > 1 {
+            provide(ProbeKind::IrrTrain, train[(index + offset) % train.len()].clone());
+        }
+        if !held_out.is_empty() {
+            provide(ProbeKind::IrrTest, held_out[index % held_out.len()].clone());
+        }
+        let own = train[index].as_deref();
+        provide(ProbeKind::RandomPermute, own.map(|text| source.shuffle_words(text)));
+        provide(ProbeKind::Repeater, own.map(|text| repeat_phrase(&mut source, text)));
+        let irr_test = example.responses.get(&ProbeKind::IrrTest).cloned();
+        if let Some(text) = irr_test {
+            let shuffled = source.shuffle_words(&text);
+            example.responses.entry(ProbeKind::RandomNonhum).or_insert(shuffled);
+        }
+    }
+}
+
+/// Up to three neighbouring words of `text`, repeated to about its number of words.
+fn repeat_phrase(source: &mut Source, text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let length = words.len().min(3);
+    if length == 0 {
+        return text.to_owned();
+    }
+    let start = source.below(words.len() - length + 1);
+    let phrase = words[start..start + length].join(" ");
+    let lead = if text.starts_with(' ') { " " } else { "" };
+    format!("{lead}{}", vec![phrase.as_str(); words.len().div_ceil(length)].join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(chosen: &str) -> PreferenceExample {
+        let responses = BTreeMap::from([(ProbeKind::Chosen, chosen.to_owned())]);
+        PreferenceExample { prompt: "Q:".into(), responses }
+    }
+
+    #[test]
+    fn probes_come_from_other_examples() {
+        let train = [" a b c", " d e f", " g h i", " j k l"].map(example).to_vec();
+        let mut dataset = Dataset { train, held_out: vec![example(" x y z")] };
+        derive_probes(&mut dataset, 1);
+        let responses = &dataset.train[0].responses;
+        assert_eq!(responses[&ProbeKind::IrrTrain], " g h i");
+        assert_eq!(responses[&ProbeKind::IrrTest], " x y z");
+        assert_eq!(responses[&ProbeKind::Repeater], " a b c");
+        for (shuffled, of) in [(ProbeKind::RandomPermute, ["a", "b", "c"]), (ProbeKind::RandomNonhum, ["x", "y", "z"])]
+        {
+            let mut words: Vec<_> = responses[&shuffled].split_whitespace().collect();
+            words.sort_unstable();
+            assert_eq!(words, of);
+        }
+        assert_eq!(dataset.held_out, [example(" x y z")]);
+        let derived = dataset.clone();
+        derive_probes(&mut dataset, 2);
+        assert_eq!(dataset, derived, "what is there stays");
+    }
+
+    #[test]
+    fn without_others_there_are_no_probes_of_others() {
+        let mut dataset = Dataset { train: vec![example(" one")], held_out: vec![] };
+        derive_probes(&mut dataset, 1);
+        let kinds: Vec<_> = dataset.train[0].responses.keys().map(|kind| kind.key()).collect();
+        assert_eq!(kinds, ["chosen", "repeater", "random_permute"]);
+    }
 }

@@ -1,1 +1,215 @@
-//! The tokenizer.
+//! The tokenizer: a Hugging Face `tokenizer.json`, or a byte-level BPE trained on documents.
+
+use std::fmt;
+use std::path::Path;
+
+use tokenizers::decoders::DecoderWrapper;
+use tokenizers::decoders::byte_level::ByteLevel;
+use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::{AddedToken, Model as _, NormalizerWrapper, TokenizerImpl};
+
+use crate::error::Location;
+use crate::{Error, Result};
+
+/// Ends a document and a completion, in a tokenizer of [`Tokenizer::train`]; id 0.
+pub const EOS: &str = "<eos>";
+/// Fills up a batch, in a tokenizer of [`Tokenizer::train`]; id 1.
+pub const PAD: &str = "<pad>";
+
+/// The bytes and the special tokens: the least a byte-level vocabulary has.
+const SMALLEST_VOCABULARY: usize = 256 + 2;
+
+/// Text to token ids and back.
+#[derive(Clone)]
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tokenizer").field("vocab_size", &self.vocab_size()).finish_non_exhaustive()
+    }
+}
+
+impl Tokenizer {
+    /// Trains a byte-level BPE of at most `vocab_size` entries, [`EOS`] = 0, [`PAD`] = 1 and every byte among them, so
+    /// that any text can be encoded. The same documents give the same tokenizer.
+    ///
+    /// # Errors
+    /// When `vocab_size` has no room for the bytes.
+    pub fn train(documents: &[String], vocab_size: usize) -> Result<Self> {
+        if vocab_size < SMALLEST_VOCABULARY {
+            return Err(Error::usage(format!(
+                "vocab_size is {vocab_size}; a byte-level vocabulary has at least {SMALLEST_VOCABULARY} entries"
+            )));
+        }
+        let failed = |error: tokenizers::Error| Error::failed(format!("the tokenizer cannot be trained: {error}"));
+        let mut trainer = BpeTrainer::builder()
+            .vocab_size(vocab_size)
+            .show_progress(false)
+            .special_tokens([EOS, PAD].map(|token| AddedToken::from(token, true)).into())
+            .initial_alphabet(ByteLevel::alphabet().into_iter().collect())
+            .build();
+        let byte_level = ByteLevel::new(false, true, true);
+        let mut inner: TokenizerImpl<BPE, NormalizerWrapper, ByteLevel, ByteLevel, ByteLevel> =
+            TokenizerImpl::new(BPE::default());
+        inner.with_pre_tokenizer(Some(byte_level)).with_decoder(Some(byte_level));
+        inner.train(&mut trainer, documents.iter()).map_err(failed)?;
+        // Through JSON, so that a trained tokenizer is the very one that its file gives.
+        Self::parse(inner.to_string(false).map_err(failed)?.as_bytes()).map_err(Error::failed)
+    }
+
+    /// The tokenizer of a `tokenizer.json`; `file` is what errors call it.
+    ///
+    /// # Errors
+    /// When the bytes are no tokenizer.
+    pub fn from_json(file: &Path, json: &[u8]) -> Result<Self> {
+        Self::parse(json).map_err(|problem| {
+            Error::input(
+                Location::file(file),
+                format!("is no tokenizer: {problem}"),
+                "expected a tokenizer.json of Hugging Face's tokenizers",
+            )
+        })
+    }
+
+    /// The tokenizer in a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// When the file cannot be read or holds no tokenizer.
+    pub fn from_file(file: &Path) -> Result<Self> {
+        let json = std::fs::read(file).map_err(|error| Error::reading(file, &error))?;
+        Self::from_json(file, &json)
+    }
+
+    fn parse(json: &[u8]) -> Result<Self, String> {
+        let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
+        // A file may ask for texts to be cut or filled up; here that is the batch's affair.
+        inner.with_padding(None).with_truncation(None).map_err(|error| error.to_string())?;
+        Ok(Self { inner })
+    }
+
+    /// The `tokenizer.json`, indented.
+    ///
+    /// # Errors
+    /// When a part of a foreign tokenizer cannot be written.
+    pub fn to_json(&self) -> Result<String> {
+        self.inner.to_string(true).map_err(|error| Error::failed(format!("the tokenizer cannot be written: {error}")))
+    }
+
+    /// The ids of `text`; no special tokens are added.
+    ///
+    /// # Errors
+    /// When a foreign tokenizer has no token for the text.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.inner
+            .encode_fast(text, false)
+            .map(|encoding| encoding.get_ids().to_vec())
+            .map_err(|error| Error::failed(format!("text cannot be tokenized: {error}")))
+    }
+
+    /// The text of `ids`, special tokens left out; bytes that are no UTF-8 become U+FFFD, unknown ids nothing.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        self.inner.decode(ids, true).unwrap_or_default()
+    }
+
+    /// The raw text of one token, its leading space kept, U+FFFD for part of a character; special tokens as they are
+    /// spelled.
+    pub fn token(&self, id: u32) -> String {
+        let Some(piece) = self.inner.id_to_token(id) else { return format!("<unknown token {id}>") };
+        match self.inner.get_decoder() {
+            Some(DecoderWrapper::ByteLevel(_)) => self.inner.decode(&[id], false).unwrap_or(piece),
+            // SentencePiece spells a space like this; its decoder would drop it from a lone token.
+            _ => piece.replace('▁', " "),
+        }
+    }
+
+    /// The id of a token, spelled as in the vocabulary (`"<eos>"`, `"<|im_end|>"`).
+    pub fn token_id(&self, token: &str) -> Option<u32> {
+        self.inner.token_to_id(token)
+    }
+
+    /// The id of [`EOS`], where the vocabulary has it; a foreign model's configuration names its own.
+    pub fn eos(&self) -> Option<u32> {
+        self.token_id(EOS)
+    }
+
+    /// The id of [`PAD`], where the vocabulary has it.
+    pub fn pad(&self) -> Option<u32> {
+        self.token_id(PAD)
+    }
+
+    /// One more than the largest id, added tokens included.
+    pub fn vocab_size(&self) -> usize {
+        let added = self.inner.get_added_tokens_decoder().keys().max().map_or(0, |&id| id as usize + 1);
+        added.max(self.inner.get_model().get_vocab_size())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::data::world::documents;
+    use crate::experiment::WorldDocuments;
+
+    fn small() -> Tokenizer {
+        Tokenizer::train(&documents(1, &WorldDocuments { train: 300, held_out: 0 }).0, 600).unwrap()
+    }
+
+    #[test]
+    fn training_is_deterministic_and_the_file_gives_the_same_tokenizer() {
+        let tokenizer = small();
+        let json = tokenizer.to_json().unwrap();
+        assert_eq!(json, small().to_json().unwrap());
+        let read = Tokenizer::from_json(Path::new("tokenizer.json"), json.as_bytes()).unwrap();
+        assert_eq!(read.to_json().unwrap(), json);
+        assert_eq!((tokenizer.eos(), tokenizer.pad(), tokenizer.vocab_size()), (Some(0), Some(1), 600));
+    }
+
+    #[test]
+    fn tokens_are_shown_as_text() {
+        let tokenizer = small();
+        let ids = tokenizer.encode(" the mill.").unwrap();
+        assert_eq!(ids.iter().map(|&id| tokenizer.token(id)).collect::<String>(), " the mill.");
+        assert_eq!(tokenizer.token(ids[0]), " the");
+        assert_eq!(tokenizer.token(0), "<eos>");
+        assert_eq!(tokenizer.decode(&[&ids[..], &[0]].concat()), " the mill.");
+        assert_eq!(tokenizer.token(600), "<unknown token 600>");
+    }
+
+    #[test]
+    fn what_is_no_tokenizer_is_refused_with_its_name() {
+        let error = Tokenizer::from_json(Path::new("some/tokenizer.json"), b"{}").unwrap_err();
+        assert!(error.to_string().starts_with("some/tokenizer.json: is no tokenizer"), "{error}");
+        assert_eq!(error.exit_status(), 2);
+        assert_eq!(Tokenizer::train(&[], 10).unwrap_err().exit_status(), 2);
+        assert_eq!(Tokenizer::from_file(Path::new("no/such.json")).unwrap_err().exit_status(), 2);
+    }
+
+    #[test]
+    fn a_file_that_truncates_does_not_cut_text() {
+        let json = small().to_json().unwrap().replacen(
+            r#""truncation": null"#,
+            r#""truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0}"#,
+            1,
+        );
+        assert!(json.contains("LongestFirst"));
+        let tokenizer = Tokenizer::from_json(Path::new("tokenizer.json"), json.as_bytes()).unwrap();
+        assert!(tokenizer.encode(" the mill by the mill.").unwrap().len() > 2);
+    }
+
+    #[test]
+    fn any_text_comes_back() {
+        let tokenizer = small();
+        proptest!(
+            ProptestConfig { failure_persistence: None, ..ProptestConfig::default() },
+            |(text in "\\PC*|[\\x00-\\x7f]*")| {
+                prop_assume!(!text.contains(EOS) && !text.contains(PAD));
+                prop_assert_eq!(tokenizer.decode(&tokenizer.encode(&text).unwrap()), text);
+            }
+        );
+    }
+}
