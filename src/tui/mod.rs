@@ -2,6 +2,11 @@
 //!
 //! [`app::App`] is the state; [`app::App::update`] turns messages into a new state and effects, without I/O and without a
 //! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them with a terminal and a trainer.
+//!
+//! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`run::screenshot`] draws off-screen.
+//!
+//! Invariants: `app` and `view` do no I/O; only `theme` names colours; untrusted text is drawn as
+//! [`Shown`](crate::text::Shown); whatever a clock decides disappears under [`app::App::hide_clock`].
 
 pub mod app;
 pub mod chart;

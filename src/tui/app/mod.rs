@@ -109,6 +109,8 @@ pub struct App {
     trainer_gone: bool,
     ending: Ending,
     now: Duration,
+    /// When the trainer entered its phase.
+    phase_since: Duration,
     dropped: u64,
     notice: Option<Notice>,
     dirty: bool,
@@ -131,6 +133,7 @@ impl App {
             trainer_gone: false,
             ending: Ending::default(),
             now: Duration::ZERO,
+            phase_since: Duration::ZERO,
             dropped: 0,
             notice: None,
             dirty: true,
@@ -262,6 +265,11 @@ impl App {
         self.now
     }
 
+    /// How long the trainer has been in its phase, as far as told.
+    pub fn phase_age(&self) -> Duration {
+        self.now.saturating_sub(self.phase_since)
+    }
+
     /// Events that the screen did not show.
     pub fn dropped(&self) -> u64 {
         self.dropped
@@ -302,7 +310,8 @@ impl App {
         if self.replay.as_ref().is_some_and(Replay::is_playing) {
             Some(Duration::from_millis(33))
         } else if self.is_waiting() {
-            Some(Duration::from_millis(100))
+            let tenths = self.history.run.is_none();
+            Some(Duration::from_millis(if tenths { 100 } else { 1000 }))
         } else {
             self.notice.as_ref().map(|_| Duration::from_millis(500))
         }

@@ -69,6 +69,7 @@ impl App {
         self.history.apply(event);
         if let TrainerEvent::Phase { phase, .. } = event {
             self.requested = None;
+            self.phase_since = self.now;
             if event.is_recorded() {
                 self.recorded_phase = Some(phase.clone());
             }

@@ -37,7 +37,10 @@ impl Columns {
         if smoothing && columns.used() + number + 1 > width {
             columns.key = 0;
         }
-        columns.smooth = smoothing && columns.used() + number < width;
+        if smoothing && columns.used() + number + 1 > width {
+            (columns.number, columns.change) = (7, 7);
+        }
+        columns.smooth = smoothing && columns.used() + columns.number < width;
         let free = width.saturating_sub(columns.used() + 1);
         if free > 20 {
             columns.description = free - 2;

@@ -70,7 +70,12 @@ fn phase(app: &App) -> (String, bool) {
     }
     let (mut words, mut urgent) = match app.phase() {
         None => ("starting".to_owned(), false),
-        Some(RunPhase::Starting(what)) => (Shown::new(what).to_string(), false),
+        Some(RunPhase::Starting(what)) => {
+            let what = Shown::new(what);
+            // Before the run has begun the body of the screen counts the time.
+            let counts = app.history().run.is_some();
+            (if counts { format!("{what}, {}", clock(app.phase_age())) } else { what.to_string() }, false)
+        }
         Some(RunPhase::Running) => ("training".to_owned(), false),
         Some(RunPhase::Pausing) => ("pausing after this step".to_owned(), false),
         Some(RunPhase::Paused) => ("paused".to_owned(), true),

@@ -57,6 +57,18 @@ fn the_first_screen_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_wait_within_the_run_is_counted_in_the_header() {
+    let mut app = live_at(60);
+    app.update(Message::Tick(Duration::from_secs(100)));
+    let phase = RunPhase::Starting("reference log-probs".to_owned());
+    app.update(Message::Trainer(Arc::new(TrainerEvent::Phase { phase, step: 60 })));
+    assert!(app.tick_interval().is_some());
+    app.update(Message::Tick(Duration::from_secs(103)));
+    let screen = plain(&drawn(&app, 80, 24));
+    assert!(screen.contains("reference log-probs, 3 s"), "{screen}");
+}
+
+#[test]
 fn the_alarm_is_raised_with_its_reason_if_and_only_if_the_detector_says_so() {
     use DynamicsState as S;
     for state in [S::Healthy, S::Displacing, S::Flattening, S::Squeezing, S::Collapse] {
@@ -89,6 +101,10 @@ fn every_group_is_shown_at_80_by_24_and_all_hidden_says_what_to_do() {
     }
     for curve in app.curves() {
         assert!(screen.contains(curve.id.symbol()), "{:?}:\n{screen}", curve.id);
+    }
+    let crowded = plain(&drawn(&squeezing(), 80, 24));
+    for curve in app.curves() {
+        assert!(crowded.contains(curve.id.symbol()), "{:?} gives way to the alarm:\n{crowded}", curve.id);
     }
     for digit in '1'..='6' {
         key(&mut app, digit);
