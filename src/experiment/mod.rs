@@ -144,7 +144,7 @@ pub struct JsonlData {
 pub struct Probes {
     /// Training prompts under observation.
     pub prompts: usize,
-    /// Prompts for which the free-running greedy answer is generated at every evaluation.
+    /// Prompts for which the free-running greedy answer is generated at every evaluation; all of them if there are fewer.
     pub greedy: usize,
     /// Longest greedy answer, tokens.
     pub max_new_tokens: usize,

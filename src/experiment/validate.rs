@@ -6,23 +6,30 @@ use std::path::Path;
 use super::scan::Node;
 use super::source::Source;
 use super::{DataSource, Experiment, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Schedule, Stage};
+use crate::data::world::QUESTIONS;
+use crate::data::{PreferenceExample, read_jsonl};
 use crate::error::Error;
+use crate::protocol::ProbeKind;
 
-/// Questions that the world can ask: 60 names × 8 topics × 8 aspects.
-const WORLD_PROMPTS: usize = 3840;
 /// The 256 bytes and the special tokens, with something to merge.
 const SMALLEST_VOCABULARY: usize = 300;
+
+fn has_rejected(example: &PreferenceExample) -> bool {
+    example.responses.contains_key(&ProbeKind::Rejected)
+}
 
 /// Collects findings and knows where they are.
 struct Findings<'a> {
     source: &'a Source,
     tree: &'a Node,
+    /// Whether every training example has a rejected answer.
+    has_rejected: bool,
     errors: Vec<Error>,
 }
 
 /// Every reason why the experiment cannot be run.
 pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error> {
-    let mut findings = Findings { source, tree, errors: Vec::new() };
+    let mut findings = Findings { source, tree, has_rejected: true, errors: Vec::new() };
     findings.name(&experiment.name);
     findings.model(&experiment.model);
     let training = findings.data(&experiment.data);
@@ -31,7 +38,7 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
         findings.add("stages", "there is no stage", "add at least one: (name: \"SFT\", objective: sft, steps: 128, learning_rate: 5e-4)");
     }
     for (i, stage) in experiment.stages.iter().enumerate() {
-        findings.stage(i, stage, &experiment.data);
+        findings.stage(i, stage);
     }
     findings.detector(experiment);
     findings.errors
@@ -98,11 +105,11 @@ impl Findings<'_> {
             DataSource::World(task) => {
                 self.positive("data.train", task.train as u64);
                 self.positive("data.held_out", task.held_out as u64);
-                if task.train.saturating_add(task.held_out) > WORLD_PROMPTS {
+                if task.train.saturating_add(task.held_out) > QUESTIONS {
                     self.add(
                         "data.train",
                         format!("{} + {} questions are more than the world has", task.train, task.held_out),
-                        format!("train and held_out together can be {WORLD_PROMPTS} at most: they never overlap"),
+                        format!("train and held_out together can be {QUESTIONS} at most: they never overlap"),
                     );
                 }
                 for (field, x) in [("chosen_exponent", task.chosen_exponent), ("rejected_exponent", task.rejected_exponent)] {
@@ -114,18 +121,29 @@ impl Findings<'_> {
                 Some(task.train)
             }
             DataSource::WorldDocuments(documents) => {
+                self.has_rejected = false;
                 self.positive("data.train", documents.train as u64);
                 self.positive("data.held_out", documents.held_out as u64);
                 None
             }
             DataSource::Jsonl(files) => {
-                self.file("data.train", &files.train, "name a JSONL file, relative to the working directory");
+                let train = self.rows("data.train", &files.train);
                 if let Some(held_out) = &files.held_out {
-                    self.file("data.held_out", held_out, "name a JSONL file, relative to the working directory");
+                    self.rows("data.held_out", held_out);
                 }
-                None
+                self.has_rejected = train.as_ref().is_none_or(|rows| rows.iter().all(has_rejected));
+                train.map(|rows| rows.len())
             }
         }
+    }
+
+    /// The rows of a data file, or every mistake in it.
+    fn rows(&mut self, path: &str, file: &Path) -> Option<Vec<PreferenceExample>> {
+        if !file.is_file() {
+            self.file(path, file, "name a JSONL file, relative to the working directory");
+            return None;
+        }
+        read_jsonl(file).map_err(|e| self.errors.push(e)).ok()
     }
 
     fn probes(&mut self, experiment: &Experiment, training: Option<usize>) {
@@ -142,16 +160,9 @@ impl Findings<'_> {
                 "observe fewer, or train on more: the observed prompts are training prompts",
             );
         }
-        if observes && probes.greedy > probes.prompts {
-            self.add(
-                "probes.greedy",
-                format!("{} greedy answers are asked for, but {} prompts are observed", probes.greedy, probes.prompts),
-                format!("write {} or less", probes.prompts),
-            );
-        }
     }
 
-    fn stage(&mut self, index: usize, stage: &Stage, data: &DataSource) {
+    fn stage(&mut self, index: usize, stage: &Stage) {
         let path = |field: &str| format!("stages[{index}].{field}");
         if stage.name.trim().is_empty() {
             self.add(&path("name"), "the name is empty", "it is the stage's word on the screen: write \"SFT\" or \"DPO\"");
@@ -187,11 +198,11 @@ impl Findings<'_> {
         }
         if let ObjectiveConfig::Sigmoid { beta } = stage.objective {
             self.above_zero(&path("objective.beta"), beta, "such as 0.1");
-            if matches!(data, DataSource::WorldDocuments(_)) {
+            if !self.has_rejected {
                 self.add(
                     &path("objective"),
-                    "`sigmoid` needs a rejected answer, and world_documents have none",
-                    "use data: world() for preference pairs, or objective: sft",
+                    "`sigmoid` needs a rejected answer to every prompt, and the data has none",
+                    "use data with preference pairs, such as world(), or objective: sft",
                 );
             }
         }

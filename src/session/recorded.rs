@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{run_headless, theme};
+use crate::claims;
 use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, VerifyArgs, say};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -15,6 +16,9 @@ use crate::session::signals::Interrupts;
 use crate::tui::app::App;
 use crate::text::Shown;
 use crate::tui::run::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
+
+/// Columns of the table of claims; the same everywhere, so that two tables can be compared.
+const TABLE_WIDTH: usize = 110;
 
 /// Shows a recorded run in the dashboard, at its end or at a step.
 ///
@@ -43,9 +47,14 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
 /// # Errors
 /// When a run cannot be had, or a claim fails that should hold.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
-    let histories = histories(args)?;
-    let _ = histories;
-    Err(Error::failed("no claim can be checked yet"))
+    let results = claims::check(&histories(args)?);
+    say(&claims::table(&results, TABLE_WIDTH))?;
+    let failed: Vec<&str> = results.iter().filter(|r| r.failed_gate()).map(|r| r.id).collect();
+    if failed.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::ClaimFailed(Shown::new(&format!("not shown by these runs: {}", failed.join(", ")))))
+    }
 }
 
 /// The runs that are meant: recorded ones, or fresh ones of one experiment.

@@ -22,7 +22,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("\"x\"", "\"\"", "bad.ron:2:9: name: the name is empty"),
     ("\"x\"", "\"../x\"", "bad.ron:2:9: name: \"../x\" cannot name a directory everywhere"),
     ("\"x\"", "x", "bad.ron:2:9: expected a text in double quotes, found `x`"),
-    ("\"x\"", "\"x", "bad.ron:11:3: "),
+    ("\"x\"", "\"x", "bad.ron:8:13: expected `,` or `)`, found `S`"),
     ("name: \"x\",", "", "bad.ron:1:1: the field `name` is missing\n  add `name: \"my_experiment\"`"),
     ("seed: 1", "sead: 1", "bad.ron:3:3: unknown field `sead`\n  did you mean `seed`?"),
     ("seed: 1", "seed: 1, seed: 2", "bad.ron:3:12: `seed` is given twice"),
@@ -174,6 +174,7 @@ fn broken_run_files() {
 /// How a copy of the base model's folder is broken, and what is said of it: completed with the checkpoint loader, which
 /// writes the messages. A row names a file of the folder, what is done to it, and the message.
 type Breakage = fn(&mut Vec<u8>);
+
 const CHECKPOINTS: &[(&str, Breakage, &str)] = &[];
 
 #[test]

@@ -7,6 +7,7 @@
     clippy::print_stderr,
     clippy::disallowed_methods,
     missing_docs,
+    unreachable_pub,
     reason = "a failed unwrap is a failed test"
 )]
 

@@ -1,6 +1,7 @@
 //! The real binary in a pseudo-terminal: keys in, bytes out, and what a terminal would show.
 
 use std::io::{Read as _, Write as _};
+use std::num::NonZeroU16;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -72,7 +73,7 @@ impl Terminal {
         drop(pair.slave);
         let output = Arc::new(Mutex::new(Output {
             bytes: Vec::new(),
-            parser: vt100::Parser::new(rows, columns, 0),
+            parser: vt100::Parser::new(cells(rows), cells(columns), 0),
             closed: false,
         }));
         let mut reader = pair.master.try_clone_reader().expect("the terminal can be read");
@@ -115,7 +116,7 @@ impl Terminal {
     }
 
     pub fn resize(&self, columns: u16, rows: u16) {
-        self.output().parser.screen_mut().set_size(rows, columns);
+        self.output().parser.screen_mut().set_size(cells(rows), cells(columns));
         self.master.resize(size(columns, rows)).expect("the terminal can be resized");
     }
 
@@ -198,6 +199,10 @@ impl Drop for Terminal {
             let _ = self.child.kill();
         }
     }
+}
+
+fn cells(n: u16) -> NonZeroU16 {
+    NonZeroU16::new(n).expect("a terminal has cells")
 }
 
 fn size(columns: u16, rows: u16) -> PtySize {
