@@ -57,6 +57,9 @@ pub enum Error {
         /// The way out.
         advice: Shown,
     },
+    /// Several mistakes at once, each with its place. Exit status: the largest of theirs.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Several(Vec<Error>),
     /// Wrong usage. Exit status 2.
     #[error("{0}")]
     Usage(Shown),
@@ -75,6 +78,21 @@ impl Error {
     /// Bad input at a place in a file.
     pub fn input(location: Location, problem: impl AsRef<str>, advice: impl AsRef<str>) -> Self {
         Self::Input { location, problem: Shown::new(problem.as_ref()), advice: Shown::new(advice.as_ref()) }
+    }
+
+    /// Nothing wrong, one mistake, or several.
+    ///
+    /// # Errors
+    /// When there is any error.
+    pub fn all(mut errors: Vec<Self>) -> Result<()> {
+        match errors.pop() {
+            None => Ok(()),
+            Some(only) if errors.is_empty() => Err(only),
+            Some(last) => {
+                errors.push(last);
+                Err(Self::Several(errors))
+            }
+        }
     }
 
     /// Wrong usage.
@@ -101,6 +119,7 @@ impl Error {
     pub fn exit_status(&self) -> u8 {
         match self {
             Self::Input { .. } | Self::Usage(_) => 2,
+            Self::Several(errors) => errors.iter().map(Self::exit_status).max().unwrap_or(1),
             Self::Failed(_) | Self::ClaimFailed(_) => 1,
             Self::Interrupted => 130,
         }

@@ -7,6 +7,7 @@ pub mod tokenizer;
 pub mod world;
 
 pub use example::{Dataset, PreferenceExample};
+pub use jsonl::read_jsonl;
 
 use std::collections::BTreeMap;
 

@@ -110,10 +110,22 @@ impl Tokenizer {
     /// # Errors
     /// When a foreign tokenizer has no token for the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.ids(text, false)
+    }
+
+    fn ids(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
         self.inner
-            .encode_fast(text, false)
+            .encode_fast(text, add_special_tokens)
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| Error::failed(format!("text cannot be tokenized: {error}")))
+    }
+
+    /// The ids of `text` with the special tokens that the tokenizer's template adds.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_with_special_tokens(&self, text: &str) -> Result<Vec<u32>> {
+        self.ids(text, true)
     }
 
     /// The text of `ids`, special tokens left out; bytes that are no UTF-8 become U+FFFD, unknown ids nothing.

@@ -36,18 +36,23 @@ pub struct ScreenshotMeta {
 /// Writes the buffer as `<run>-step000123-<view>.{svg,png,txt,ans}` into `dir`, which is made if it is missing. Never
 /// overwrites: a name that is taken in any of the four formats gets `-2`, `-3`, …. Returns the paths written.
 pub fn screenshot(buffer: &Buffer, meta: &ScreenshotMeta, dir: &Path) -> Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, &e))?;
     let svg = svg::svg(buffer, meta);
     let png = png::png(&svg, meta)?;
-    let files: [(&str, Vec<u8>); 4] = [
+    let files = [
         ("svg", svg.into_bytes()),
         ("png", png),
         ("txt", text::plain(buffer).into_bytes()),
         ("ans", text::ansi(buffer).into_bytes()),
     ];
-    let stem = stem(meta);
+    write_new(dir, &stem(meta), &files)
+}
+
+/// Writes `<stem>.<extension>` for every extension and its bytes into `dir`, which is made if it is missing. Never
+/// overwrites: a stem that is taken under any of the extensions gets `-2`, `-3`, …. Returns the paths written.
+pub fn write_new(dir: &Path, stem: &str, files: &[(&str, Vec<u8>)]) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::writing(dir, &e))?;
     for attempt in 1u32.. {
-        let name = if attempt == 1 { stem.clone() } else { format!("{stem}-{attempt}") };
+        let name = if attempt == 1 { stem.to_owned() } else { format!("{stem}-{attempt}") };
         let path = |extension: &str| dir.join(format!("{name}.{extension}"));
         if files.iter().any(|(extension, _)| path(extension).exists()) {
             continue;
@@ -60,7 +65,7 @@ pub fn screenshot(buffer: &Buffer, meta: &ScreenshotMeta, dir: &Path) -> Result<
             None => continue,
         }
     }
-    Err(Error::failed(format!("{}: no name is left for a screenshot", dir.display())))
+    Err(Error::failed(format!("{}: no name is left for {stem}", dir.display())))
 }
 
 /// Writes a new file; `None` if the name is taken.
@@ -74,8 +79,8 @@ fn create(path: PathBuf, bytes: &[u8]) -> Result<Option<PathBuf>> {
     Ok(Some(path))
 }
 
-/// The file name without its extension.
-fn stem(meta: &ScreenshotMeta) -> String {
+/// The file name of a screenshot, without its extension: `<run>-step000123-<view>`.
+pub fn stem(meta: &ScreenshotMeta) -> String {
     format!("{}-step{:06}-{}", safe_name(&meta.run_id), meta.step, safe_name(&meta.view))
 }
 

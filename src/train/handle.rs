@@ -47,17 +47,19 @@ pub fn spawn(
     experiment: Experiment,
     backend: BackendChoice,
     model_folder: Option<PathBuf>,
-    mut sink: Box<dyn EventSink>,
+    sink: Box<dyn EventSink>,
 ) -> Result<TrainerHandle> {
     let (commands, receiver) = unbounded();
     let body = move || {
+        let mut sink = Counting { sink, step: 0 };
         let trained = catch_unwind(AssertUnwindSafe(|| {
-            backend::train(&experiment, backend, model_folder.as_deref(), sink.as_mut(), &receiver)
+            backend::train(&experiment, backend, model_folder.as_deref(), &mut sink, &receiver)
         }))
         .unwrap_or_else(|panic| Err(Error::failed(format!("the trainer panicked: {}", panic_message(&*panic)))));
         if let Err(error) = &trained {
+            let failed = TrainerEvent::Phase { phase: RunPhase::Failed(error.to_string()), step: sink.step };
             // The sink may be what failed; the error itself still reaches whoever joins.
-            let _ = sink.emit(&TrainerEvent::Phase { phase: RunPhase::Failed(error.to_string()), step: 0 });
+            let _ = sink.emit(&failed);
         }
         trained
     };
@@ -66,6 +68,21 @@ pub fn spawn(
         .spawn(body)
         .map_err(|e| Error::failed(format!("the trainer thread cannot be started: {e}")))?;
     Ok(TrainerHandle { commands, thread })
+}
+
+/// Remembers how far the trainer came, for a failure that does not say.
+struct Counting {
+    sink: Box<dyn EventSink>,
+    step: u64,
+}
+
+impl EventSink for Counting {
+    fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
+        if let TrainerEvent::Step(metrics) = event {
+            self.step = metrics.step;
+        }
+        self.sink.emit(event)
+    }
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

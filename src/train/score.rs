@@ -1,17 +1,129 @@
-//! `score`: log-probs of given completions under a checkpoint, for checks against other tools.
+//! Log-probs of given responses under a model in a folder.
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use crate::backend::{self, BackendChoice};
 use crate::data::batch::Sequence;
-use crate::error::Result;
+use crate::error::{Error, Location, Result};
 use crate::model::Checkpoint;
-use crate::probe::score::CompletionLogps;
+use crate::protocol::floats;
 
-/// Scores every sequence's completion under the checkpoint in `folder`; one entry a sequence, f32, nats.
+/// A row to score, and the line that it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoreRow {
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// What is scored.
+    pub input: ScoreInput,
+}
+
+/// A prompt and a response; neither is empty where it is given as ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ScoreInput {
+    /// As text; the two are tokenised apart.
+    Text {
+        /// The prompt.
+        prompt: String,
+        /// The response.
+        response: String,
+    },
+    /// As token ids.
+    Ids {
+        /// The prompt.
+        prompt_ids: Vec<u32>,
+        /// The response.
+        ids: Vec<u32>,
+    },
+}
+
+/// How rows are scored.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Whether the tokenizer adds its special tokens.
+    pub add_special_tokens: bool,
+    /// What computes.
+    pub backend: BackendChoice,
+}
+
+/// A scored row; nats, f32.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Scored {
+    /// The prompt's tokens.
+    pub prompt_ids: Vec<u32>,
+    /// The response's tokens.
+    pub ids: Vec<u32>,
+    /// log π of every response token, given what precedes it.
+    #[serde(with = "floats::list")]
+    pub logps: Vec<f32>,
+    /// Their sum.
+    pub sum: f64,
+    /// max_v log π(v) at every response position.
+    #[serde(with = "floats::list")]
+    pub argmax_logps: Vec<f32>,
+}
+
+/// Scores every row with the model in the folder `model` and hands the results over in the rows' order. `file` is where
+/// the rows stand, for errors about them (an id outside the vocabulary, a row too long).
 ///
 /// # Errors
-/// When the checkpoint is broken or a sequence is unusable.
-pub fn score(folder: &Path, sequences: &[Sequence], backend: BackendChoice) -> Result<Vec<CompletionLogps>> {
-    backend::score(&Checkpoint::read(folder)?, sequences, backend)
+/// A model that cannot be loaded, a row that it cannot score, or an error of `each`.
+pub fn score(
+    model: &Path,
+    file: &Path,
+    rows: &[ScoreRow],
+    options: Options,
+    each: &mut dyn FnMut(Scored) -> Result<()>,
+) -> Result<()> {
+    let checkpoint = Checkpoint::read(model)?;
+    let sequences = rows
+        .iter()
+        .map(|row| {
+            sequence(row, &checkpoint, options.add_special_tokens)
+                .map_err(|(problem, advice)| Error::input(Location::line(file, row.line), problem, advice))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let scored = backend::score(&checkpoint, &sequences, options.backend)?;
+    for (sequence, logps) in sequences.into_iter().zip(scored) {
+        let sum = logps.sum();
+        let Sequence { prompt_ids, completion_ids: ids } = sequence;
+        each(Scored { prompt_ids, ids, logps: logps.logps, sum, argmax_logps: logps.argmax_logps })?;
+    }
+    Ok(())
+}
+
+/// A row as tokens; prompt and response are tokenised apart. What is wrong with it, and the way out, otherwise.
+fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Sequence, (String, &'static str)> {
+    let sequence = match &row.input {
+        ScoreInput::Ids { prompt_ids, ids } => {
+            Sequence { prompt_ids: prompt_ids.clone(), completion_ids: ids.clone() }
+        }
+        ScoreInput::Text { prompt, response } => {
+            let encode = |text: &str| {
+                let ids = if special {
+                    checkpoint.tokenizer.encode_with_special_tokens(text)
+                } else {
+                    checkpoint.tokenizer.encode(text)
+                };
+                ids.map_err(|e| (e.to_string(), "the model's tokenizer must know the text's characters"))
+            };
+            Sequence { prompt_ids: encode(prompt)?, completion_ids: encode(response)? }
+        }
+    };
+    if sequence.prompt_ids.is_empty() {
+        return Err((
+            "the prompt has no token: the first response token would have nothing to follow".to_owned(),
+            "give a prompt, or ids with a token to begin with",
+        ));
+    }
+    let vocab = checkpoint.config.vocab_size;
+    if let Some(id) = sequence.prompt_ids.iter().chain(&sequence.completion_ids).find(|&&id| id as usize >= vocab) {
+        return Err((format!("token id {id} is outside the vocabulary of {vocab}"), "tokenise with the model's own tokenizer"));
+    }
+    let longest = checkpoint.config.max_position_embeddings;
+    if sequence.tokens() > longest {
+        return Err((format!("{} tokens, and the model reads {longest}", sequence.tokens()), "shorten the row"));
+    }
+    Ok(sequence)
 }

@@ -50,6 +50,8 @@ pub struct ScreenshotInfo {
     pub step: u64,
     /// `dashboard`, or the panel that has the screen.
     pub view: &'static str,
+    /// Default foreground and background, `0xRRGGBB`.
+    pub ground: (u32, u32),
 }
 
 /// Writes a screenshot; returns the files.
@@ -290,6 +292,11 @@ fn window_title(app: &App) -> Shown {
     }
 }
 
+/// [`screenshot`] of a screen of so many columns and rows.
+pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
+    screenshot(app, Rect::new(0, 0, columns, rows))
+}
+
 /// The screen without clocks, notices and dialogs, and what it is of: the same state gives the same buffer on any machine.
 pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
     let mut still = app.clone();
@@ -303,6 +310,7 @@ pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
         seed: run.map(|r| r.seed),
         step: app.step(),
         view: if app.view.maximised { app.view.focus.title() } else { "dashboard" },
+        ground: app.view.theme.ground(),
     };
     (frame, info)
 }

@@ -1,11 +1,20 @@
 //! The experiment file: what is trained, on what, how, and what is watched. RON, every field with a default that is
 //! written down here, unknown fields refused. See `experiments/` for files with comments.
 
+mod overrides;
+mod parse;
+mod scan;
+mod schema;
+mod source;
+mod validate;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::protocol::DetectorSettings;
+
+pub use parse::EMBEDDED;
 
 /// One run from beginning to end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -135,7 +144,7 @@ pub struct JsonlData {
 pub struct Probes {
     /// Training prompts under observation.
     pub prompts: usize,
-    /// Prompts for which the free-running greedy answer is generated at every evaluation.
+    /// Prompts for which the free-running greedy answer is generated at every evaluation; all of them if there are fewer.
     pub greedy: usize,
     /// Longest greedy answer, tokens.
     pub max_new_tokens: usize,
@@ -279,12 +288,5 @@ pub struct Output {
 impl Default for Output {
     fn default() -> Self {
         Self { directory: PathBuf::from("runs"), save_model: false }
-    }
-}
-
-impl Experiment {
-    /// `<name>-seed<seed>`.
-    pub fn run_id(&self) -> String {
-        format!("{}-seed{}", self.name, self.seed)
     }
 }

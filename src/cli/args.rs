@@ -1,0 +1,333 @@
+//! Commands and flags.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::backend::BackendChoice;
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::tui::chart::Glyphs;
+use crate::tui::theme::ThemeKind;
+
+/// Watch a language model learn, live, in a terminal.
+///
+/// Trains a small language model by supervised finetuning and DPO, measures what it believes about many kinds of answers
+/// after every few steps, and says when the squeezing effect sets in (Ren & Sutherland, "Learning Dynamics of LLM
+/// Finetuning", ICLR 2025).
+#[derive(Debug, Parser)]
+#[command(name = "ldyn-tui", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+pub struct Cli {
+    /// Experiment to train and watch: a RON file, or one that comes with the program (`experiments/dpo_offpolicy.ron`).
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) options: RunOptions,
+    #[command(flatten)]
+    pub(super) display: DisplayOptions,
+    /// Anything else.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train, with the dashboard, or without a screen.
+    Run {
+        /// A RON file, or an experiment that comes with the program.
+        #[arg(value_name = "EXPERIMENT")]
+        experiment: PathBuf,
+        /// How to run it.
+        #[command(flatten)]
+        options: RunOptions,
+        /// How to show it.
+        #[command(flatten)]
+        display: DisplayOptions,
+    },
+    /// Validate experiments: every error with file, line and column, and what to write instead.
+    Check {
+        /// RON files.
+        #[arg(required = true, value_name = "EXPERIMENT")]
+        experiments: Vec<PathBuf>,
+    },
+    /// Show a recorded run in the dashboard: scrub, speed, step.
+    Replay {
+        /// A run's directory, or its run file.
+        run: PathBuf,
+        /// Begin at this optimiser step instead of the last one.
+        #[arg(long)]
+        step: Option<u64>,
+        /// How to show it.
+        #[command(flatten)]
+        display: DisplayOptions,
+    },
+    /// Print the per-token log-probs of given responses under a model, one JSON row each, in nats.
+    Score(ScoreArgs),
+    /// Check the paper's claims, with the number behind each verdict; exit status 1 if one fails that should hold.
+    Verify(VerifyArgs),
+    /// Write a recorded run as data and figures.
+    Export(ExportArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page.
+    Man,
+}
+
+/// How an experiment is run.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunOptions {
+    /// Without a screen: a progress bar on stderr. The default where stdout is no terminal.
+    #[arg(long)]
+    pub headless: bool,
+    /// Take only the first N optimiser steps, over all stages.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// Seed of everything random; replaces the experiment's.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder in which the run gets a directory of its own; replaces the experiment's.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Change a value of the experiment: `stages[1].learning_rate=1e-5`, `stages[DPO].steps=10`, `data.train=64`.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+    /// What trains.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+}
+
+impl RunOptions {
+    /// The experiment with everything that the flags change.
+    ///
+    /// # Errors
+    /// Every mistake in the file and in the overrides.
+    pub fn experiment(&self, path: &Path) -> Result<Experiment> {
+        let mut experiment = Experiment::load(path, &self.set)?;
+        if let Some(seed) = self.seed {
+            experiment.seed = seed;
+        }
+        if let Some(out) = &self.out {
+            experiment.output.directory.clone_from(out);
+        }
+        if let Some(steps) = self.steps {
+            experiment.truncate(steps);
+        }
+        Ok(experiment)
+    }
+}
+
+/// How the dashboard looks.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct DisplayOptions {
+    /// Colours: for a dark ground, for a light one, or none.
+    #[arg(long, value_enum)]
+    pub theme: Option<ThemeName>,
+    /// The glyphs that curves are drawn with.
+    #[arg(long, value_enum)]
+    pub marker: Option<Marker>,
+    /// No colour at all; the environment variable `NO_COLOR` does the same.
+    #[arg(long)]
+    pub no_color: bool,
+}
+
+impl DisplayOptions {
+    /// Whether colour is unwanted.
+    pub fn without_color(&self) -> bool {
+        self.no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
+    }
+
+    /// The palette.
+    pub fn theme_kind(&self) -> ThemeKind {
+        match self.theme {
+            _ if self.without_color() => ThemeKind::Mono,
+            None | Some(ThemeName::Dark) => ThemeKind::Dark,
+            Some(ThemeName::Light) => ThemeKind::Light,
+            Some(ThemeName::Mono) => ThemeKind::Mono,
+        }
+    }
+
+    /// The glyphs.
+    pub fn glyphs(&self) -> Glyphs {
+        match self.marker {
+            None | Some(Marker::Braille) => Glyphs::Braille,
+            Some(Marker::Half) => Glyphs::Half,
+            Some(Marker::Dot) => Glyphs::Dot,
+            Some(Marker::Ascii) => Glyphs::Ascii,
+        }
+    }
+}
+
+/// A palette by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ThemeName {
+    /// Colour-blind-safe on a dark ground.
+    Dark,
+    /// Colour-blind-safe on a light ground.
+    Light,
+    /// No colour.
+    Mono,
+}
+
+/// Chart glyphs by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Marker {
+    /// 2×4 dots a cell.
+    Braille,
+    /// 1×2 half blocks a cell.
+    Half,
+    /// One dot a cell.
+    Dot,
+    /// Plain ASCII.
+    Ascii,
+}
+
+/// A backend by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Backend {
+    /// CUDA where there is a driver and a GPU, else flex.
+    #[default]
+    Auto,
+    /// An NVIDIA GPU.
+    Cuda,
+    /// The fast CPU backend.
+    Flex,
+    /// The plain CPU backend.
+    Ndarray,
+}
+
+impl From<Backend> for BackendChoice {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Auto => Self::Auto,
+            Backend::Cuda => Self::Cuda,
+            Backend::Flex => Self::Flex,
+            Backend::Ndarray => Self::Ndarray,
+        }
+    }
+}
+
+/// What is scored.
+#[derive(Debug, Clone, Args)]
+pub struct ScoreArgs {
+    /// A Hugging Face Llama folder: `config.json`, `tokenizer.json`, `model.safetensors`.
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+    /// Rows `{"prompt", "response"}` or `{"prompt_ids", "ids"}`, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub data: PathBuf,
+    /// Add the tokenizer's special tokens. Prompt and response are tokenised apart either way.
+    #[arg(long)]
+    pub add_special_tokens: bool,
+    /// What computes.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+}
+
+/// What is verified.
+#[derive(Debug, Clone, Args)]
+pub struct VerifyArgs {
+    /// Recorded runs, or one experiment to be run now, without a screen.
+    #[arg(required = true, value_name = "RUN|EXPERIMENT")]
+    pub targets: Vec<PathBuf>,
+    /// Runs of the experiment, with consecutive seeds.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// How the experiment is run.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// What is exported.
+#[derive(Debug, Clone, Args)]
+pub struct ExportArgs {
+    /// A run's directory, or its run file.
+    pub run: PathBuf,
+    /// What to write, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',', required = true)]
+    pub format: Vec<ExportFormat>,
+    /// The optimiser step that figures show; the last one if absent.
+    #[arg(long)]
+    pub step: Option<u64>,
+    /// Columns and rows of figures.
+    #[arg(long, value_name = "WxH", default_value = "120x40")]
+    pub size: Size,
+    /// Where to write; the working directory if absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// How figures look.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// A kind of export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// Every number, as tables.
+    Csv,
+    /// The dashboard as a scalable figure.
+    Svg,
+    /// The same as pixels.
+    Png,
+    /// The same as plain text.
+    Txt,
+}
+
+/// A terminal's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Columns.
+    pub columns: u16,
+    /// Rows.
+    pub rows: u16,
+}
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let parse = |(columns, rows): (&str, &str)| Some(Self { columns: columns.parse().ok()?, rows: rows.parse().ok()? });
+        s.split_once('x')
+            .and_then(parse)
+            .filter(|size| (1..=1000).contains(&size.columns) && (1..=1000).contains(&size.rows))
+            .ok_or_else(|| "write columns and rows from 1 to 1000, as in 120x40".to_owned())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::{Cli, Command, Size};
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_positional_form_and_run_are_the_same() {
+        let bare = Cli::try_parse_from(["ldyn-tui", "x.ron", "--steps", "3", "--theme", "light"]).unwrap();
+        assert_eq!(bare.experiment.as_deref(), Some(std::path::Path::new("x.ron")));
+        assert_eq!(bare.options.steps, Some(3));
+        let run = Cli::try_parse_from(["ldyn-tui", "run", "x.ron", "--steps", "3", "--theme", "light"]).unwrap();
+        let Some(Command::Run { experiment, options, display }) = run.command else { panic!("the run command") };
+        assert_eq!(Some(experiment), bare.experiment);
+        assert_eq!((options.steps, display.theme), (bare.options.steps, bare.display.theme));
+        let check = Cli::try_parse_from(["ldyn-tui", "check", "check"]).unwrap();
+        assert!(matches!(check.command, Some(Command::Check { .. })));
+    }
+
+    #[test]
+    fn sizes_have_two_sides() {
+        assert_eq!("80x24".parse(), Ok(Size { columns: 80, rows: 24 }));
+        for bad in ["80", "0x24", "80x", "80x24x2", "99999x1", "-1x3"] {
+            assert!(bad.parse::<Size>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The command line: what can be asked, and who answers.
+
+mod args;
+mod rows;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal as _, Write as _};
+use std::path::Path;
+
+use clap::{CommandFactory as _, Parser as _};
+
+pub use args::{Cli, Command, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, VerifyArgs};
+
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::session;
+use crate::text::Shown;
+use crate::train::score;
+
+/// What to try first, shown where nothing was asked for.
+const FIRST_STEPS: &str = "
+Try first:
+  ldyn-tui experiments/dpo_offpolicy.ron   watch DPO squeeze a small language model, live
+  ldyn-tui experiments/sft.ron             the control: supervised finetuning
+  ldyn-tui help run                        seeds, overrides, running without a screen
+";
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// What went wrong; [`Error::exit_status`] tells a script.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) if !e.use_stderr() => return say(&styled(&e.render())),
+        // The arguments are quoted: they may hold anything.
+        Err(e) => return Err(usage(&e.render().to_string())),
+    };
+    session::catch_panics();
+    match (cli.command, cli.experiment) {
+        (Some(command), _) => answer(command),
+        (None, Some(path)) => train(&path, &cli.options, &cli.display),
+        (None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
+    }
+}
+
+fn answer(command: Command) -> Result<()> {
+    match command {
+        Command::Run { experiment, options, display } => train(&experiment, &options, &display),
+        Command::Check { experiments } => check(&experiments),
+        Command::Replay { run, step, display } => {
+            need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
+            session::replay(&run, step, &display)
+        }
+        Command::Score(args) => score_file(&args),
+        Command::Verify(args) => session::verify(&args),
+        Command::Export(args) => session::export(&args),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ldyn-tui", &mut out);
+            say(&String::from_utf8_lossy(&out))
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut out)
+                .map_err(|e| Error::failed(format!("the manual cannot be written: {e}")))?;
+            say(&String::from_utf8_lossy(&out))
+        }
+    }
+}
+
+/// Trains, with the dashboard where there is a terminal to show it on.
+fn train(path: &Path, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
+    let experiment = options.experiment(path)?;
+    if options.headless || !std::io::stdout().is_terminal() {
+        session::headless(experiment, options.backend.into())
+    } else {
+        session::dashboard(experiment, options.backend.into(), display)
+    }
+}
+
+fn check(paths: &[std::path::PathBuf]) -> Result<()> {
+    let mut errors = Vec::new();
+    for path in paths {
+        match Experiment::load(path, &[]) {
+            Ok(experiment) => {
+                let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
+                let file = Shown::new(&path.display().to_string());
+                say(&format!("{file}: ok ({}; steps: {})\n", experiment.name, Shown::new(&stages.join(", "))))?;
+            }
+            Err(e) => errors.push(e),
+        }
+    }
+    Error::all(errors)
+}
+
+fn score_file(args: &ScoreArgs) -> Result<()> {
+    let text = std::fs::read_to_string(&args.data).map_err(|e| Error::reading(&args.data, &e))?;
+    let rows = rows::parse(&args.data, &text)?;
+    let options = score::Options { add_special_tokens: args.add_special_tokens, backend: args.backend.into() };
+    score::score(&args.model, &args.data, &rows, options, &mut |scored| {
+        let line = serde_json::to_string(&scored).map_err(|e| Error::failed(format!("a row cannot be written: {e}")))?;
+        say(&(line + "\n"))
+    })
+}
+
+fn need_a_terminal(command: &str, instead: &str) -> Result<()> {
+    if std::io::stdout().is_terminal() {
+        Ok(())
+    } else {
+        Err(Error::usage(format!("{command} needs a terminal, and stdout is none; {instead}")))
+    }
+}
+
+/// Writes to stdout. Whoever closed it early has read enough.
+pub(crate) fn say(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => Err(Error::writing(Path::new("stdout"), &e)),
+        _ => Ok(()),
+    }
+}
+
+/// Clap's text, with bold headings where they would be seen.
+fn styled(text: &clap::builder::StyledStr) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    if std::io::stdout().is_terminal() && !plain { text.ansi().to_string() } else { text.to_string() }
+}
+
+/// Clap's explanation, line by line.
+fn usage(text: &str) -> Error {
+    Error::Several(text.trim_end().trim_start_matches("error: ").lines().map(Error::usage).collect())
+}

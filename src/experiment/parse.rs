@@ -1,0 +1,270 @@
+//! From a file to an experiment, and back.
+
+use std::path::Path;
+
+use ron::extensions::Extensions;
+use ron::ser::PrettyConfig;
+
+use super::schema::{self, EXPERIMENT};
+use super::source::Source;
+use super::{Experiment, overrides, validate};
+use crate::error::{Error, Location, Result};
+
+/// The experiments that come with the program: path, text. A path that names no file names one of these.
+pub const EMBEDDED: [(&str, &str); 3] = [
+    ("experiments/sft.ron", include_str!("../../experiments/sft.ron")),
+    ("experiments/dpo_offpolicy.ron", include_str!("../../experiments/dpo_offpolicy.ron")),
+    ("experiments/pretrain_base.ron", include_str!("../../experiments/pretrain_base.ron")),
+];
+
+/// Payloads without doubled parentheses, options without `Some`.
+fn options() -> ron::Options {
+    ron::Options::default()
+        .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_NEWTYPES | Extensions::UNWRAP_VARIANT_NEWTYPES)
+}
+
+impl Experiment {
+    /// Reads, overrides (`stages[1].learning_rate=1e-5`) and checks an experiment: a file, or one that comes with the
+    /// program, by its path or its bare name.
+    ///
+    /// # Errors
+    /// Every mistake, each with file, line and column, and what to write instead.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text, overrides),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => match embedded(path) {
+                Some((name, text)) => Self::parse(Path::new(name), text, overrides),
+                None => Err(Error::input(
+                    Location::file(path),
+                    "there is no such file",
+                    format!("check the path, or use one that comes with the program: {}", EMBEDDED.map(|e| e.0).join(", ")),
+                )),
+            },
+            Err(e) => Err(Error::reading(path, &e)),
+        }
+    }
+
+    /// The same from a text; `file` only names it.
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Self> {
+        let mut source = Source::new(file, text);
+        source.scan()?;
+        let mut errors: Vec<Error> =
+            overrides.iter().filter_map(|argument| overrides::apply(&mut source, argument).err()).collect();
+        let tree = source.scan()?;
+        schema::check(&source, &tree, &EXPERIMENT, &mut errors);
+        Error::all(errors)?;
+        let experiment: Self = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
+        Error::all(validate::validate(&experiment, &source, &tree))?;
+        Ok(experiment)
+    }
+
+    /// The experiment as it is run, every default spelled out. Loading it gives the same experiment.
+    ///
+    /// # Errors
+    /// When a path in it is no Unicode.
+    pub fn to_ron(&self) -> Result<String> {
+        let config = PrettyConfig::new()
+            .new_line("\n")
+            .indentor("  ")
+            .extensions(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_NEWTYPES | Extensions::UNWRAP_VARIANT_NEWTYPES);
+        options()
+            .to_string_pretty(self, config)
+            .map_err(|e| Error::failed(format!("the experiment cannot be written as RON: {e}")))
+    }
+
+    /// What the run is called: `<name>-seed<seed>`.
+    pub fn run_id(&self) -> String {
+        format!("{}-seed{}", self.name, self.seed)
+    }
+
+    /// Optimiser steps over all stages.
+    pub fn total_steps(&self) -> u64 {
+        self.stages.iter().map(|s| s.steps).sum()
+    }
+
+    /// Cuts the run to its first `steps` optimiser steps, over all stages; later stages are dropped. A warm-up is
+    /// shortened with its stage, and a cosine schedule ends where the stage now ends.
+    pub fn truncate(&mut self, mut steps: u64) {
+        for stage in &mut self.stages {
+            stage.steps = stage.steps.min(steps);
+            stage.warmup_steps = stage.warmup_steps.min(stage.steps);
+            steps -= stage.steps;
+        }
+        self.stages.retain(|s| s.steps > 0);
+    }
+}
+
+/// What the table of the schema let pass and serde did not.
+fn unread(source: &Source, error: &ron::error::SpannedError) -> Error {
+    let ron::error::Position { line, col } = error.span.start;
+    let offset: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+    let rest = source.text.get(offset..).unwrap_or_default();
+    let column = rest.char_indices().nth(col.saturating_sub(1)).map_or(rest.len(), |(i, _)| i);
+    source.error(offset + column, error.code.to_string(), "see experiments/ for files that are read")
+}
+
+/// The experiment of that path or bare name.
+fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
+    EMBEDDED.iter().find(|(name, _)| {
+        let known = Path::new(name);
+        path == known || path.as_os_str() == known.file_stem().unwrap_or_default() || Some(path.as_os_str()) == known.file_name()
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::super::{
+        DataSource, JsonlData, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Output, Probes, Schedule, Stage,
+        WorldDocuments, WorldTask, scan, schema, source::Source,
+    };
+    use super::{EMBEDDED, EXPERIMENT, Experiment, embedded};
+    use crate::protocol::DetectorSettings;
+
+    fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {
+        Stage {
+            name: "S \"1\" \u{1f}".to_owned(),
+            objective,
+            steps: 20,
+            batch_size: 8,
+            gradient_accumulation_steps: 2,
+            optimizer,
+            learning_rate: 5e-7,
+            warmup_steps: 10,
+            schedule,
+            max_grad_norm: 10.0,
+            evaluate_every: 16,
+        }
+    }
+
+    /// Experiments that together hold every variant.
+    fn every_variant() -> Vec<Experiment> {
+        let new = NewModel { vocab_size: 1400, hidden_size: 192, intermediate_size: 512, layers: 3, heads: 6, max_positions: 128 };
+        let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: PathBuf::from("Cargo.toml"), held_out });
+        let models = [ModelSource::Base, ModelSource::New(new.clone()), ModelSource::New(new.clone()), ModelSource::New(new)];
+        let data = [
+            DataSource::World(WorldTask::default()),
+            DataSource::WorldDocuments(WorldDocuments::default()),
+            jsonl(None),
+            jsonl(Some(PathBuf::from("Cargo.toml"))),
+        ];
+        let optimizers =
+            [OptimizerConfig::default(), OptimizerConfig::Rmsprop { alpha: 0.99 }, OptimizerConfig::Sgd, OptimizerConfig::Sgd];
+        models
+            .into_iter()
+            .zip(data)
+            .zip(optimizers)
+            .map(|((model, data), optimizer)| {
+                let mut stages = vec![stage(ObjectiveConfig::Sft, optimizer, Schedule::Cosine(0.1))];
+                if !matches!(data, DataSource::WorldDocuments(_)) {
+                    stages.push(stage(ObjectiveConfig::Sigmoid { beta: 0.1 }, optimizer, Schedule::Constant));
+                }
+                Experiment {
+                    name: "x-1".to_owned(),
+                    description: "two\nlines".to_owned(),
+                    seed: u64::MAX,
+                    model,
+                    data,
+                    probes: Probes::default(),
+                    stages,
+                    detector: DetectorSettings::default(),
+                    output: Output::default(),
+                }
+            })
+            .collect()
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for experiment in every_variant() {
+            let text = experiment.to_ron().unwrap();
+            assert_eq!(Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap(), experiment, "{text}");
+        }
+    }
+
+    /// Serde's fields and the table's are the same: what serde writes has a row, and every row is written.
+    #[test]
+    fn the_table_of_the_schema_is_complete() {
+        let mut written = std::collections::BTreeSet::new();
+        for experiment in every_variant() {
+            let source = Source::new(Path::new("x.ron"), &experiment.to_ron().unwrap());
+            let mut errors = Vec::new();
+            let tree = source.scan().unwrap();
+            schema::check(&source, &tree, &EXPERIMENT, &mut errors);
+            assert!(errors.is_empty(), "{errors:?}");
+            names(&tree, &mut written);
+        }
+        written.insert("folder".to_owned());
+        let mut known = std::collections::BTreeSet::new();
+        rows(&EXPERIMENT, &mut known);
+        assert_eq!(known, written);
+    }
+
+    fn names(node: &scan::Node, out: &mut std::collections::BTreeSet<String>) {
+        match &node.kind {
+            scan::Kind::Fields(fields) => {
+                out.extend(fields.name.clone());
+                for field in &fields.entries {
+                    out.insert(field.name.clone());
+                    names(&field.value, out);
+                }
+            }
+            scan::Kind::Tuple(name, items) => {
+                out.extend(name.clone());
+                items.iter().for_each(|n| names(n, out));
+            }
+            scan::Kind::List(items) => items.iter().for_each(|n| names(n, out)),
+            scan::Kind::Word(word) if !matches!(word.as_str(), "true" | "false" | "None") => {
+                out.insert(word.clone());
+            }
+            _ => {}
+        }
+    }
+
+    fn rows(ty: &schema::Type, out: &mut std::collections::BTreeSet<String>) {
+        match ty {
+            schema::Type::Struct(fields) => {
+                for row in *fields {
+                    out.insert(row.name.to_owned());
+                    rows(&row.ty, out);
+                }
+            }
+            schema::Type::Enum(variants) => {
+                for variant in *variants {
+                    out.insert(variant.name.to_owned());
+                    variant.payload.iter().for_each(|ty| rows(ty, out));
+                }
+            }
+            schema::Type::List(item) | schema::Type::Optional(item) => rows(item, out),
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn embedded_experiments_are_valid_and_found_by_path_and_name() {
+        for (name, text) in EMBEDDED {
+            Experiment::parse(Path::new(name), text, &[]).unwrap();
+            let path = Path::new(name);
+            for spelling in [path, Path::new(path.file_stem().unwrap()), Path::new(path.file_name().unwrap())] {
+                assert_eq!(embedded(spelling).map(|e| e.0), Some(name));
+            }
+        }
+        assert_eq!(embedded(Path::new("elsewhere/sft.ron")), None);
+    }
+
+    #[test]
+    fn a_truncated_run_is_the_beginning_of_the_whole() {
+        let mut experiment = every_variant().remove(0);
+        experiment.truncate(25);
+        assert_eq!(experiment.stages.iter().map(|s| s.steps).collect::<Vec<_>>(), [20, 5]);
+        assert_eq!(experiment.stages[1].warmup_steps, 5);
+        experiment.truncate(3);
+        assert_eq!(experiment.stages.len(), 1);
+        assert_eq!(experiment.total_steps(), 3);
+    }
+}

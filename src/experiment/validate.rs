@@ -1,0 +1,266 @@
+//! What a well-formed experiment must still satisfy to make sense. Every finding is an error with the place in the file
+//! and the way out; all of them are reported.
+
+use std::path::Path;
+
+use super::scan::Node;
+use super::source::Source;
+use super::{DataSource, Experiment, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Schedule, Stage};
+use crate::data::world::QUESTIONS;
+use crate::data::{PreferenceExample, read_jsonl};
+use crate::error::Error;
+use crate::protocol::ProbeKind;
+
+/// The 256 bytes and the special tokens, with something to merge.
+const SMALLEST_VOCABULARY: usize = 300;
+
+fn has_rejected(example: &PreferenceExample) -> bool {
+    example.responses.contains_key(&ProbeKind::Rejected)
+}
+
+/// Collects findings and knows where they are.
+struct Findings<'a> {
+    source: &'a Source,
+    tree: &'a Node,
+    /// Whether every training example has a rejected answer.
+    has_rejected: bool,
+    errors: Vec<Error>,
+}
+
+/// Every reason why the experiment cannot be run.
+pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error> {
+    let mut findings = Findings { source, tree, has_rejected: true, errors: Vec::new() };
+    findings.name(&experiment.name);
+    findings.model(&experiment.model);
+    let training = findings.data(&experiment.data);
+    findings.probes(experiment, training);
+    if experiment.stages.is_empty() {
+        findings.add("stages", "there is no stage", "add at least one: (name: \"SFT\", objective: sft, steps: 128, learning_rate: 5e-4)");
+    }
+    for (i, stage) in experiment.stages.iter().enumerate() {
+        findings.stage(i, stage);
+    }
+    findings.detector(experiment);
+    findings.errors
+}
+
+impl Findings<'_> {
+    fn add(&mut self, path: &str, problem: impl AsRef<str>, advice: impl AsRef<str>) {
+        let at = self.tree.nearest(path).span.start;
+        self.errors.push(self.source.error(at, format!("{path}: {}", problem.as_ref()), advice));
+    }
+
+    fn name(&mut self, name: &str) {
+        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        if name.is_empty() {
+            self.add("name", "the name is empty", "it names the run's directory: write something like \"dpo_offpolicy\"");
+        } else if !name.chars().all(safe) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.len() > 80 {
+            self.add(
+                "name",
+                format!("{name:?} cannot name a directory everywhere"),
+                "use up to 80 letters, digits, `_`, `-` and `.`, and begin with a letter or a digit",
+            );
+        }
+    }
+
+    fn model(&mut self, model: &ModelSource) {
+        match model {
+            ModelSource::Base => {}
+            ModelSource::Folder(folder) => {
+                for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+                    self.file("model", &folder.join(file), "name a Hugging Face Llama folder, relative to the working directory");
+                }
+            }
+            ModelSource::New(new) => self.new_model(new),
+        }
+    }
+
+    fn new_model(&mut self, new: &NewModel) {
+        let NewModel { vocab_size, hidden_size, intermediate_size, layers, heads, max_positions } = *new;
+        if vocab_size < SMALLEST_VOCABULARY {
+            let advice = format!("write {SMALLEST_VOCABULARY} or more: the 256 bytes come first");
+            self.add("model.vocab_size", format!("{vocab_size} entries are too few"), advice);
+        }
+        for (field, value) in [
+            ("hidden_size", hidden_size),
+            ("intermediate_size", intermediate_size),
+            ("layers", layers),
+            ("heads", heads),
+            ("max_positions", max_positions),
+        ] {
+            self.positive(&format!("model.{field}"), value as u64);
+        }
+        if heads > 0 && hidden_size > 0 && (hidden_size % heads != 0 || (hidden_size / heads) % 2 != 0) {
+            self.add(
+                "model.heads",
+                format!("{heads} heads do not split hidden_size {hidden_size} into even sizes"),
+                "choose heads so that hidden_size / heads is a whole, even number (rotary embeddings need pairs)",
+            );
+        }
+    }
+
+    /// Checks the data; returns the number of training examples, where it is known.
+    fn data(&mut self, data: &DataSource) -> Option<usize> {
+        match data {
+            DataSource::World(task) => {
+                self.positive("data.train", task.train as u64);
+                self.positive("data.held_out", task.held_out as u64);
+                if task.train.saturating_add(task.held_out) > QUESTIONS {
+                    self.add(
+                        "data.train",
+                        format!("{} + {} questions are more than the world has", task.train, task.held_out),
+                        format!("train and held_out together can be {QUESTIONS} at most: they never overlap"),
+                    );
+                }
+                for (field, x) in [("chosen_exponent", task.chosen_exponent), ("rejected_exponent", task.rejected_exponent)] {
+                    if !(x.is_finite() && x >= 0.0) {
+                        self.add(&format!("data.{field}"), format!("{x} is no Zipf exponent"), "write 0 or more, such as 1.4");
+                    }
+                }
+                self.share("data.overlap", task.overlap);
+                Some(task.train)
+            }
+            DataSource::WorldDocuments(documents) => {
+                self.has_rejected = false;
+                self.positive("data.train", documents.train as u64);
+                self.positive("data.held_out", documents.held_out as u64);
+                None
+            }
+            DataSource::Jsonl(files) => {
+                let train = self.rows("data.train", &files.train);
+                if let Some(held_out) = &files.held_out {
+                    self.rows("data.held_out", held_out);
+                }
+                self.has_rejected = train.as_ref().is_none_or(|rows| rows.iter().all(has_rejected));
+                train.map(|rows| rows.len())
+            }
+        }
+    }
+
+    /// The rows of a data file, or every mistake in it.
+    fn rows(&mut self, path: &str, file: &Path) -> Option<Vec<PreferenceExample>> {
+        if !file.is_file() {
+            self.file(path, file, "name a JSONL file, relative to the working directory");
+            return None;
+        }
+        read_jsonl(file).map_err(|e| self.errors.push(e)).ok()
+    }
+
+    fn probes(&mut self, experiment: &Experiment, training: Option<usize>) {
+        let probes = &experiment.probes;
+        let observes = !matches!(experiment.data, DataSource::WorldDocuments(_));
+        if observes {
+            self.positive("probes.prompts", probes.prompts as u64);
+            self.positive("probes.max_new_tokens", probes.max_new_tokens as u64);
+        }
+        if let Some(training) = training.filter(|&n| probes.prompts > n) {
+            self.add(
+                "probes.prompts",
+                format!("{} prompts are to be observed, but there are {training} training examples", probes.prompts),
+                "observe fewer, or train on more: the observed prompts are training prompts",
+            );
+        }
+    }
+
+    fn stage(&mut self, index: usize, stage: &Stage) {
+        let path = |field: &str| format!("stages[{index}].{field}");
+        if stage.name.trim().is_empty() {
+            self.add(&path("name"), "the name is empty", "it is the stage's word on the screen: write \"SFT\" or \"DPO\"");
+        }
+        self.positive(&path("steps"), stage.steps);
+        self.positive(&path("batch_size"), stage.batch_size as u64);
+        self.positive(&path("gradient_accumulation_steps"), stage.gradient_accumulation_steps as u64);
+        self.positive(&path("evaluate_every"), stage.evaluate_every);
+        self.above_zero(&path("learning_rate"), stage.learning_rate, "such as 5e-4");
+        if stage.warmup_steps > stage.steps {
+            self.add(
+                &path("warmup_steps"),
+                format!("a warm-up of {} steps does not fit into {} steps", stage.warmup_steps, stage.steps),
+                "shorten the warm-up or lengthen the stage",
+            );
+        }
+        if !(stage.max_grad_norm.is_finite() && stage.max_grad_norm >= 0.0) {
+            self.add(&path("max_grad_norm"), format!("{} is no norm", stage.max_grad_norm), "write 0 for no clipping, or a positive number");
+        }
+        if let Schedule::Cosine(share) = stage.schedule {
+            self.share(&path("schedule"), share);
+        }
+        match stage.optimizer {
+            OptimizerConfig::Adamw { beta_1, beta_2, weight_decay } => {
+                self.decay(&path("optimizer.beta_1"), beta_1);
+                self.decay(&path("optimizer.beta_2"), beta_2);
+                if !(weight_decay.is_finite() && weight_decay >= 0.0) {
+                    self.add(&path("optimizer.weight_decay"), format!("{weight_decay} is no decay"), "write 0 or a small positive number");
+                }
+            }
+            OptimizerConfig::Rmsprop { alpha } => self.decay(&path("optimizer.alpha"), alpha),
+            OptimizerConfig::Sgd => {}
+        }
+        if let ObjectiveConfig::Sigmoid { beta } = stage.objective {
+            self.above_zero(&path("objective.beta"), beta, "such as 0.1");
+            if !self.has_rejected {
+                self.add(
+                    &path("objective"),
+                    "`sigmoid` needs a rejected answer to every prompt, and the data has none",
+                    "use data with preference pairs, such as world(), or objective: sft",
+                );
+            }
+        }
+    }
+
+    fn detector(&mut self, experiment: &Experiment) {
+        let detector = &experiment.detector;
+        self.positive("detector.window", detector.window as u64);
+        self.positive("detector.patience", detector.patience as u64);
+        if !(detector.tau.is_finite() && detector.tau >= 0.0) {
+            self.add("detector.tau", format!("{} is no threshold", detector.tau), "write nats per token, such as 0.01");
+        }
+        for (field, share) in [
+            ("healthy_rate", detector.healthy_rate),
+            ("displacing_rate", detector.displacing_rate),
+            ("squeezing_rate", detector.squeezing_rate),
+            ("squeezed_share", detector.squeezed_share),
+            ("collapse_distinct_2_drop", detector.collapse_distinct_2_drop),
+            ("collapse_repeat_4", detector.collapse_repeat_4),
+        ] {
+            self.share(&format!("detector.{field}"), share);
+        }
+        if detector.healthy_rate > detector.displacing_rate {
+            self.add(
+                "detector.healthy_rate",
+                format!("{} is above displacing_rate {}", detector.healthy_rate, detector.displacing_rate),
+                "a run must leave health before it is displacing: write a smaller healthy_rate",
+            );
+        }
+    }
+
+    fn positive(&mut self, path: &str, value: u64) {
+        if value == 0 {
+            self.add(path, "0 is too few", "write 1 or more");
+        }
+    }
+
+    fn above_zero(&mut self, path: &str, x: f64, example: &str) {
+        if !(x.is_finite() && x > 0.0) {
+            self.add(path, format!("{x} is not above 0"), format!("write a positive number, {example}"));
+        }
+    }
+
+    fn share(&mut self, path: &str, x: f64) {
+        if !(0.0..=1.0).contains(&x) {
+            self.add(path, format!("{x} is not between 0 and 1"), "write a share from 0 to 1");
+        }
+    }
+
+    fn decay(&mut self, path: &str, x: f64) {
+        if !(0.0..1.0).contains(&x) {
+            self.add(path, format!("{x} is no decay rate"), "write 0 or more and less than 1, such as 0.9");
+        }
+    }
+
+    fn file(&mut self, path: &str, file: &Path, advice: &str) {
+        if !file.is_file() {
+            self.add(path, format!("there is no file {}", file.display()), advice);
+        }
+    }
+}

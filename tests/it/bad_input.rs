@@ -1,0 +1,197 @@
+//! What is wrong with the input, where, and what to write instead: a row a mistake.
+
+use std::path::Path;
+use std::process::Command;
+
+/// A valid experiment; every row breaks it in one place.
+const VALID: &str = r#"(
+  name: "x",
+  seed: 1,
+  model: base,
+  data: world(train: 64, held_out: 16),
+  probes: (prompts: 8),
+  stages: [
+    (name: "SFT", objective: sft, steps: 8, learning_rate: 5e-4, warmup_steps: 2),
+    (name: "DPO", objective: sigmoid(beta: 0.1), steps: 8, learning_rate: 1e-5),
+  ],
+)
+"#;
+
+/// What is replaced by what, and what is said of it.
+const EXPERIMENTS: &[(&str, &str, &str)] = &[
+    ("\"x\"", "\"\"", "bad.ron:2:9: name: the name is empty"),
+    ("\"x\"", "\"../x\"", "bad.ron:2:9: name: \"../x\" cannot name a directory everywhere"),
+    ("\"x\"", "x", "bad.ron:2:9: expected a text in double quotes, found `x`"),
+    ("\"x\"", "\"x", "bad.ron:8:13: expected `,` or `)`, found `S`"),
+    ("name: \"x\",", "", "bad.ron:1:1: the field `name` is missing\n  add `name: \"my_experiment\"`"),
+    ("seed: 1", "sead: 1", "bad.ron:3:3: unknown field `sead`\n  did you mean `seed`?"),
+    ("seed: 1", "seed: 1, seed: 2", "bad.ron:3:12: `seed` is given twice"),
+    ("seed: 1", "seed: -1", "bad.ron:3:9: expected a whole number, 0 or larger, found the number -1"),
+    ("seed: 1,", "seed: 1", "bad.ron:4:3: expected `,` or `)`, found `m`"),
+    ("model: base", "model: bass", "bad.ron:4:10: `bass` is not one of base, folder(\"…\") and new(…)\n  did you mean `base`?"),
+    ("model: base", "model: folder(\"nowhere\")", "bad.ron:4:10: model: there is no file nowhere/config.json"),
+    (
+        "model: base",
+        "model: new(vocab_size: 200, hidden_size: 64, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",
+        "bad.ron:4:26: model.vocab_size: 200 entries are too few",
+    ),
+    (
+        "model: base",
+        "model: new(vocab_size: 400, hidden_size: 60, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",
+        "model.heads: 4 heads do not split hidden_size 60 into even sizes",
+    ),
+    ("train: 64", "train: 4000", "bad.ron:5:22: data.train: 4000 + 16 questions are more than the world has"),
+    ("train: 64", "overlap: 1.5", "bad.ron:5:24: data.overlap: 1.5 is not between 0 and 1"),
+    ("train: 64", "chosen_exponent: -1", "bad.ron:5:32: data.chosen_exponent: -1 is no Zipf exponent"),
+    ("world(train: 64, held_out: 16)", "world_documents()", "bad.ron:9:30: stages[1].objective: `sigmoid` needs a rejected answer"),
+    ("world(train: 64, held_out: 16)", "jsonl(train: \"no.jsonl\")", "data.train: there is no file no.jsonl"),
+    ("prompts: 8", "prompts: 0", "bad.ron:6:21: probes.prompts: 0 is too few"),
+    ("prompts: 8", "prompts: 65", "probes.prompts: 65 prompts are to be observed, but there are 64 training examples"),
+    ("objective: sft", "objective: stf", "bad.ron:8:30: `stf` is not one of sft and sigmoid(…)\n  did you mean `sft`?"),
+    ("sigmoid(beta: 0.1)", "sigmoid", "bad.ron:9:30: `sigmoid` is written `sigmoid(…)`, found `sigmoid`\n  write `sigmoid()`"),
+    ("beta: 0.1", "beta: 0", "bad.ron:9:44: stages[1].objective.beta: 0 is not above 0"),
+    ("steps: 8, learning_rate: 5e-4", "steps: 0, learning_rate: 5e-4", "bad.ron:8:42: stages[0].steps: 0 is too few"),
+    ("steps: 8, learning_rate: 5e-4", "steps: 1e3, learning_rate: 5e-4", "found the number 1e3\n  write 1000"),
+    ("5e-4", "-5e-4", "bad.ron:8:60: stages[0].learning_rate: -0.0005 is not above 0"),
+    ("5e-4", "NaN", "stages[0].learning_rate: NaN is not above 0"),
+    ("warmup_steps: 2", "warmup_steps: 9", "stages[0].warmup_steps: a warm-up of 9 steps does not fit into 8 steps"),
+    ("warmup_steps: 2", "batch_size: 0", "stages[0].batch_size: 0 is too few"),
+    ("warmup_steps: 2", "gradient_accumulation_steps: 0", "stages[0].gradient_accumulation_steps: 0 is too few"),
+    ("warmup_steps: 2", "evaluate_every: 0", "stages[0].evaluate_every: 0 is too few"),
+    ("warmup_steps: 2", "schedule: cosine(2)", "stages[0].schedule: 2 is not between 0 and 1"),
+    ("warmup_steps: 2", "optimizer: adam()", "`adam` is not one of adamw(…), rmsprop(…) and sgd\n  did you mean `adamw`?"),
+    ("warmup_steps: 2", "optimizer: rmsprop(alpha: 1)", "stages[0].optimizer.alpha: 1 is no decay rate"),
+    ("warmup_steps: 2", "max_grad_norm: -1", "stages[0].max_grad_norm: -1 is no norm"),
+    ("  stages: [", "  detector: (window: 0), stages: [", "detector.window: 0 is too few"),
+    ("  stages: [", "  detector: (patience: 0), stages: [", "detector.patience: 0 is too few"),
+    ("  stages: [", "  detector: (squeezed_share: 25), stages: [", "detector.squeezed_share: 25 is not between 0 and 1"),
+    ("  stages: [", "  output: (save_model: yes), stages: [", "expected true or false, found `yes`"),
+    ("\n)\n", "\n) ()\n", "bad.ron:11:3: there is something after the end of the experiment"),
+];
+
+/// A row of `score`'s data, and what is said of it.
+const ROWS: &[(&str, &str)] = &[
+    ("{\"prompt\": \"a\", \"response\":", "bad.jsonl:2:"),
+    ("[1, 2]", "bad.jsonl:2:"),
+    ("{\"prompt\": \"a\", \"respons\": \"b\"}", "bad.jsonl:2:25: unknown field `respons`"),
+    ("{\"prompt\": \"a\"}", "bad.jsonl:2: the row is neither a text pair nor a pair of id lists"),
+    ("{\"prompt\": \"a\", \"response\": \"\"}", "bad.jsonl:2: the response is empty"),
+    ("{\"prompt_ids\": [1], \"ids\": []}", "bad.jsonl:2: `ids` is empty"),
+    ("{\"prompt_ids\": [-1], \"ids\": [1]}", "bad.jsonl:2:"),
+    ("{\"prompt\": 3, \"response\": \"b\"}", "bad.jsonl:2:12: invalid type: integer `3`"),
+];
+
+/// A line of a run file that follows nothing, and what is said of it.
+const RUN_FILES: &[(&str, &str)] = &[
+    ("", "events.jsonl"),
+    ("nonsense\n", "events.jsonl:1"),
+    ("{\"event\":\"stage_started\",\"stage\":0,\"step\":0}\n", "events.jsonl"),
+];
+
+/// Runs a command that must fail with status 2; returns what it said.
+fn refused(folder: &Path, args: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(args).current_dir(folder).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+    assert!(stderr.starts_with("error: ") && stderr.matches("error: ").count() == 1, "told once: {stderr}");
+    stderr
+}
+
+#[test]
+fn the_experiment_that_the_rows_break_is_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("good.ron"), VALID).unwrap();
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(["check", "good.ron"]).current_dir(&folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn broken_experiments() {
+    let folder = tempfile::tempdir().unwrap();
+    for (from, to, message) in EXPERIMENTS {
+        assert!(VALID.contains(from), "the row {from:?} changes nothing");
+        std::fs::write(folder.path().join("bad.ron"), VALID.replacen(from, to, 1)).unwrap();
+        let said = refused(folder.path(), &["check", "bad.ron"]);
+        assert!(said.contains(message), "{to}\n expected: {message}\n     said: {said}");
+        // What `check` refuses is never run.
+        assert_eq!(refused(folder.path(), &["run", "bad.ron", "--headless"]), said);
+    }
+    assert!(!folder.path().join("runs").exists(), "nothing is written for a refused experiment");
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = VALID.replace("steps: 8", "steps: 0").replace("\"x\"", "\"\"").replace("beta: 0.1", "beta: -1");
+    std::fs::write(folder.path().join("bad.ron"), text).unwrap();
+    let said = refused(folder.path(), &["check", "bad.ron"]);
+    for part in ["name: the name is empty", "stages[0].steps: 0", "stages[1].steps: 0", "stages[1].objective.beta: -1"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
+#[test]
+fn broken_overrides() {
+    let folder = tempfile::tempdir().unwrap();
+    for (argument, message) in [
+        ("seed", "--set seed: there is no `=`"),
+        ("sead=3", "did you mean `seed`?"),
+        ("stages[7].steps=3", "`stages[7]` is not known\n  known here: 0 (SFT)"),
+        ("stages[DPO].steps=3", "`stages[DPO]` is not known"),
+        ("stages[SFT].steps=zero", "--set stages[SFT].steps=zero: expected a whole number, 0 or larger, found `zero`"),
+        ("stages[SFT].steps=0", "--set stages[SFT].steps=0: stages[0].steps: 0 is too few"),
+        ("seed=1, name: \"y\"", "is not one value"),
+    ] {
+        let said = refused(folder.path(), &["run", "sft", "--headless", "--set", argument]);
+        assert!(said.contains(message), "{argument}: {said}");
+    }
+}
+
+#[test]
+fn broken_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    for (row, message) in ROWS {
+        let text = format!("{{\"prompt\": \"fine\", \"response\": \" row\"}}\n{row}\n");
+        std::fs::write(folder.path().join("bad.jsonl"), text).unwrap();
+        let said = refused(folder.path(), &["score", "--model", "nowhere", "--data", "bad.jsonl"]);
+        assert!(said.contains(message), "{row}\n expected: {message}\n     said: {said}");
+    }
+}
+
+#[test]
+fn broken_run_files() {
+    let folder = tempfile::tempdir().unwrap();
+    for (text, message) in RUN_FILES {
+        std::fs::write(folder.path().join("events.jsonl"), text).unwrap();
+        for args in [vec!["verify", "events.jsonl"], vec!["export", "events.jsonl", "--format", "csv"]] {
+            let said = refused(folder.path(), &args);
+            assert!(said.contains(message), "{text}\n expected: {message}\n     said: {said}");
+        }
+    }
+}
+
+/// How a copy of the base model's folder is broken, and what is said of it: completed with the checkpoint loader, which
+/// writes the messages. A row names a file of the folder, what is done to it, and the message.
+type Breakage = fn(&mut Vec<u8>);
+
+const CHECKPOINTS: &[(&str, Breakage, &str)] = &[];
+
+#[test]
+fn broken_checkpoints() {
+    let base = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/base");
+    for (file, breakage, message) in CHECKPOINTS {
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(&base).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        let path = folder.path().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        breakage(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::write(folder.path().join("rows.jsonl"), "{\"prompt\": \"a\", \"response\": \" b\"}\n").unwrap();
+        let said = refused(folder.path(), &["score", "--model", ".", "--data", "rows.jsonl"]);
+        assert!(said.contains(message), "{file}\n expected: {message}\n     said: {said}");
+    }
+}

@@ -1,0 +1,82 @@
+//! The commands that need no training and no screen.
+
+use std::process::{Command, Output};
+
+use super::recorded;
+
+fn ldyn(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[test]
+fn without_arguments_it_says_what_to_try() {
+    let output = ldyn(&[]);
+    assert!(output.status.success());
+    let text = stdout(&output);
+    assert!(text.contains("Usage") && text.contains("ldyn-tui experiments/dpo_offpolicy.ron"), "{text}");
+}
+
+#[test]
+fn help_is_everywhere() {
+    for command in ["run", "check", "replay", "score", "verify", "export", "completions", "man"] {
+        let output = ldyn(&[command, "--help"]);
+        assert!(output.status.success(), "{command}");
+        assert!(stdout(&output).contains(&format!("ldyn-tui {command}")), "{command}");
+    }
+}
+
+#[test]
+fn embedded_experiments_are_found_from_any_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["experiments/sft.ron", "dpo_offpolicy.ron", "pretrain_base"] {
+        let output =
+            Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(["check", name]).current_dir(&folder).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(stdout(&output).contains(": ok"), "{name}");
+    }
+}
+
+#[test]
+fn completions_and_the_manual_are_printed() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(stdout(&ldyn(&["completions", shell])).contains("ldyn-tui"), "{shell}");
+    }
+    let manual = stdout(&ldyn(&["man"]));
+    assert!(manual.contains(".TH") && manual.contains("replay"), "{manual}");
+}
+
+#[test]
+fn wrong_usage_has_status_two() {
+    for args in [
+        vec!["--no-such-flag"],
+        vec!["run"],
+        vec!["run", "sft", "--steps", "0"],
+        vec!["run", "sft", "--seed", "-1"],
+        vec!["run", "sft", "--backend", "tpu"],
+        vec!["check"],
+        vec!["no_such_experiment"],
+        vec!["export", "x", "--format", "jpeg"],
+        vec!["export", "x", "--format", "png", "--size", "80"],
+        vec!["replay", "no_such_run"],
+        vec!["verify", "no_such_run"],
+    ] {
+        let output = ldyn(&args);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(output.stdout.is_empty(), "{args:?}");
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(error.matches("error: ").count(), 1, "told once: {error}");
+    }
+}
+
+#[test]
+fn a_replay_without_a_terminal_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    let output = ldyn(&["replay", run.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("export RUN --format png"));
+}

@@ -1,0 +1,26 @@
+//! The program as its users meet it: the real binary, in a real terminal where there is one to be had.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    missing_docs,
+    unreachable_pub,
+    reason = "a failed unwrap is a failed test"
+)]
+
+mod architecture;
+mod bad_input;
+mod command_line;
+#[cfg(unix)]
+mod dashboard;
+#[cfg(unix)]
+mod hostile;
+#[cfg(unix)]
+mod pty;
+mod recorded;
+#[cfg(unix)]
+mod sequences;
+mod training;
