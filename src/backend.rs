@@ -37,6 +37,10 @@ enum Found {
     Ndarray,
 }
 
+/// What unit tests compute with.
+#[cfg(test)]
+pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
+
 /// What is done with a backend once it is chosen.
 trait Work {
     type Output;

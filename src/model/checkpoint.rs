@@ -77,24 +77,27 @@ impl Checkpoint {
 
     /// A new model: normal weights of standard deviation 0.02, those that write into the residual stream scaled by
     /// 1/√(2·layers) as in GPT-2, norms of one.
-    #[allow(clippy::cast_precision_loss, reason = "a count of layers")]
     pub fn random(shape: &NewModel, tokenizer: Tokenizer, seed: u64) -> Self {
         let config = LlamaConfig::new(shape, tokenizer.vocab_size(), tokenizer.eos(), tokenizer.pad());
+        let mut checkpoint = Self { config, tokenizer, weights: Vec::new() };
+        checkpoint.randomise(seed);
+        checkpoint
+    }
+
+    /// Draws all weights anew.
+    #[allow(clippy::cast_precision_loss, reason = "a count of layers")]
+    pub(super) fn randomise(&mut self, seed: u64) {
         let mut normal = Normal::new(seed);
-        let residual = 0.02 / (2.0 * shape.layers as f64).sqrt();
-        let weights = config
-            .parameters()
-            .iter()
-            .map(|(name, shape)| {
-                let count = shape.iter().product();
-                if shape.len() == 1 {
-                    return vec![1.0; count];
-                }
-                let deviation = if name.contains("o_proj") || name.contains("down_proj") { residual } else { 0.02 };
-                (0..count).map(|_| normal.sample(deviation)).collect()
-            })
-            .collect();
-        Self { config, tokenizer, weights }
+        let residual = 0.02 / (2.0 * self.config.num_hidden_layers as f64).sqrt();
+        let draw = |(name, shape): (String, Vec<usize>)| {
+            let count = shape.iter().product();
+            if shape.len() == 1 {
+                return vec![1.0; count];
+            }
+            let deviation = if name.contains("o_proj") || name.contains("down_proj") { residual } else { 0.02 };
+            (0..count).map(|_| normal.sample(deviation)).collect()
+        };
+        self.weights = self.config.parameters().into_iter().map(draw).collect();
     }
 
     /// The same checkpoint with the weights of a trained model.

@@ -3,6 +3,8 @@
 pub mod checkpoint;
 pub mod config;
 pub mod generate;
+#[cfg(test)]
+mod tests;
 pub mod transformer;
 
 pub use checkpoint::Checkpoint;

@@ -8,6 +8,8 @@
 pub mod logps;
 mod sft;
 mod sigmoid;
+#[cfg(test)]
+mod tests;
 
 use crate::experiment::ObjectiveConfig;
 

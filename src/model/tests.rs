@@ -1,0 +1,96 @@
+//! The model against itself: reading in one pass and after a kept prefix, generating, writing and reading back.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use burn::tensor::backend::AutodiffBackend;
+
+use super::{Checkpoint, Transformer, generate};
+use crate::backend::TestBackend;
+use crate::data::batch::{Batch, Sequence, prompts};
+use crate::data::tokenizer::Tokenizer;
+use crate::experiment::NewModel;
+use crate::model::transformer::{floats, int_tensor};
+use crate::probe::score;
+
+type B = <TestBackend as AutodiffBackend>::InnerBackend;
+
+/// A model of random weights with grouped-query attention and an output matrix of its own, or neither.
+fn random(grouped: bool) -> Checkpoint {
+    let tokenizer = Tokenizer::train(&["a small world of few words".to_owned()], 300).unwrap();
+    let shape =
+        NewModel { vocab_size: 300, hidden_size: 32, intermediate_size: 48, layers: 2, heads: 4, max_positions: 64 };
+    let mut checkpoint = Checkpoint::random(&shape, tokenizer, 5);
+    if grouped {
+        checkpoint.config.num_key_value_heads = Some(2);
+        checkpoint.config.tie_word_embeddings = false;
+        checkpoint.randomise(9);
+    }
+    checkpoint
+}
+
+fn load(checkpoint: &Checkpoint) -> Transformer<B> {
+    checkpoint.load(&Default::default()).unwrap()
+}
+
+const PROMPTS: [&[u32]; 3] = [&[7, 8, 9], &[10, 11, 12, 13, 14], &[15]];
+const ANSWERS: [&[u32]; 3] = [&[20, 21, 22, 23], &[24], &[25, 26, 27]];
+
+#[test]
+fn a_kept_prefix_changes_nothing() {
+    for grouped in [false, true] {
+        let model = load(&random(grouped));
+        let device = model.device();
+        let sequences: Vec<Sequence> =
+            PROMPTS.iter().zip(ANSWERS).map(|(p, a)| Sequence::new(p.to_vec(), a.to_vec())).collect();
+        let whole = score::completions(&model, &sequences.iter().collect::<Vec<_>>(), 1);
+        let (tokens, lengths) = prompts(&PROMPTS, 1, &device);
+        let (_, mut past) = model.read_prompts(tokens, lengths);
+        let batch: Batch<B> = Batch::completions(&ANSWERS, 1, &device);
+        let hidden = model.forward_after(batch.tokens.clone(), &mut past, false);
+        let rows = int_tensor(batch.predicting.iter().map(|&i| i as i64).collect(), &device);
+        let labels = int_tensor(batch.labels.iter().map(|&id| i64::from(id)).collect(), &device);
+        let logps = floats(crate::objective::logps::per_token_logps(model.logits(hidden.select(0, rows)), labels));
+        let mut after: Vec<Vec<f32>> = vec![Vec::new(); ANSWERS.len()];
+        for (&row, logp) in batch.owner.iter().zip(logps) {
+            after[row].push(logp);
+        }
+        for (whole, after) in whole.iter().zip(after) {
+            assert_eq!(whole.logps.len(), after.len() + 1, "the first token is the prompt's to predict");
+            for (a, b) in whole.logps[1..].iter().zip(after) {
+                assert!((a - b).abs() < 1e-5, "{a} in one pass, {b} after the kept prefix");
+            }
+        }
+    }
+}
+
+#[test]
+fn greedy_answers_are_the_argmax_of_whole_passes() {
+    let model = load(&random(true));
+    let device = model.device();
+    let (tokens, lengths) = prompts(&PROMPTS, 1, &device);
+    let width = tokens.dims()[1];
+    let ends: Vec<i64> = lengths.iter().enumerate().map(|(row, n)| (row * width + n - 1) as i64).collect();
+    let (hidden, past) = model.read_prompts(tokens, lengths);
+    let first = model.logits(hidden.select(0, int_tensor(ends, &device)));
+    let answers = generate::greedy(&model, past, first, None, 6);
+    for (prompt, answer) in PROMPTS.iter().zip(answers) {
+        assert_eq!(answer.len(), 6);
+        let scored = &score::completions(&model, &[&Sequence::new(prompt.to_vec(), answer)], 1)[0];
+        for (label, largest) in scored.logps.iter().zip(&scored.argmax_logps) {
+            assert!(largest >= label && largest - label < 1e-5, "{label} is not the argmax {largest}");
+        }
+    }
+}
+
+#[test]
+fn a_written_checkpoint_is_read_back_in_half_precision() {
+    let folder = tempfile::tempdir().unwrap();
+    let checkpoint = random(true);
+    checkpoint.write(folder.path()).unwrap();
+    let read = Checkpoint::read(folder.path()).unwrap();
+    assert_eq!(read.config, checkpoint.config);
+    for (ours, theirs) in load(&checkpoint).to_parameters().iter().zip(load(&read).to_parameters()) {
+        for (a, b) in ours.iter().zip(theirs) {
+            assert!((a - b).abs() <= a.abs() / 1024.0 + 1e-7, "{a} became {b}");
+        }
+    }
+}
