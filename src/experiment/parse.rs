@@ -123,7 +123,7 @@ fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::super::{
         DataSource, JsonlData, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Output, Probes, Schedule,
@@ -150,6 +150,7 @@ mod tests {
 
     /// Experiments that together hold every variant.
     fn every_variant() -> Vec<Experiment> {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.jsonl");
         let new = NewModel {
             vocab_size: 1400,
             hidden_size: 192,
@@ -158,14 +159,14 @@ mod tests {
             heads: 6,
             max_positions: 128,
         };
-        let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: PathBuf::from("Cargo.toml"), held_out });
+        let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: file.clone(), held_out });
         let models =
             [ModelSource::Base, ModelSource::New(new.clone()), ModelSource::New(new.clone()), ModelSource::New(new)];
         let data = [
             DataSource::World(WorldTask::default()),
             DataSource::WorldDocuments(WorldDocuments::default()),
             jsonl(None),
-            jsonl(Some(PathBuf::from("Cargo.toml"))),
+            jsonl(Some(file.clone())),
         ];
         let optimizers = [
             OptimizerConfig::default(),
@@ -188,7 +189,7 @@ mod tests {
                     seed: u64::MAX,
                     model,
                     data,
-                    probes: Probes::default(),
+                    probes: Probes { prompts: 2, ..Probes::default() },
                     stages,
                     detector: DetectorSettings::default(),
                     output: Output::default(),

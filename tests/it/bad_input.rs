@@ -89,6 +89,19 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("\n)\n", "\n) ()\n", "bad.ron:11:3: there is something after the end of the experiment"),
 ];
 
+/// A second row of training data, and what is said of it.
+const PAIRS: &[(&str, &str)] = &[
+    ("{\"prompt\": \"a\", \"chosen\"", "bad.jsonl:2:"),
+    ("{\"prompt\": \"a\"}", "bad.jsonl:2: has no \"chosen\""),
+    ("{\"chosen\": \" b\", \"rejected\": \" c\"}", "bad.jsonl:2: has no \"prompt\""),
+    ("{\"prompt\": \"a\", \"chosen\": \"\", \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is empty"),
+    ("{\"prompt\": \"a\", \"chosen\": 3, \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is "),
+    (
+        "{\"prompt\": \"a\", \"chosen\": \" b\"}",
+        "stages[1].objective: `sigmoid` needs a rejected answer to every prompt",
+    ),
+];
+
 /// A row of `score`'s data, and what is said of it.
 const ROWS: &[(&str, &str)] = &[
     ("{\"prompt\": \"a\", \"response\":", "bad.jsonl:2:"),
@@ -166,6 +179,21 @@ fn broken_overrides() {
     ] {
         let said = refused(folder.path(), &["run", "sft", "--headless", "--set", argument]);
         assert!(said.contains(message), "{argument}: {said}");
+    }
+}
+
+#[test]
+fn broken_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = VALID
+        .replace("world(train: 64, held_out: 16)", "jsonl(train: \"bad.jsonl\")")
+        .replace("prompts: 8", "prompts: 1");
+    std::fs::write(folder.path().join("x.ron"), experiment).unwrap();
+    for (row, message) in PAIRS {
+        let text = format!("{{\"prompt\": \"a\", \"chosen\": \" b\", \"rejected\": \" c\"}}\n{row}\n");
+        std::fs::write(folder.path().join("bad.jsonl"), text).unwrap();
+        let said = refused(folder.path(), &["check", "x.ron"]);
+        assert!(said.contains(message), "{row}\n expected: {message}\n     said: {said}");
     }
 }
 
