@@ -1,5 +1,19 @@
 //! Which device trains; the one place that names concrete backends.
 
+use std::path::Path;
+
+use burn::backend::Autodiff;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use crossbeam_channel::Receiver;
+
+use crate::data::batch::Sequence;
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::model::Checkpoint;
+use crate::probe::score::{self, CompletionLogps};
+use crate::protocol::TrainerCommand;
+use crate::train::EventSink;
+
 /// What `--backend` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum BackendChoice {
@@ -12,4 +26,120 @@ pub enum BackendChoice {
     Flex,
     /// The plain CPU backend.
     Ndarray,
+}
+
+/// A device that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    #[cfg(feature = "cuda")]
+    Cuda,
+    Flex,
+    Ndarray,
+}
+
+/// What is done with a backend once it is chosen.
+trait Work {
+    type Output;
+    fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output;
+}
+
+/// Resolves the choice. Opening a CUDA device without a GPU panics inside the crate, so the driver is looked for first.
+fn find(choice: BackendChoice) -> Result<Found> {
+    match choice {
+        BackendChoice::Flex => Ok(Found::Flex),
+        BackendChoice::Ndarray => Ok(Found::Ndarray),
+        #[cfg(feature = "cuda")]
+        BackendChoice::Cuda => match cuda_obstacle() {
+            None => Ok(Found::Cuda),
+            Some(why) => Err(Error::usage(format!("--backend cuda: {why}; --backend flex trains on the CPU"))),
+        },
+        #[cfg(not(feature = "cuda"))]
+        BackendChoice::Cuda => {
+            Err(Error::usage("--backend cuda: this program was built without it; build with --features cuda"))
+        }
+        #[cfg(feature = "cuda")]
+        BackendChoice::Auto => Ok(match cuda_obstacle() {
+            None => Found::Cuda,
+            Some(why) => {
+                tracing::info!("training on the CPU (flex): {why}");
+                Found::Flex
+            }
+        }),
+        #[cfg(not(feature = "cuda"))]
+        BackendChoice::Auto => Ok(Found::Flex),
+    }
+}
+
+/// Why CUDA cannot be used here, if it cannot.
+#[cfg(feature = "cuda")]
+fn cuda_obstacle() -> Option<&'static str> {
+    let device = ["/dev/nvidia0", "/dev/dxg"].iter().any(|d| Path::new(d).exists());
+    if cfg!(target_os = "linux") && !device {
+        return Some("there is no NVIDIA device");
+    }
+    let driver = ["libcuda.so.1", "libcuda.so"];
+    let folders = ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64"];
+    let named = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
+    let found = folders.iter().copied().chain(named.split(':')).any(|f| driver.iter().any(|d| Path::new(f).join(d).exists()));
+    (cfg!(target_os = "linux") && !found).then_some("there is no CUDA driver (libcuda.so)")
+}
+
+fn on<W: Work>(choice: BackendChoice, work: W) -> Result<W::Output> {
+    Ok(match find(choice)? {
+        #[cfg(feature = "cuda")]
+        Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
+        Found::Flex => work.with::<Autodiff<burn_flex::Flex>>(&burn_flex::FlexDevice, "flex"),
+        Found::Ndarray => {
+            work.with::<Autodiff<burn_ndarray::NdArray<f32>>>(&burn_ndarray::NdArrayDevice::default(), "ndarray")
+        }
+    })
+}
+
+/// Trains an experiment on the chosen backend.
+///
+/// # Errors
+/// When the backend is not to be had, or training fails.
+pub(crate) fn train(
+    experiment: &Experiment,
+    choice: BackendChoice,
+    model_folder: Option<&Path>,
+    events: &mut dyn EventSink,
+    commands: &Receiver<TrainerCommand>,
+) -> Result<()> {
+    struct Train<'a>(&'a Experiment, Option<&'a Path>, &'a mut dyn EventSink, &'a Receiver<TrainerCommand>);
+    impl Work for Train<'_> {
+        type Output = Result<()>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Result<()> {
+            crate::train::train::<B>(self.0, device, name, self.1, self.2, self.3)
+        }
+    }
+    on(choice, Train(experiment, model_folder, events, commands))?
+}
+
+/// Scores completions on the chosen backend.
+///
+/// # Errors
+/// When the backend is not to be had or the checkpoint cannot be loaded.
+pub(crate) fn score(
+    checkpoint: &Checkpoint,
+    sequences: &[Sequence],
+    choice: BackendChoice,
+) -> Result<Vec<CompletionLogps>> {
+    struct Score<'a>(&'a Checkpoint, &'a [Sequence]);
+    impl Work for Score<'_> {
+        type Output = Result<Vec<CompletionLogps>>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
+            run::<B::InnerBackend>(self.0, self.1, device)
+        }
+    }
+    fn run<B: Backend>(
+        checkpoint: &Checkpoint,
+        sequences: &[Sequence],
+        device: &B::Device,
+    ) -> Result<Vec<CompletionLogps>> {
+        let model = checkpoint.load::<B>(device)?;
+        let sequences: Vec<&Sequence> = sequences.iter().collect();
+        Ok(score::completions(&model, &sequences, checkpoint.tokenizer.pad()))
+    }
+    on(choice, Score(checkpoint, sequences))?
 }

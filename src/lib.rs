@@ -1,13 +1,47 @@
-//! Watch a language model learn, live, in a terminal.
+//! Watch a language model learn, live, in a terminal: the learning dynamics of finetuning (Ren & Sutherland, ICLR 2025,
+//! arXiv 2407.10490), and above all the squeezing effect of off-policy DPO.
+//!
+//! ```text
+//! Experiment -> data -> model -> objective -> trainer thread
+//!                                    \-> probe, dynamics (every N steps)
+//! trainer ==TrainerEvent==> history -> reduce/detect -> view
+//!    ^                       \-> run file -> replay, export, verify
+//!    ====TrainerCommand==== keymap -> app.update -> Effect
+//! ```
+//!
+//! The waist is [`protocol`]: plain data. Everything left of it trains and knows no screen; everything right of it shows
+//! and knows no tensor. A recorded run and a live one are the same thing to the right-hand side.
+//!
+//! # Architecture invariants
+//!
+//! `tests/it/architecture.rs` reads the source and holds the ones that can be read off imports.
+//!
+//! 1. [`protocol`] imports `std` and `serde` alone.
+//! 2. `burn` is named only in [`backend`], `data::batch`, [`model`], [`objective`], [`probe`] and [`train`].
+//! 3. `ratatui` and `crossterm` are named only in [`tui`], and in [`export`] where it renders a buffer.
+//! 4. [`objective`] sees log-probs and masks, never a model.
+//! 5. [`history`], [`record`], [`claims`] and [`export`] import neither [`tui`] nor [`train`]; [`tui`] never imports [`train`].
+//! 6. `App::update` is deterministic: time arrives inside the message.
+//! 7. Channels to the screen are bounded. Events that make up the run go to the run file from the trainer's side and are
+//!    lossless; only display copies may be dropped, and the header counts them. The trainer never waits for the screen.
+//! 8. A phase change is an acknowledgement: a request becomes a fact only when the trainer says so.
+//! 9. Nothing panics to stop; a panic of the trainer becomes [`protocol::RunPhase::Failed`] with its message on the screen.
+//! 10. A new objective, probe kind, key, exporter or model family costs one row or one file, and its test.
+//! 11. Untrusted text reaches a terminal, a log or a file name only as [`text::Shown`].
+//! 12. An invariant of a measurement (argmax ≥ label, gains = losses) is checked where the number is made.
 
 pub mod backend;
 pub mod claims;
 pub mod cli;
 pub mod data;
+pub mod dynamics;
 pub mod error;
 pub mod experiment;
 pub mod export;
 pub mod history;
+pub mod model;
+pub mod objective;
+pub mod probe;
 pub mod protocol;
 pub mod record;
 pub mod session;

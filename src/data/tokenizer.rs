@@ -23,6 +23,8 @@ const SMALLEST_VOCABULARY: usize = 256 + 2;
 #[derive(Clone)]
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    eos: Option<u32>,
+    pad: Option<u32>,
 }
 
 impl fmt::Debug for Tokenizer {
@@ -86,7 +88,13 @@ impl Tokenizer {
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
         // A file may ask for texts to be cut or filled up; here that is the batch's affair.
         inner.with_padding(None).with_truncation(None).map_err(|error| error.to_string())?;
-        Ok(Self { inner })
+        let (eos, pad) = (inner.token_to_id(EOS), inner.token_to_id(PAD));
+        Ok(Self { inner, eos, pad })
+    }
+
+    /// The same tokenizer with the special tokens that a model's configuration names.
+    pub fn with_special_tokens(self, eos: Option<u32>, pad: Option<u32>) -> Self {
+        Self { eos: eos.or(self.eos), pad: pad.or(self.pad), ..self }
     }
 
     /// The `tokenizer.json`, indented.
@@ -102,10 +110,22 @@ impl Tokenizer {
     /// # Errors
     /// When a foreign tokenizer has no token for the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        self.ids(text, false)
+    }
+
+    fn ids(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
         self.inner
-            .encode_fast(text, false)
+            .encode_fast(text, add_special_tokens)
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| Error::failed(format!("text cannot be tokenized: {error}")))
+    }
+
+    /// The ids of `text` with the special tokens that the tokenizer's template adds.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_with_special_tokens(&self, text: &str) -> Result<Vec<u32>> {
+        self.ids(text, true)
     }
 
     /// The text of `ids`, special tokens left out; bytes that are no UTF-8 become U+FFFD, unknown ids nothing.
@@ -129,14 +149,24 @@ impl Tokenizer {
         self.inner.token_to_id(token)
     }
 
-    /// The id of [`EOS`], where the vocabulary has it; a foreign model's configuration names its own.
+    /// The token that ends a text, where the vocabulary or the model's configuration has one.
     pub fn eos(&self) -> Option<u32> {
-        self.token_id(EOS)
+        self.eos
     }
 
-    /// The id of [`PAD`], where the vocabulary has it.
-    pub fn pad(&self) -> Option<u32> {
-        self.token_id(PAD)
+    /// The token that fills up a batch; any will do where none is named, since padding is never attended to.
+    pub fn pad(&self) -> u32 {
+        self.pad.or(self.eos).unwrap_or(0)
+    }
+
+    /// The ids of a completion: the text's, and the token that ends it.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_completion(&self, text: &str) -> Result<Vec<u32>> {
+        let mut ids = self.encode(text)?;
+        ids.extend(self.eos);
+        Ok(ids)
     }
 
     /// One more than the largest id, added tokens included.
@@ -166,7 +196,7 @@ mod tests {
         assert_eq!(json, small().to_json().unwrap());
         let read = Tokenizer::from_json(Path::new("tokenizer.json"), json.as_bytes()).unwrap();
         assert_eq!(read.to_json().unwrap(), json);
-        assert_eq!((tokenizer.eos(), tokenizer.pad(), tokenizer.vocab_size()), (Some(0), Some(1), 600));
+        assert_eq!((tokenizer.eos(), tokenizer.pad(), tokenizer.vocab_size()), (Some(0), 1, 600));
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl Session {
         let (screen, events) = bounded(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
         let sink = LiveSink::new(Box::new(move |event| writer.write(event)), screen, Arc::clone(&dropped));
-        let trainer = crate::train::spawn(experiment, backend, Box::new(sink))?;
+        let model_folder = experiment.output.save_model.then(|| directory.root().join("model"));
+        let trainer = crate::train::spawn(experiment, backend, model_folder, Box::new(sink))?;
         let commands = trainer.commands.clone();
         let (tell_screen, finished) = bounded(1);
         let (tell_session, ended) = bounded(1);

@@ -1,17 +1,20 @@
 //! The training thread: spawn, channels, panics caught, join.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crossbeam_channel::{Sender, unbounded};
 
-use crate::backend::BackendChoice;
-use crate::error::Result;
+use crate::backend::{self, BackendChoice};
+use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 
 /// Where a trainer's events go. Called on the training thread, in order.
 pub trait EventSink: Send {
-    /// Takes one event. An error (a full disk) ends the run with [`crate::protocol::RunPhase::Failed`].
+    /// Takes one event. An error (a full disk) ends the run with [`RunPhase::Failed`].
     ///
     /// # Errors
     /// When the event cannot be recorded.
@@ -32,22 +35,60 @@ impl TrainerHandle {
     /// # Errors
     /// What ended the run, if it did not end well.
     pub fn join(self) -> Result<()> {
-        self.thread.join().unwrap_or_else(|_| Err(crate::Error::failed("the trainer thread could not be joined")))
+        self.thread.join().unwrap_or_else(|panic| Err(Error::failed(panic_message(&*panic))))
     }
 }
 
-/// Starts the training thread.
+/// Starts the training thread. `model_folder` is where the final weights go, if the experiment keeps them.
 ///
 /// # Errors
 /// When the thread cannot be started.
-pub fn spawn(experiment: Experiment, backend: BackendChoice, sink: Box<dyn EventSink>) -> Result<TrainerHandle> {
-    let (commands, receiver): (Sender<TrainerCommand>, Receiver<TrainerCommand>) = unbounded();
+pub fn spawn(
+    experiment: Experiment,
+    backend: BackendChoice,
+    model_folder: Option<PathBuf>,
+    sink: Box<dyn EventSink>,
+) -> Result<TrainerHandle> {
+    let (commands, receiver) = unbounded();
+    let body = move || {
+        let mut sink = Counting { sink, step: 0 };
+        let trained = catch_unwind(AssertUnwindSafe(|| {
+            backend::train(&experiment, backend, model_folder.as_deref(), &mut sink, &receiver)
+        }))
+        .unwrap_or_else(|panic| Err(Error::failed(format!("the trainer panicked: {}", panic_message(&*panic)))));
+        if let Err(error) = &trained {
+            let failed = TrainerEvent::Phase { phase: RunPhase::Failed(error.to_string()), step: sink.step };
+            // The sink may be what failed; the error itself still reaches whoever joins.
+            let _ = sink.emit(&failed);
+        }
+        trained
+    };
     let thread = std::thread::Builder::new()
         .name("trainer".to_owned())
-        .spawn(move || {
-            let _ = (experiment, backend, sink, receiver);
-            Ok(())
-        })
-        .map_err(|e| crate::Error::failed(format!("the trainer thread cannot be started: {e}")))?;
+        .spawn(body)
+        .map_err(|e| Error::failed(format!("the trainer thread cannot be started: {e}")))?;
     Ok(TrainerHandle { commands, thread })
+}
+
+/// Remembers how far the trainer came, for a failure that does not say.
+struct Counting {
+    sink: Box<dyn EventSink>,
+    step: u64,
+}
+
+impl EventSink for Counting {
+    fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
+        if let TrainerEvent::Step(metrics) = event {
+            self.step = metrics.step;
+        }
+        self.sink.emit(event)
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("a panic without a message")
 }

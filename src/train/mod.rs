@@ -1,6 +1,13 @@
-//! Training. Knows no terminal and no files: everything it has to say goes through an [`EventSink`].
+//! Training. Knows no terminal and no files of its own: everything it has to say goes through an [`EventSink`].
 
+mod control;
+mod gradients;
 pub mod handle;
+mod optimizer;
+mod order;
+mod prepare;
 pub mod score;
+mod trainer;
 
 pub use handle::{EventSink, TrainerHandle, spawn};
+pub(crate) use trainer::train;

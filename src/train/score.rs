@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::backend::BackendChoice;
-use crate::error::{Error, Result};
+use crate::backend::{self, BackendChoice};
+use crate::data::batch::Sequence;
+use crate::error::{Error, Location, Result};
+use crate::model::Checkpoint;
 use crate::protocol::floats;
 
 /// A row to score, and the line that it stands on.
@@ -74,6 +76,54 @@ pub fn score(
     options: Options,
     each: &mut dyn FnMut(Scored) -> Result<()>,
 ) -> Result<()> {
-    let _ = (model, file, rows, options, each);
-    Err(Error::failed("no model can be scored yet"))
+    let checkpoint = Checkpoint::read(model)?;
+    let sequences = rows
+        .iter()
+        .map(|row| {
+            sequence(row, &checkpoint, options.add_special_tokens)
+                .map_err(|(problem, advice)| Error::input(Location::line(file, row.line), problem, advice))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let scored = backend::score(&checkpoint, &sequences, options.backend)?;
+    for (sequence, logps) in sequences.into_iter().zip(scored) {
+        let sum = logps.sum();
+        let Sequence { prompt_ids, completion_ids: ids } = sequence;
+        each(Scored { prompt_ids, ids, logps: logps.logps, sum, argmax_logps: logps.argmax_logps })?;
+    }
+    Ok(())
+}
+
+/// A row as tokens; prompt and response are tokenised apart. What is wrong with it, and the way out, otherwise.
+fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Sequence, (String, &'static str)> {
+    let sequence = match &row.input {
+        ScoreInput::Ids { prompt_ids, ids } => {
+            Sequence { prompt_ids: prompt_ids.clone(), completion_ids: ids.clone() }
+        }
+        ScoreInput::Text { prompt, response } => {
+            let encode = |text: &str| {
+                let ids = if special {
+                    checkpoint.tokenizer.encode_with_special_tokens(text)
+                } else {
+                    checkpoint.tokenizer.encode(text)
+                };
+                ids.map_err(|e| (e.to_string(), "the model's tokenizer must know the text's characters"))
+            };
+            Sequence { prompt_ids: encode(prompt)?, completion_ids: encode(response)? }
+        }
+    };
+    if sequence.prompt_ids.is_empty() {
+        return Err((
+            "the prompt has no token: the first response token would have nothing to follow".to_owned(),
+            "give a prompt, or ids with a token to begin with",
+        ));
+    }
+    let vocab = checkpoint.config.vocab_size;
+    if let Some(id) = sequence.prompt_ids.iter().chain(&sequence.completion_ids).find(|&&id| id as usize >= vocab) {
+        return Err((format!("token id {id} is outside the vocabulary of {vocab}"), "tokenise with the model's own tokenizer"));
+    }
+    let longest = checkpoint.config.max_position_embeddings;
+    if sequence.tokens() > longest {
+        return Err((format!("{} tokens, and the model reads {longest}", sequence.tokens()), "shorten the row"));
+    }
+    Ok(sequence)
 }

@@ -1,0 +1,3 @@
+//! How belief moves: mass flow between two measurements.
+
+pub mod massflow;

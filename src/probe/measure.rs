@@ -1,0 +1,300 @@
+//! The measurement: every probe at the current weights.
+//!
+//! A prompt is read once and its keys and values serve all its responses. Logits exist for completion positions only, in
+//! chunks. Along y⁺ and y⁻ every position's whole distribution is read; of the other responses only the log-probs.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
+
+use super::reading::{self, Reading};
+use super::score::{ROWS_AT_ONCE, label_and_largest};
+use super::set::ProbeSet;
+use crate::data::batch::{self, Batch};
+use crate::data::tokenizer::Tokenizer;
+use crate::dynamics::massflow::{self, Distributions, Positions};
+use crate::error::{Error, Result};
+use crate::model::transformer::{floats, int_tensor};
+use crate::model::{KeyValues, Transformer};
+use crate::protocol::{Evaluation, GreedyAnswer, PrefixReading, ProbeKind};
+
+/// Prompts that were read: their keys and values and the hidden state at each one's last token.
+pub(super) struct Prompts<B: Backend> {
+    /// Keys and values.
+    pub(super) past: KeyValues<B>,
+    /// `[prompts, d]`.
+    pub(super) last: Tensor<B, 2>,
+}
+
+impl<B: Backend> Prompts<B> {
+    pub(super) fn read(model: &Transformer<B>, prompts: &[&[u32]], pad: u32) -> Self {
+        let device = model.device();
+        let (tokens, lengths) = batch::prompts(prompts, pad, &device);
+        let width = tokens.dims()[1];
+        let ends = lengths.iter().enumerate().map(|(row, n)| (row * width + n - 1) as i64).collect();
+        let (hidden, past) = model.read_prompts(tokens, lengths);
+        Self { past, last: hidden.select(0, int_tensor(ends, &device)) }
+    }
+}
+
+/// The predicting positions of one kind of response: hidden states, labels and owners, row by row.
+struct Completions<B: Backend> {
+    hidden: Tensor<B, 2>,
+    rows: Vec<usize>,
+    labels: Vec<u32>,
+    owner: Vec<usize>,
+}
+
+impl<B: Backend> Completions<B> {
+    /// Reads one completion for each of the prompts `pairs`.
+    fn read(model: &Transformer<B>, prompts: &Prompts<B>, pairs: &[usize], completions: &[&[u32]], pad: u32) -> Self {
+        let device = model.device();
+        let batch: Batch<B> = Batch::completions(completions, pad, &device);
+        let positions = batch.tokens.dims()[1];
+        let mut past = prompts.past.select(pairs);
+        let inside = model.forward_after(batch.tokens, &mut past, false);
+        // The first token of a completion is predicted by its prompt's last position, the others by its own positions.
+        let hidden = Tensor::cat(vec![prompts.last.clone(), inside], 0);
+        let before = prompts.last.dims()[0];
+        let mut this = Self { hidden, rows: Vec::new(), labels: Vec::new(), owner: Vec::new() };
+        for (row, (&pair, ids)) in pairs.iter().zip(completions).enumerate() {
+            for (t, &id) in ids.iter().enumerate() {
+                this.rows.push(if t == 0 { pair } else { before + row * positions + t - 1 });
+                this.labels.push(id);
+                this.owner.push(pair);
+            }
+        }
+        this
+    }
+
+    /// Sums of log-probs, one entry a prompt; NaN for a prompt without such a response.
+    #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
+    fn sums(&self, model: &Transformer<B>, pairs: usize) -> Vec<f32> {
+        let mut sums = vec![f64::NAN; pairs];
+        for start in (0..self.rows.len()).step_by(ROWS_AT_ONCE) {
+            let part = start..(start + ROWS_AT_ONCE).min(self.rows.len());
+            let (logps, _) =
+                label_and_largest(model, self.hidden.clone(), &self.rows[part.clone()], &self.labels[part.clone()]);
+            for (&owner, logp) in self.owner[part].iter().zip(logps) {
+                let sum = &mut sums[owner];
+                *sum = if sum.is_nan() { 0.0 } else { *sum } + f64::from(logp);
+            }
+        }
+        sums.into_iter().map(|x| x as f32).collect()
+    }
+
+    /// Reads every position's distribution; with `keep`, keeps them.
+    fn readings(&self, model: &Transformer<B>, mut keep: Option<&mut Distributions>) -> Result<Vec<Reading>> {
+        let device = model.device();
+        let vocab = model.vocab_size();
+        let mut readings = Vec::with_capacity(self.rows.len());
+        for start in (0..self.rows.len()).step_by(ROWS_AT_ONCE) {
+            let part = start..(start + ROWS_AT_ONCE).min(self.rows.len());
+            let index = int_tensor(self.rows[part.clone()].iter().map(|&i| i as i64).collect(), &device);
+            let logits = floats(model.logits(self.hidden.clone().select(0, index)));
+            for (row, &label) in logits.chunks_exact(vocab).zip(&self.labels[part]) {
+                readings.push(reading::read(row, label, keep.as_deref_mut())?);
+            }
+        }
+        Ok(readings)
+    }
+}
+
+/// Measures the probes and remembers what mass flow is measured against.
+#[derive(Debug)]
+pub struct Observer {
+    set: ProbeSet,
+    tokenizer: Tokenizer,
+    greedy: usize,
+    max_new_tokens: usize,
+    window: usize,
+    positions: Positions,
+    /// The stage's first measurement.
+    stage_start: Option<(u64, Arc<Distributions>)>,
+    /// The stage's latest measurements, oldest first, at most `window`.
+    recent: VecDeque<(u64, Arc<Distributions>)>,
+}
+
+impl Observer {
+    /// Observes `set`; the greedy answer is generated for the first `greedy` prompts, mass flow is measured over
+    /// `window` evaluations.
+    pub fn new(set: ProbeSet, tokenizer: Tokenizer, greedy: usize, max_new_tokens: usize, window: usize) -> Self {
+        let mut positions = Positions { pairs: set.probes.len(), ..Positions::default() };
+        for (pair, probe) in set.probes.iter().enumerate() {
+            for &id in probe.responses.get(&ProbeKind::Chosen).map_or(&[][..], |(_, ids)| ids) {
+                positions.owner.push(pair);
+                positions.labels.push(id);
+            }
+        }
+        let greedy = greedy.min(set.probes.len());
+        Self { set, tokenizer, greedy, max_new_tokens, window, positions, stage_start: None, recent: VecDeque::new() }
+    }
+
+    /// A stage begins: mass flow is measured from the latest measurement on.
+    pub fn begin_stage(&mut self) {
+        let latest = self.recent.back().cloned();
+        self.recent = latest.iter().cloned().collect();
+        self.stage_start = latest;
+    }
+
+    /// Measures every probe.
+    ///
+    /// # Errors
+    /// When the model has diverged or an invariant of the measurement is broken.
+    pub fn measure<B: Backend>(&mut self, model: &Transformer<B>, step: u64, stage: usize) -> Result<Evaluation> {
+        let mut evaluation = Evaluation { step, stage, ..Evaluation::default() };
+        let pairs = self.set.probes.len();
+        let prompts: Vec<&[u32]> = self.set.probes.iter().map(|p| p.prompt_ids.as_slice()).collect();
+        let prompts = Prompts::read(model, &prompts, self.tokenizer.pad());
+        let mut distributions = Distributions { vocab_size: model.vocab_size(), ..Distributions::default() };
+        for &kind in ProbeKind::ALL {
+            let (having, completions): (Vec<usize>, Vec<&[u32]>) = self
+                .set
+                .probes
+                .iter()
+                .enumerate()
+                .filter_map(|(pair, p)| Some((pair, p.responses.get(&kind)?.1.as_slice())))
+                .unzip();
+            if having.is_empty() {
+                continue;
+            }
+            let completions = Completions::read(model, &prompts, &having, &completions, self.tokenizer.pad());
+            let sums = match kind {
+                ProbeKind::Chosen => {
+                    let readings = completions.readings(model, Some(&mut distributions))?;
+                    evaluation.chosen = self.along_prefix(&readings, &completions.owner);
+                    label_sums(&readings, &completions.owner, pairs)
+                }
+                ProbeKind::Rejected => {
+                    let readings = completions.readings(model, None)?;
+                    evaluation.rejected = Some(self.along_prefix(&readings, &completions.owner));
+                    label_sums(&readings, &completions.owner, pairs)
+                }
+                _ => completions.sums(model, pairs),
+            };
+            evaluation.logps.insert(kind, sums);
+        }
+        check_argmax(&evaluation)?;
+        self.measure_flow(distributions, &mut evaluation)?;
+        if self.greedy > 0 {
+            let first = prompts.last.clone().slice(0..self.greedy);
+            let past = prompts.past.select(&(0..self.greedy).collect::<Vec<_>>());
+            let answers = crate::model::generate::greedy(
+                model,
+                past,
+                model.logits(first),
+                self.tokenizer.eos(),
+                self.max_new_tokens,
+            );
+            evaluation.greedy = answers.iter().map(|ids| self.describe_answer(ids)).collect();
+        }
+        Ok(evaluation)
+    }
+
+    /// Mass flow against the window's start and the stage's, then remembers this measurement.
+    fn measure_flow(&mut self, distributions: Distributions, evaluation: &mut Evaluation) -> Result<()> {
+        let now = Arc::new(distributions);
+        let tokenizer = &self.tokenizer;
+        let since = |start: Option<&(u64, Arc<Distributions>)>| {
+            start
+                .map(|(step, before)| {
+                    massflow::between(before, &now, &self.positions, *step, &|id| tokenizer.token(id))
+                })
+                .transpose()
+        };
+        evaluation.window_flow = since(self.recent.front())?;
+        evaluation.stage_flow = since(self.stage_start.as_ref())?;
+        if self.recent.len() >= self.window {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((evaluation.step, now));
+        Ok(())
+    }
+
+    /// Sums and means over each pair's positions.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "recorded in single precision")]
+    fn along_prefix(&self, readings: &[Reading], owner: &[usize]) -> PrefixReading {
+        let pairs = self.set.probes.len();
+        let mut count = vec![0usize; pairs];
+        let mut tokens = vec![Vec::new(); pairs];
+        for (reading, &pair) in readings.iter().zip(owner) {
+            count[pair] += 1;
+            tokens[pair].push(self.tokenizer.token(reading.argmax));
+        }
+        let total = |f: fn(&Reading) -> f64| {
+            let mut sums = vec![0.0; pairs];
+            for (reading, &pair) in readings.iter().zip(owner) {
+                sums[pair] += f(reading);
+            }
+            sums
+        };
+        let sum = |f| total(f).into_iter().zip(&count).map(|(x, &n)| if n == 0 { f32::NAN } else { x as f32 }).collect();
+        let mean = |f| total(f).into_iter().zip(&count).map(|(x, &n)| (x / n as f64) as f32).collect();
+        PrefixReading {
+            argmax_logps: sum(|r| r.argmax_logp),
+            p_e: mean(|r| r.p_e),
+            energy: mean(|r| r.energy),
+            a_frobenius: mean(|r| r.a_frobenius),
+            entropy: mean(|r| r.entropy),
+            argmax_tokens: tokens,
+        }
+    }
+
+    fn describe_answer(&self, ids: &[u32]) -> GreedyAnswer {
+        let ids = self.tokenizer.eos().and_then(|eos| ids.strip_suffix(&[eos])).unwrap_or(ids);
+        GreedyAnswer { text: self.tokenizer.decode(ids), distinct_2: distinct(ids, 2), repeat_4: 1.0 - distinct(ids, 4) }
+    }
+}
+
+/// Sums of the labels' log-probs, one entry a prompt.
+#[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
+fn label_sums(readings: &[Reading], owner: &[usize], pairs: usize) -> Vec<f32> {
+    let mut sums = vec![f64::NAN; pairs];
+    for (reading, &pair) in readings.iter().zip(owner) {
+        let sum = &mut sums[pair];
+        *sum = if sum.is_nan() { 0.0 } else { *sum } + reading.label_logp;
+    }
+    sums.into_iter().map(|x| x as f32).collect()
+}
+
+/// The invariant that the paper's released curves break: no response is likelier than the greedy choice at its prefixes.
+fn check_argmax(evaluation: &Evaluation) -> Result<()> {
+    let readings = [(ProbeKind::Chosen, Some(&evaluation.chosen)), (ProbeKind::Rejected, evaluation.rejected.as_ref())];
+    for (kind, reading) in readings {
+        let (Some(labels), Some(reading)) = (evaluation.logps.get(&kind), reading) else { continue };
+        for (pair, (label, argmax)) in labels.iter().zip(&reading.argmax_logps).enumerate() {
+            if argmax < label {
+                return Err(Error::failed(format!(
+                    "at step {} the argmax along {kind} of prompt {pair} ({argmax}) lies below the response itself ({label})",
+                    evaluation.step
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Distinct n-grams over n-grams; 1 where there is none.
+#[allow(clippy::cast_precision_loss, reason = "an answer has few tokens")]
+fn distinct(ids: &[u32], n: usize) -> f32 {
+    let all = ids.windows(n).count();
+    if all == 0 {
+        return 1.0;
+    }
+    ids.windows(n).collect::<std::collections::BTreeSet<_>>().len() as f32 / all as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distinct;
+
+    #[test]
+    fn repetition_is_counted_in_tokens() {
+        assert_eq!(distinct(&[1, 2, 3], 2), 1.0);
+        assert_eq!(distinct(&[1, 2, 1, 2, 1], 2), 0.5);
+        assert_eq!(distinct(&[7], 2), 1.0);
+        assert_eq!(distinct(&[5; 9], 4), 1.0 / 6.0);
+    }
+}

@@ -1,0 +1,9 @@
+//! Probes: what is observed, and the measurement. Never updates weights.
+
+pub mod measure;
+pub mod reading;
+pub mod score;
+pub mod set;
+
+pub use measure::Observer;
+pub use set::{Probe, ProbeSet};

@@ -1,0 +1,68 @@
+//! Log-probs of whole sequences, without gradients.
+
+use burn::tensor::backend::Backend;
+use burn::tensor::Tensor;
+
+use crate::data::batch::{Batch, Sequence};
+use crate::model::Transformer;
+use crate::model::transformer::{floats, int_tensor};
+use crate::objective::logps::label_and_largest_logps;
+
+/// Positions whose logits exist at the same time, at most.
+pub(super) const ROWS_AT_ONCE: usize = 1024;
+/// Sequences read in one pass, at most.
+const SEQUENCES_AT_ONCE: usize = 64;
+
+/// What is known of one completion, a number a token, nats.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CompletionLogps {
+    /// log π(token | prefix).
+    pub logps: Vec<f32>,
+    /// max_v log π(v | prefix).
+    pub argmax_logps: Vec<f32>,
+}
+
+impl CompletionLogps {
+    /// Sum over the tokens.
+    pub fn sum(&self) -> f64 {
+        self.logps.iter().map(|&x| f64::from(x)).sum()
+    }
+}
+
+/// Scores every sequence's completion. Sequences of like length are read together; the order of the result is that of the input.
+pub fn completions<B: Backend>(model: &Transformer<B>, sequences: &[&Sequence], pad: u32) -> Vec<CompletionLogps> {
+    let mut order: Vec<usize> = (0..sequences.len()).collect();
+    order.sort_by_key(|&i| sequences[i].prompt_ids.len() + sequences[i].completion_ids.len());
+    let mut scored = vec![CompletionLogps::default(); sequences.len()];
+    let device = model.device();
+    for group in order.chunks(SEQUENCES_AT_ONCE) {
+        let rows: Vec<&Sequence> = group.iter().map(|&i| sequences[i]).collect();
+        let batch = Batch::whole(&rows, pad, &device);
+        let hidden = model.forward(batch.tokens.clone());
+        for start in (0..batch.predicting.len()).step_by(ROWS_AT_ONCE) {
+            let part = start..(start + ROWS_AT_ONCE).min(batch.predicting.len());
+            let (logps, largest) =
+                label_and_largest(model, hidden.clone(), &batch.predicting[part.clone()], &batch.labels[part.clone()]);
+            for ((&row, logp), largest) in batch.owner[part].iter().zip(logps).zip(largest) {
+                let scored = &mut scored[group[row]];
+                scored.logps.push(logp);
+                scored.argmax_logps.push(largest);
+            }
+        }
+    }
+    scored
+}
+
+/// Log-probs of the labels, and the largest log-prob, at the given rows of `hidden`.
+pub(super) fn label_and_largest<B: Backend>(
+    model: &Transformer<B>,
+    hidden: Tensor<B, 2>,
+    rows: &[usize],
+    labels: &[u32],
+) -> (Vec<f32>, Vec<f32>) {
+    let device = hidden.device();
+    let index = int_tensor(rows.iter().map(|&i| i as i64).collect(), &device);
+    let labels = int_tensor(labels.iter().map(|&id| i64::from(id)).collect(), &device);
+    let (label, largest) = label_and_largest_logps(model.logits(hidden.select(0, index)), labels);
+    (floats(label), floats(largest))
+}

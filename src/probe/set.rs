@@ -1,0 +1,112 @@
+//! The prompts under observation and their responses, as tokens.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::backend::Backend;
+
+use super::measure::Prompts;
+use crate::data::PreferenceExample;
+use crate::data::batch::Sequence;
+use crate::data::tokenizer::Tokenizer;
+use crate::error::Result;
+use crate::model::{Transformer, generate};
+use crate::protocol::{ProbeKind, ProbePrompt, ProbeResponse};
+
+/// One prompt under observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The raw prompt.
+    pub prompt: String,
+    /// Its tokens; never empty.
+    pub prompt_ids: Vec<u32>,
+    /// Text and tokens of every response; the tokens end with the end-of-text token.
+    pub responses: BTreeMap<ProbeKind, (String, Vec<u32>)>,
+}
+
+/// Everything under observation.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProbeSet {
+    /// One entry a prompt; its index is the pair's identity everywhere.
+    pub probes: Vec<Probe>,
+}
+
+impl ProbeSet {
+    /// Observes the given examples.
+    ///
+    /// # Errors
+    /// When a text cannot be tokenised.
+    pub fn new(examples: &[PreferenceExample], tokenizer: &Tokenizer) -> Result<Self> {
+        let probe = |example: &PreferenceExample| {
+            let mut prompt_ids = tokenizer.encode(&example.prompt)?;
+            let mut responses = BTreeMap::new();
+            for (&kind, text) in &example.responses {
+                let sequence = Sequence::new(prompt_ids, tokenizer.encode_completion(text)?);
+                prompt_ids = sequence.prompt_ids;
+                responses.insert(kind, (text.clone(), sequence.completion_ids));
+            }
+            Ok(Probe { prompt: example.prompt.clone(), prompt_ids, responses })
+        };
+        Ok(Self { probes: examples.iter().map(probe).collect::<Result<_>>()? })
+    }
+
+    /// Adds what the model itself answers before it is finetuned: `chosen_initial`, its greedy answer, and `chosen_selfr`,
+    /// its greedy continuation of y⁺'s first sentence.
+    pub fn add_initial<B: Backend>(&mut self, model: &Transformer<B>, tokenizer: &Tokenizer, max_new_tokens: usize) {
+        let opened: Vec<Vec<u32>> = self
+            .probes
+            .iter()
+            .map(|p| {
+                let chosen = p.responses.get(&ProbeKind::Chosen).map_or(&[][..], |(_, ids)| ids);
+                let sentence = chosen.iter().position(|&id| tokenizer.token(id).ends_with(['.', '!', '?']));
+                chosen[..sentence.map_or(chosen.len() / 4, |at| at + 1)].to_vec()
+            })
+            .collect();
+        for (kind, openings) in [(ProbeKind::ChosenInitial, vec![Vec::new(); opened.len()]), (ProbeKind::ChosenSelfr, opened)] {
+            let read: Vec<Vec<u32>> =
+                self.probes.iter().zip(&openings).map(|(p, o)| [&p.prompt_ids[..], o].concat()).collect();
+            let rows: Vec<&[u32]> = read.iter().map(Vec::as_slice).collect();
+            for ((probe, opening), answer) in
+                self.probes.iter_mut().zip(openings).zip(greedy_answers(model, &rows, tokenizer, max_new_tokens))
+            {
+                let mut ids = [opening, answer].concat();
+                let text = tokenizer.decode(&ids);
+                if ids.last().copied() != tokenizer.eos() {
+                    ids.extend(tokenizer.eos());
+                }
+                probe.responses.insert(kind, (text, ids));
+            }
+        }
+    }
+
+    /// As the viewer needs to know them.
+    pub fn describe(&self, tokenizer: &Tokenizer) -> Vec<ProbePrompt> {
+        let tokens = |probe: &Probe, kind| {
+            probe.responses.get(&kind).map_or_else(Vec::new, |(_, ids)| ids.iter().map(|&id| tokenizer.token(id)).collect())
+        };
+        #[allow(clippy::cast_possible_truncation, reason = "a response has few tokens")]
+        self.probes
+            .iter()
+            .map(|p| ProbePrompt {
+                prompt: p.prompt.clone(),
+                responses: p
+                    .responses
+                    .iter()
+                    .map(|(&kind, (text, ids))| (kind, ProbeResponse { text: text.clone(), tokens: ids.len() as u32 }))
+                    .collect(),
+                chosen_tokens: tokens(p, ProbeKind::Chosen),
+                rejected_tokens: tokens(p, ProbeKind::Rejected),
+            })
+            .collect()
+    }
+}
+
+/// Greedy answers to prompts, in the order given.
+pub(super) fn greedy_answers<B: Backend>(
+    model: &Transformer<B>,
+    prompts: &[&[u32]],
+    tokenizer: &Tokenizer,
+    max_new_tokens: usize,
+) -> Vec<Vec<u32>> {
+    let read = Prompts::read(model, prompts, tokenizer.pad());
+    generate::greedy(model, read.past, model.logits(read.last), tokenizer.eos(), max_new_tokens)
+}

@@ -1,0 +1,100 @@
+//! Commands from outside, acted on between optimiser steps.
+
+use crossbeam_channel::{Receiver, TryRecvError};
+
+use super::handle::EventSink;
+use crate::error::Result;
+use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
+
+/// What to do next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Take an optimiser step.
+    Step,
+    /// Measure the probes, then ask again.
+    Evaluate,
+    /// End the run.
+    Stop,
+}
+
+/// The trainer's side of the commands.
+pub(super) struct Control<'a> {
+    commands: &'a Receiver<TrainerCommand>,
+    events: &'a mut dyn EventSink,
+    paused: bool,
+    /// A single step was asked for: pause after it.
+    stepping: bool,
+}
+
+impl<'a> Control<'a> {
+    pub(super) fn new(commands: &'a Receiver<TrainerCommand>, events: &'a mut dyn EventSink) -> Self {
+        Self { commands, events, paused: false, stepping: false }
+    }
+
+    /// Emits an event.
+    pub(super) fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
+        self.events.emit(event)
+    }
+
+    /// Says what the trainer is doing.
+    pub(super) fn say(&mut self, phase: RunPhase, step: u64) -> Result<()> {
+        self.emit(&TrainerEvent::Phase { phase, step })
+    }
+
+    /// Acknowledges every waiting command, waits while paused, and says what to do next. Whoever gave the commands being gone
+    /// is no reason to stop.
+    pub(super) fn next(&mut self, step: u64) -> Result<Next> {
+        if self.stepping {
+            self.stepping = false;
+            self.pause(step)?;
+        }
+        loop {
+            let command = if self.paused {
+                match self.commands.recv() {
+                    Ok(command) => command,
+                    Err(_) => TrainerCommand::Resume,
+                }
+            } else {
+                match self.commands.try_recv() {
+                    Ok(command) => command,
+                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => return Ok(Next::Step),
+                }
+            };
+            match command {
+                TrainerCommand::Pause => self.pause(step)?,
+                TrainerCommand::Resume => self.resume(step)?,
+                TrainerCommand::Step => {
+                    self.resume(step)?;
+                    self.stepping = true;
+                    return Ok(Next::Step);
+                }
+                TrainerCommand::Evaluate => return Ok(Next::Evaluate),
+                TrainerCommand::Stop => {
+                    self.say(RunPhase::Stopping, step)?;
+                    return Ok(Next::Stop);
+                }
+            }
+        }
+    }
+
+    /// Whether the trainer waits for a command before it takes another step.
+    pub(super) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    fn pause(&mut self, step: u64) -> Result<()> {
+        if !self.paused {
+            self.paused = true;
+            self.say(RunPhase::Paused, step)?;
+        }
+        Ok(())
+    }
+
+    fn resume(&mut self, step: u64) -> Result<()> {
+        if self.paused {
+            self.paused = false;
+            self.say(RunPhase::Running, step)?;
+        }
+        Ok(())
+    }
+}
