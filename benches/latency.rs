@@ -7,7 +7,13 @@
 //!
 //! Prints p50, p95 and the maximum, in milliseconds.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench prints and may fail")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a bench prints and may fail"
+)]
 
 #[cfg(unix)]
 #[path = "../tests/it/pty.rs"]
@@ -44,7 +50,10 @@ fn main() {
     let at = |share: usize| waits[(waits.len() * share / 100).min(waits.len() - 1)];
     println!("{} keys while training: p50 {:.1} ms, p95 {:.1} ms, max {:.1} ms", waits.len(), at(50), at(95), at(100));
     let still = !terminal.screen().contains("finished");
-    println!("the trainer was {} when the last key was sent", if still { "at work" } else { "finished: use a longer run" });
+    println!(
+        "the trainer was {} when the last key was sent",
+        if still { "at work" } else { "finished: use a longer run" }
+    );
     terminal.send("q");
     std::thread::sleep(Duration::from_millis(300));
     terminal.send("y");

@@ -6,7 +6,13 @@
 //!
 //! Prints every measurement and the ratio of the medians, dashboard to headless.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::expect_used, missing_docs, reason = "a bench prints and may fail")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    missing_docs,
+    reason = "a bench prints and may fail"
+)]
 
 #[cfg(unix)]
 #[path = "../tests/it/pty.rs"]
@@ -24,9 +30,17 @@ fn main() {
     for i in 0..repeats {
         shown.push(rate(&measure(experiment, steps, false)));
         headless.push(rate(&measure(experiment, steps, true)));
-        println!("{}: dashboard {:.3} steps/s, headless {:.3} steps/s", i + 1, shown[shown.len() - 1], headless[headless.len() - 1]);
+        println!(
+            "{}: dashboard {:.3} steps/s, headless {:.3} steps/s",
+            i + 1,
+            shown[shown.len() - 1],
+            headless[headless.len() - 1]
+        );
     }
-    println!("dashboard / headless = {:.4} ({experiment}, {steps} steps, median of {repeats})", median(shown) / median(headless));
+    println!(
+        "dashboard / headless = {:.4} ({experiment}, {steps} steps, median of {repeats})",
+        median(shown) / median(headless)
+    );
 }
 
 #[cfg(not(unix))]

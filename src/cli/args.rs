@@ -290,7 +290,8 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(s: &str) -> Result<Self, String> {
-        let parse = |(columns, rows): (&str, &str)| Some(Self { columns: columns.parse().ok()?, rows: rows.parse().ok()? });
+        let parse =
+            |(columns, rows): (&str, &str)| Some(Self { columns: columns.parse().ok()?, rows: rows.parse().ok()? });
         s.split_once('x')
             .and_then(parse)
             .filter(|size| (1..=1000).contains(&size.columns) && (1..=1000).contains(&size.rows))

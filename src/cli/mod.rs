@@ -100,7 +100,8 @@ fn score_file(args: &ScoreArgs) -> Result<()> {
     let rows = rows::parse(&args.data, &text)?;
     let options = score::Options { add_special_tokens: args.add_special_tokens, backend: args.backend.into() };
     score::score(&args.model, &args.data, &rows, options, &mut |scored| {
-        let line = serde_json::to_string(&scored).map_err(|e| Error::failed(format!("a row cannot be written: {e}")))?;
+        let line =
+            serde_json::to_string(&scored).map_err(|e| Error::failed(format!("a row cannot be written: {e}")))?;
         say(&(line + "\n"))
     })
 }

@@ -26,7 +26,10 @@ pub(super) fn apply(source: &mut Source, argument: &str) -> Result<()> {
     })?;
     let (path, value) = (path.trim(), value.trim());
     let parts = parse_path(path).ok_or_else(|| {
-        fail(format!("`{path}` is no path"), "write names and indices, as in stages[1].steps or stages[DPO].steps".to_owned())
+        fail(
+            format!("`{path}` is no path"),
+            "write names and indices, as in stages[1].steps or stages[DPO].steps".to_owned(),
+        )
     })?;
     let tree = source.scan()?;
     let (mut node, mut ty) = (&tree, EXPERIMENT);
@@ -52,7 +55,9 @@ pub(super) fn apply(source: &mut Source, argument: &str) -> Result<()> {
                         source.replace(fields.open..fields.open, &text, argument);
                         return Ok(());
                     }
-                    (None, _) => return Err(here(format!("`{name}` cannot be added to {}", node.describe(&source.text)))),
+                    (None, _) => {
+                        return Err(here(format!("`{name}` cannot be added to {}", node.describe(&source.text))));
+                    }
                 }
             }
             Part::Element(key) => {

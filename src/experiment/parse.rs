@@ -19,8 +19,9 @@ pub const EMBEDDED: [(&str, &str); 3] = [
 
 /// Payloads without doubled parentheses, options without `Some`.
 fn options() -> ron::Options {
-    ron::Options::default()
-        .with_default_extension(Extensions::IMPLICIT_SOME | Extensions::UNWRAP_NEWTYPES | Extensions::UNWRAP_VARIANT_NEWTYPES)
+    ron::Options::default().with_default_extension(
+        Extensions::IMPLICIT_SOME | Extensions::UNWRAP_NEWTYPES | Extensions::UNWRAP_VARIANT_NEWTYPES,
+    )
 }
 
 impl Experiment {
@@ -37,7 +38,10 @@ impl Experiment {
                 None => Err(Error::input(
                     Location::file(path),
                     "there is no such file",
-                    format!("check the path, or use one that comes with the program: {}", EMBEDDED.map(|e| e.0).join(", ")),
+                    format!(
+                        "check the path, or use one that comes with the program: {}",
+                        EMBEDDED.map(|e| e.0).join(", ")
+                    ),
                 )),
             },
             Err(e) => Err(Error::reading(path, &e)),
@@ -110,18 +114,20 @@ fn unread(source: &Source, error: &ron::error::SpannedError) -> Error {
 fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
     EMBEDDED.iter().find(|(name, _)| {
         let known = Path::new(name);
-        path == known || path.as_os_str() == known.file_stem().unwrap_or_default() || Some(path.as_os_str()) == known.file_name()
+        path == known
+            || path.as_os_str() == known.file_stem().unwrap_or_default()
+            || Some(path.as_os_str()) == known.file_name()
     })
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
 
     use super::super::{
-        DataSource, JsonlData, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Output, Probes, Schedule, Stage,
-        WorldDocuments, WorldTask, scan, schema, source::Source,
+        DataSource, JsonlData, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Output, Probes, Schedule,
+        Stage, WorldDocuments, WorldTask, scan, schema, source::Source,
     };
     use super::{EMBEDDED, EXPERIMENT, Experiment, embedded};
     use crate::protocol::DetectorSettings;
@@ -144,17 +150,30 @@ mod tests {
 
     /// Experiments that together hold every variant.
     fn every_variant() -> Vec<Experiment> {
-        let new = NewModel { vocab_size: 1400, hidden_size: 192, intermediate_size: 512, layers: 3, heads: 6, max_positions: 128 };
-        let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: PathBuf::from("Cargo.toml"), held_out });
-        let models = [ModelSource::Base, ModelSource::New(new.clone()), ModelSource::New(new.clone()), ModelSource::New(new)];
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.jsonl");
+        let new = NewModel {
+            vocab_size: 1400,
+            hidden_size: 192,
+            intermediate_size: 512,
+            layers: 3,
+            heads: 6,
+            max_positions: 128,
+        };
+        let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: file.clone(), held_out });
+        let models =
+            [ModelSource::Base, ModelSource::New(new.clone()), ModelSource::New(new.clone()), ModelSource::New(new)];
         let data = [
             DataSource::World(WorldTask::default()),
             DataSource::WorldDocuments(WorldDocuments::default()),
             jsonl(None),
-            jsonl(Some(PathBuf::from("Cargo.toml"))),
+            jsonl(Some(file.clone())),
         ];
-        let optimizers =
-            [OptimizerConfig::default(), OptimizerConfig::Rmsprop { alpha: 0.99 }, OptimizerConfig::Sgd, OptimizerConfig::Sgd];
+        let optimizers = [
+            OptimizerConfig::default(),
+            OptimizerConfig::Rmsprop { alpha: 0.99 },
+            OptimizerConfig::Sgd,
+            OptimizerConfig::Sgd,
+        ];
         models
             .into_iter()
             .zip(data)
@@ -170,7 +189,7 @@ mod tests {
                     seed: u64::MAX,
                     model,
                     data,
-                    probes: Probes::default(),
+                    probes: Probes { prompts: 2, ..Probes::default() },
                     stages,
                     detector: DetectorSettings::default(),
                     output: Output::default(),

@@ -210,7 +210,9 @@ impl<'a> Scanner<'a> {
                     Kind::Word(word)
                 }
             }
-            Some(c) => return Err(self.error(format!("`{c}` begins no value"), "write a number, a text, a list or `(…)`")),
+            Some(c) => {
+                return Err(self.error(format!("`{c}` begins no value"), "write a number, a text, a list or `(…)`"));
+            }
         };
         Ok(Node { span: start..self.at, kind })
     }
@@ -249,7 +251,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn raw_text(&mut self) -> Result<Kind, SyntaxError> {
-        let opened = self.error("this raw text is never closed", "end it with a quote and as many `#` as it began with");
+        let opened =
+            self.error("this raw text is never closed", "end it with a quote and as many `#` as it began with");
         self.at += 1;
         let hashes = self.take_while(|c| c == '#');
         let close = format!("\"{hashes}");
@@ -342,7 +345,9 @@ impl<'a> Scanner<'a> {
                 Ok(())
             }
             Some(c) if c == close => Ok(()),
-            Some(c) => Err(self.error(format!("expected `,` or `{close}`, found `{c}`"), "separate the entries by commas")),
+            Some(c) => {
+                Err(self.error(format!("expected `,` or `{close}`, found `{c}`"), "separate the entries by commas"))
+            }
             None => Err(self.error(format!("`{close}` is missing: the file ends here"), "close every parenthesis")),
         }
     }

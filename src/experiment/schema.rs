@@ -58,7 +58,10 @@ pub(super) const EXPERIMENT: Type = Struct(&[
     optional("seed", Whole),
     optional("model", Enum(&[unit("base"), with("folder", Text), with("new", NEW_MODEL)])),
     required("data", DATA, "world()"),
-    optional("probes", Struct(&[optional("prompts", Whole), optional("greedy", Whole), optional("max_new_tokens", Whole)])),
+    optional(
+        "probes",
+        Struct(&[optional("prompts", Whole), optional("greedy", Whole), optional("max_new_tokens", Whole)]),
+    ),
     required("stages", List(&STAGE), "[(name: \"SFT\", objective: sft, steps: 128, learning_rate: 5e-4)]"),
     optional("detector", DETECTOR),
     optional("output", Struct(&[optional("directory", Text), optional("save_model", Bool)])),
@@ -97,7 +100,10 @@ const STAGE: Type = Struct(&[
     optional(
         "optimizer",
         Enum(&[
-            with("adamw", Struct(&[optional("beta_1", Real), optional("beta_2", Real), optional("weight_decay", Real)])),
+            with(
+                "adamw",
+                Struct(&[optional("beta_1", Real), optional("beta_2", Real), optional("weight_decay", Real)]),
+            ),
             with("rmsprop", Struct(&[optional("alpha", Real)])),
             unit("sgd"),
         ]),
@@ -183,7 +189,8 @@ pub(super) fn check(source: &Source, node: &Node, ty: &Type, errors: &mut Vec<Er
 
 /// `1e3` and `8.0` are whole numbers to a reader, if not to RON: say how to spell them.
 fn whole_advice(ty: &Type, written: &str) -> Option<String> {
-    let value = written.parse::<f64>().ok().filter(|x| matches!(ty, Whole) && *x >= 0.0 && *x < 1e15 && x.fract() == 0.0)?;
+    let value =
+        written.parse::<f64>().ok().filter(|x| matches!(ty, Whole) && *x >= 0.0 && *x < 1e15 && x.fract() == 0.0)?;
     Some(format!("write {value:.0}"))
 }
 
@@ -241,7 +248,9 @@ fn check_variant(source: &Source, node: &Node, variants: &[Variant], errors: &mu
             node.span.start,
             format!("`{name}` is written `{}`, found {}", variant.spelling(), node.describe(&source.text)),
             match variant.payload {
-                Some(Struct(_)) => format!("write `{name}()` for the defaults, or name fields inside one pair of parentheses"),
+                Some(Struct(_)) => {
+                    format!("write `{name}()` for the defaults, or name fields inside one pair of parentheses")
+                }
                 _ => format!("write `{}`", variant.spelling()),
             },
         )),
@@ -304,7 +313,9 @@ mod tests {
 
     #[test]
     fn distances_of_words() {
-        for (a, b, distance) in [("", "abc", 3), ("kitten", "sitting", 3), ("steps", "steps", 0), ("lerning", "learning", 1)] {
+        for (a, b, distance) in
+            [("", "abc", 3), ("kitten", "sitting", 3), ("steps", "steps", 0), ("lerning", "learning", 1)]
+        {
             assert_eq!(edit_distance(a, b), distance, "{a} {b}");
             assert_eq!(edit_distance(b, a), distance, "{b} {a}");
         }

@@ -35,7 +35,11 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
     let training = findings.data(&experiment.data);
     findings.probes(experiment, training);
     if experiment.stages.is_empty() {
-        findings.add("stages", "there is no stage", "add at least one: (name: \"SFT\", objective: sft, steps: 128, learning_rate: 5e-4)");
+        findings.add(
+            "stages",
+            "there is no stage",
+            "add at least one: (name: \"SFT\", objective: sft, steps: 128, learning_rate: 5e-4)",
+        );
     }
     for (i, stage) in experiment.stages.iter().enumerate() {
         findings.stage(i, stage);
@@ -53,7 +57,11 @@ impl Findings<'_> {
     fn name(&mut self, name: &str) {
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
         if name.is_empty() {
-            self.add("name", "the name is empty", "it names the run's directory: write something like \"dpo_offpolicy\"");
+            self.add(
+                "name",
+                "the name is empty",
+                "it names the run's directory: write something like \"dpo_offpolicy\"",
+            );
         } else if !name.chars().all(safe) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) || name.len() > 80 {
             self.add(
                 "name",
@@ -68,7 +76,11 @@ impl Findings<'_> {
             ModelSource::Base => {}
             ModelSource::Folder(folder) => {
                 for file in ["config.json", "tokenizer.json", "model.safetensors"] {
-                    self.file("model", &folder.join(file), "name a Hugging Face Llama folder, relative to the working directory");
+                    self.file(
+                        "model",
+                        &folder.join(file),
+                        "name a Hugging Face Llama folder, relative to the working directory",
+                    );
                 }
             }
             ModelSource::New(new) => self.new_model(new),
@@ -112,9 +124,15 @@ impl Findings<'_> {
                         format!("train and held_out together can be {QUESTIONS} at most: they never overlap"),
                     );
                 }
-                for (field, x) in [("chosen_exponent", task.chosen_exponent), ("rejected_exponent", task.rejected_exponent)] {
+                for (field, x) in
+                    [("chosen_exponent", task.chosen_exponent), ("rejected_exponent", task.rejected_exponent)]
+                {
                     if !(x.is_finite() && x >= 0.0) {
-                        self.add(&format!("data.{field}"), format!("{x} is no Zipf exponent"), "write 0 or more, such as 1.4");
+                        self.add(
+                            &format!("data.{field}"),
+                            format!("{x} is no Zipf exponent"),
+                            "write 0 or more, such as 1.4",
+                        );
                     }
                 }
                 self.share("data.overlap", task.overlap);
@@ -165,7 +183,11 @@ impl Findings<'_> {
     fn stage(&mut self, index: usize, stage: &Stage) {
         let path = |field: &str| format!("stages[{index}].{field}");
         if stage.name.trim().is_empty() {
-            self.add(&path("name"), "the name is empty", "it is the stage's word on the screen: write \"SFT\" or \"DPO\"");
+            self.add(
+                &path("name"),
+                "the name is empty",
+                "it is the stage's word on the screen: write \"SFT\" or \"DPO\"",
+            );
         }
         self.positive(&path("steps"), stage.steps);
         self.positive(&path("batch_size"), stage.batch_size as u64);
@@ -180,7 +202,11 @@ impl Findings<'_> {
             );
         }
         if !(stage.max_grad_norm.is_finite() && stage.max_grad_norm >= 0.0) {
-            self.add(&path("max_grad_norm"), format!("{} is no norm", stage.max_grad_norm), "write 0 for no clipping, or a positive number");
+            self.add(
+                &path("max_grad_norm"),
+                format!("{} is no norm", stage.max_grad_norm),
+                "write 0 for no clipping, or a positive number",
+            );
         }
         if let Schedule::Cosine(share) = stage.schedule {
             self.share(&path("schedule"), share);
@@ -190,7 +216,11 @@ impl Findings<'_> {
                 self.decay(&path("optimizer.beta_1"), beta_1);
                 self.decay(&path("optimizer.beta_2"), beta_2);
                 if !(weight_decay.is_finite() && weight_decay >= 0.0) {
-                    self.add(&path("optimizer.weight_decay"), format!("{weight_decay} is no decay"), "write 0 or a small positive number");
+                    self.add(
+                        &path("optimizer.weight_decay"),
+                        format!("{weight_decay} is no decay"),
+                        "write 0 or a small positive number",
+                    );
                 }
             }
             OptimizerConfig::Rmsprop { alpha } => self.decay(&path("optimizer.alpha"), alpha),

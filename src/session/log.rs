@@ -32,7 +32,8 @@ pub(super) fn write_to(path: &Path) -> Result<()> {
     let file = File::options().create(true).append(true).open(path).map_err(|e| Error::writing(path, &e))?;
     *LOG.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);
     // The second run of a process finds the subscriber in place.
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(|| CurrentLog).with_max_level(tracing::Level::INFO);
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(|| CurrentLog).with_max_level(tracing::Level::INFO);
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
     Ok(())
 }

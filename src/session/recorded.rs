@@ -13,8 +13,8 @@ use crate::export::{self, ScreenshotMeta, csv};
 use crate::history::RunHistory;
 use crate::record::{self, Recording, RunDirectory};
 use crate::session::signals::Interrupts;
-use crate::tui::app::App;
 use crate::text::Shown;
+use crate::tui::app::App;
 use crate::tui::run::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
 
 /// Columns of the table of claims; the same everywhere, so that two tables can be compared.
@@ -65,10 +65,7 @@ fn histories(args: &VerifyArgs) -> Result<Vec<RunHistory>> {
         targets if targets.iter().any(is_experiment) => {
             Err(Error::usage("verify takes recorded runs, or one experiment: not both, and not several experiments"))
         }
-        runs => runs
-            .iter()
-            .map(|run| Ok(record::read(RunDirectory::open(run)?.events())?.history()))
-            .collect(),
+        runs => runs.iter().map(|run| Ok(record::read(RunDirectory::open(run)?.events())?.history())).collect(),
     }
 }
 
@@ -98,11 +95,9 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     if args.format.contains(&ExportFormat::Csv) {
         let history = app.history();
         let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
-        for (table, text) in [
-            ("evaluations", csv::evaluations(history)),
-            ("pairs", csv::pairs(history)),
-            ("steps", csv::steps(history)),
-        ] {
+        for (table, text) in
+            [("evaluations", csv::evaluations(history)), ("pairs", csv::pairs(history)), ("steps", csv::steps(history))]
+        {
             written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
         }
     }

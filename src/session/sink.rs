@@ -144,7 +144,11 @@ mod tests {
         let trainer = std::thread::spawn(move || drop(sink));
         let shown: Vec<_> = frozen.iter().map(|e| (*e).clone()).collect();
         trainer.join().unwrap();
-        assert_eq!(shown, [step(1), step(2), evaluation(3), evaluation(4), finished()], "in order, steps 3 and 4 missing");
+        assert_eq!(
+            shown,
+            [step(1), step(2), evaluation(3), evaluation(4), finished()],
+            "in order, steps 3 and 4 missing"
+        );
     }
 
     #[test]

@@ -16,7 +16,13 @@ fn sources() -> Vec<Source> {
     files
         .into_iter()
         .map(|path| Source {
-            name: path.strip_prefix(&root).unwrap().components().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/"),
+            name: path
+                .strip_prefix(&root)
+                .unwrap()
+                .components()
+                .map(|c| c.as_os_str().to_str().unwrap())
+                .collect::<Vec<_>>()
+                .join("/"),
             code: code_of(&std::fs::read_to_string(&path).unwrap()),
         })
         .collect()
@@ -71,7 +77,8 @@ fn names(code: &str, path: &str) -> bool {
         let before = code[..at].chars().next_back();
         let after = code[at + path.len()..].chars().next();
         let boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
-        let is_path = code[at + path.len()..].starts_with("::") || code[..at].ends_with("use ") || code[..at].ends_with("::");
+        let is_path =
+            code[at + path.len()..].starts_with("::") || code[..at].ends_with("use ") || code[..at].ends_with("::");
         boundary(before) && boundary(after) && is_path
     })
 }
@@ -147,12 +154,16 @@ fn the_terminal_lives_in_its_rooms() {
         "ratatui is named only in tui and export",
         offenders(|s| !within(&s.name, &["tui", "export"]) && names(&s.code, "ratatui")),
     );
-    assert_none("crossterm is named only in tui", offenders(|s| !within(&s.name, &["tui"]) && names(&s.code, "crossterm")));
+    assert_none(
+        "crossterm is named only in tui",
+        offenders(|s| !within(&s.name, &["tui"]) && names(&s.code, "crossterm")),
+    );
 }
 
 #[test]
 fn objectives_see_log_probs_and_never_a_model() {
-    let broken = offenders(|s| within(&s.name, &["objective"]) && ["model", "data", "probe"].iter().any(|m| imports(s, m)));
+    let broken =
+        offenders(|s| within(&s.name, &["objective"]) && ["model", "data", "probe"].iter().any(|m| imports(s, m)));
     assert_none("objective sees log-probs and masks, never a model", broken);
 }
 

@@ -28,7 +28,11 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("seed: 1", "seed: 1, seed: 2", "bad.ron:3:12: `seed` is given twice"),
     ("seed: 1", "seed: -1", "bad.ron:3:9: expected a whole number, 0 or larger, found the number -1"),
     ("seed: 1,", "seed: 1", "bad.ron:4:3: expected `,` or `)`, found `m`"),
-    ("model: base", "model: bass", "bad.ron:4:10: `bass` is not one of base, folder(\"…\") and new(…)\n  did you mean `base`?"),
+    (
+        "model: base",
+        "model: bass",
+        "bad.ron:4:10: `bass` is not one of base, folder(\"…\") and new(…)\n  did you mean `base`?",
+    ),
     ("model: base", "model: folder(\"nowhere\")", "bad.ron:4:10: model: there is no file nowhere/config.json"),
     (
         "model: base",
@@ -43,12 +47,20 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("train: 64", "train: 4000", "bad.ron:5:22: data.train: 4000 + 16 questions are more than the world has"),
     ("train: 64", "overlap: 1.5", "bad.ron:5:24: data.overlap: 1.5 is not between 0 and 1"),
     ("train: 64", "chosen_exponent: -1", "bad.ron:5:32: data.chosen_exponent: -1 is no Zipf exponent"),
-    ("world(train: 64, held_out: 16)", "world_documents()", "bad.ron:9:30: stages[1].objective: `sigmoid` needs a rejected answer"),
+    (
+        "world(train: 64, held_out: 16)",
+        "world_documents()",
+        "bad.ron:9:30: stages[1].objective: `sigmoid` needs a rejected answer",
+    ),
     ("world(train: 64, held_out: 16)", "jsonl(train: \"no.jsonl\")", "data.train: there is no file no.jsonl"),
     ("prompts: 8", "prompts: 0", "bad.ron:6:21: probes.prompts: 0 is too few"),
     ("prompts: 8", "prompts: 65", "probes.prompts: 65 prompts are to be observed, but there are 64 training examples"),
     ("objective: sft", "objective: stf", "bad.ron:8:30: `stf` is not one of sft and sigmoid(…)\n  did you mean `sft`?"),
-    ("sigmoid(beta: 0.1)", "sigmoid", "bad.ron:9:30: `sigmoid` is written `sigmoid(…)`, found `sigmoid`\n  write `sigmoid()`"),
+    (
+        "sigmoid(beta: 0.1)",
+        "sigmoid",
+        "bad.ron:9:30: `sigmoid` is written `sigmoid(…)`, found `sigmoid`\n  write `sigmoid()`",
+    ),
     ("beta: 0.1", "beta: 0", "bad.ron:9:44: stages[1].objective.beta: 0 is not above 0"),
     ("steps: 8, learning_rate: 5e-4", "steps: 0, learning_rate: 5e-4", "bad.ron:8:42: stages[0].steps: 0 is too few"),
     ("steps: 8, learning_rate: 5e-4", "steps: 1e3, learning_rate: 5e-4", "found the number 1e3\n  write 1000"),
@@ -59,14 +71,35 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("warmup_steps: 2", "gradient_accumulation_steps: 0", "stages[0].gradient_accumulation_steps: 0 is too few"),
     ("warmup_steps: 2", "evaluate_every: 0", "stages[0].evaluate_every: 0 is too few"),
     ("warmup_steps: 2", "schedule: cosine(2)", "stages[0].schedule: 2 is not between 0 and 1"),
-    ("warmup_steps: 2", "optimizer: adam()", "`adam` is not one of adamw(…), rmsprop(…) and sgd\n  did you mean `adamw`?"),
+    (
+        "warmup_steps: 2",
+        "optimizer: adam()",
+        "`adam` is not one of adamw(…), rmsprop(…) and sgd\n  did you mean `adamw`?",
+    ),
     ("warmup_steps: 2", "optimizer: rmsprop(alpha: 1)", "stages[0].optimizer.alpha: 1 is no decay rate"),
     ("warmup_steps: 2", "max_grad_norm: -1", "stages[0].max_grad_norm: -1 is no norm"),
     ("  stages: [", "  detector: (window: 0), stages: [", "detector.window: 0 is too few"),
     ("  stages: [", "  detector: (patience: 0), stages: [", "detector.patience: 0 is too few"),
-    ("  stages: [", "  detector: (squeezed_share: 25), stages: [", "detector.squeezed_share: 25 is not between 0 and 1"),
+    (
+        "  stages: [",
+        "  detector: (squeezed_share: 25), stages: [",
+        "detector.squeezed_share: 25 is not between 0 and 1",
+    ),
     ("  stages: [", "  output: (save_model: yes), stages: [", "expected true or false, found `yes`"),
     ("\n)\n", "\n) ()\n", "bad.ron:11:3: there is something after the end of the experiment"),
+];
+
+/// A second row of training data, and what is said of it.
+const PAIRS: &[(&str, &str)] = &[
+    ("{\"prompt\": \"a\", \"chosen\"", "bad.jsonl:2:"),
+    ("{\"prompt\": \"a\"}", "bad.jsonl:2: has no \"chosen\""),
+    ("{\"chosen\": \" b\", \"rejected\": \" c\"}", "bad.jsonl:2: has no \"prompt\""),
+    ("{\"prompt\": \"a\", \"chosen\": \"\", \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is empty"),
+    ("{\"prompt\": \"a\", \"chosen\": 3, \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is "),
+    (
+        "{\"prompt\": \"a\", \"chosen\": \" b\"}",
+        "stages[1].objective: `sigmoid` needs a rejected answer to every prompt",
+    ),
 ];
 
 /// A row of `score`'s data, and what is said of it.
@@ -126,7 +159,8 @@ fn every_mistake_is_told_at_once() {
     let text = VALID.replace("steps: 8", "steps: 0").replace("\"x\"", "\"\"").replace("beta: 0.1", "beta: -1");
     std::fs::write(folder.path().join("bad.ron"), text).unwrap();
     let said = refused(folder.path(), &["check", "bad.ron"]);
-    for part in ["name: the name is empty", "stages[0].steps: 0", "stages[1].steps: 0", "stages[1].objective.beta: -1"] {
+    for part in ["name: the name is empty", "stages[0].steps: 0", "stages[1].steps: 0", "stages[1].objective.beta: -1"]
+    {
         assert!(said.contains(part), "{part}: {said}");
     }
 }
@@ -145,6 +179,21 @@ fn broken_overrides() {
     ] {
         let said = refused(folder.path(), &["run", "sft", "--headless", "--set", argument]);
         assert!(said.contains(message), "{argument}: {said}");
+    }
+}
+
+#[test]
+fn broken_pairs() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = VALID
+        .replace("world(train: 64, held_out: 16)", "jsonl(train: \"bad.jsonl\")")
+        .replace("prompts: 8", "prompts: 1");
+    std::fs::write(folder.path().join("x.ron"), experiment).unwrap();
+    for (row, message) in PAIRS {
+        let text = format!("{{\"prompt\": \"a\", \"chosen\": \" b\", \"rejected\": \" c\"}}\n{row}\n");
+        std::fs::write(folder.path().join("bad.jsonl"), text).unwrap();
+        let said = refused(folder.path(), &["check", "x.ron"]);
+        assert!(said.contains(message), "{row}\n expected: {message}\n     said: {said}");
     }
 }
 

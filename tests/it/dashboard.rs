@@ -92,10 +92,13 @@ fn without_colour_no_colour_is_sent() {
     with.terminal.wait_for("made_up");
     with.terminal.settle(QUIET);
     assert!(!colours(&with.terminal.bytes()).is_empty(), "the test can tell");
-    for variant in [replay(|l| l.env("NO_COLOR", "1")), replay(|mut l| {
-        l.args.push("--no-color".to_owned());
-        l
-    })] {
+    for variant in [
+        replay(|l| l.env("NO_COLOR", "1")),
+        replay(|mut l| {
+            l.args.push("--no-color".to_owned());
+            l
+        }),
+    ] {
         let Replay { mut terminal, _folder } = variant;
         terminal.wait_for("made_up");
         terminal.send("tt?");

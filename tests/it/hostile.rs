@@ -56,8 +56,10 @@ fn a_replay_shows_what_hides() {
     let mut terminal = Terminal::start(&Launch::new(folder.path(), &["replay", run.to_str().unwrap()]));
     terminal.wait_for("made_up");
     // Every panel, every prompt, help, filter, every step.
-    for key in ["\t", "j", "j", "\r", "\u{1b}", "\t", "j", "\r", "\u{1b}", "\t", "n", "n", "?", "?", "/", "a", "\r", "/", "\u{1b}", ",", ",", "\t", "\r"]
-    {
+    for key in [
+        "\t", "j", "j", "\r", "\u{1b}", "\t", "j", "\r", "\u{1b}", "\t", "n", "n", "?", "?", "/", "a", "\r", "/",
+        "\u{1b}", ",", ",", "\t", "\r",
+    ] {
         terminal.send(key);
         std::thread::sleep(Duration::from_millis(30));
     }
@@ -91,8 +93,15 @@ fn errors_are_harmless() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     for (i, attack) in ATTACKS.iter().enumerate().filter(|(_, a)| !a.contains('\0')) {
-        std::fs::File::create(path("rows.jsonl")).unwrap().write_all(format!("{{\"prompt\": \"{attack}").as_bytes()).unwrap();
-        std::fs::write(path("bad.ron"), format!("(name: \"{attack}\", {attack}: 3, data: {attack}(), stages: [{attack}])")).unwrap();
+        std::fs::File::create(path("rows.jsonl"))
+            .unwrap()
+            .write_all(format!("{{\"prompt\": \"{attack}").as_bytes())
+            .unwrap();
+        std::fs::write(
+            path("bad.ron"),
+            format!("(name: \"{attack}\", {attack}: 3, data: {attack}(), stages: [{attack}])"),
+        )
+        .unwrap();
         std::fs::write(path("events.jsonl"), format!("{{\"event\": \"{attack}\"}}\n{attack}\n")).unwrap();
         for args in [
             vec!["check", "bad.ron"],
@@ -103,7 +112,8 @@ fn errors_are_harmless() {
             vec!["verify", "events.jsonl"],
             vec!["export", "events.jsonl", "--format", attack],
         ] {
-            let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(&args).current_dir(&folder).output().unwrap();
+            let output =
+                Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(&args).current_dir(&folder).output().unwrap();
             assert_eq!(output.status.code(), Some(2), "{args:?} {i}: {}", String::from_utf8_lossy(&output.stderr));
             assert_harmless(&output.stderr);
             assert_harmless(&output.stdout);

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use ldyn_tui::protocol::{
-    DetectorSettings, Evaluation, FORMAT_VERSION, GreedyAnswer, MassFlow, MetricKey, PairFlow, PrefixReading, ProbeKind,
-    ProbePrompt, ProbeResponse, RunPhase, RunStarted, StageInfo, StepMetrics, TokenFlow, TrainerEvent,
+    DetectorSettings, Evaluation, FORMAT_VERSION, GreedyAnswer, MassFlow, MetricKey, PairFlow, PrefixReading,
+    ProbeKind, ProbePrompt, ProbeResponse, RunPhase, RunStarted, StageInfo, StepMetrics, TokenFlow, TrainerEvent,
 };
 use ldyn_tui::record::{RunDirectory, RunWriter};
 
@@ -99,7 +99,13 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
     };
     let logps = ProbeKind::ALL.iter().enumerate().map(|(i, &kind)| {
         let slope = if kind == ProbeKind::Rejected { 30.0 } else { 8.0 };
-        (kind, flat(-50.0 - 5.0 * f32::from(u8::try_from(i).unwrap()) + 0.1 * at * f32::from(u8::from(stage == 0)) - slope * squeeze))
+        (
+            kind,
+            flat(
+                -50.0 - 5.0 * f32::from(u8::try_from(i).unwrap()) + 0.1 * at * f32::from(u8::from(stage == 0))
+                    - slope * squeeze,
+            ),
+        )
     });
     TrainerEvent::Evaluation(Box::new(Evaluation {
         step,

@@ -40,7 +40,9 @@ pub fn colours(bytes: &[u8]) -> Vec<String> {
         .filter_map(|s| s.strip_prefix('[')?.split_once('m'))
         .map(|(parameters, _)| parameters)
         .filter(|p| p.chars().all(|c| c.is_ascii_digit() || c == ';' || c == ':'))
-        .filter(|p| p.split([';', ':']).any(|n| matches!(n.parse(), Ok(30_u16..=38 | 40..=48 | 58 | 90..=97 | 100..=107))))
+        .filter(|p| {
+            p.split([';', ':']).any(|n| matches!(n.parse(), Ok(30_u16..=38 | 40..=48 | 58 | 90..=97 | 100..=107)))
+        })
         .map(str::to_owned)
         .collect()
 }
@@ -81,7 +83,9 @@ fn title(body: &str) -> Option<usize> {
 #[test]
 fn the_list_lets_ours_pass_and_nothing_else() {
     assert_eq!(without_ours(b"\x1b[?1049h\x1b[1;38;2;1;2;3mhi\x1b[0m\x1b[12;40H!\x1b[?25l\x1b]0;ldyn\x07"), "hi!");
-    for bad in ["\x1b]52;c;AAAA\x07", "\x1b[6n", "\x1bP1$q\x1b\\", "\x1b[?9999h", "\x1b]0;a\u{202e}b\x07", "\x1bc", "\x1b"] {
+    for bad in
+        ["\x1b]52;c;AAAA\x07", "\x1b[6n", "\x1bP1$q\x1b\\", "\x1b[?9999h", "\x1b]0;a\u{202e}b\x07", "\x1bc", "\x1b"]
+    {
         assert!(std::panic::catch_unwind(|| without_ours(bad.as_bytes())).is_err(), "{bad:?}");
     }
     assert!(std::panic::catch_unwind(|| assert_harmless("a\u{200b}".as_bytes())).is_err());

@@ -32,7 +32,10 @@ fn a_piped_run_is_headless_and_leaves_a_whole_run_directory() {
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(0), "{stderr}");
     let stdout = String::from_utf8(output.stdout).unwrap();
-    assert!(stdout.contains("sft-seed5: finished after 4 of 4 steps") && stdout.contains("run: runs/sft-seed5"), "{stdout}");
+    assert!(
+        stdout.contains("sft-seed5: finished after 4 of 4 steps") && stdout.contains("run: runs/sft-seed5"),
+        "{stdout}"
+    );
     assert!(!stderr.contains('\u{1b}') && stderr.contains("sft-seed5 SFT 4/4"), "plain lines: {stderr}");
     let run = folder.path().join("runs/sft-seed5");
     for file in ["experiment.ron", "events.jsonl", "summary.json", "log.txt"] {
@@ -123,7 +126,10 @@ mod in_a_terminal {
             assert_eq!(self.terminal.wait(), status, "{}", self.terminal.screen());
             self.terminal.assert_clean();
             let screen = self.terminal.screen();
-            assert!(screen.contains(&format!("sft-seed0: {word}")) && screen.contains("run: runs/sft-seed0"), "{screen}");
+            assert!(
+                screen.contains(&format!("sft-seed0: {word}")) && screen.contains("run: runs/sft-seed0"),
+                "{screen}"
+            );
             let events = self.events();
             assert!(events.ends_with('\n') && events.lines().last().unwrap().contains(word), "{events}");
             assert_harmless(&self.terminal.bytes());
