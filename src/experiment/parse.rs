@@ -54,9 +54,12 @@ impl Experiment {
     /// As [`Experiment::load`].
     pub fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Self> {
         let mut source = Source::new(file, text);
-        source.scan()?;
+        let tree = source.scan()?;
+        source.unwrap_payloads(&tree);
         let mut errors: Vec<Error> =
             overrides.iter().filter_map(|argument| overrides::apply(&mut source, argument).err()).collect();
+        let tree = source.scan()?;
+        source.unwrap_payloads(&tree);
         let tree = source.scan()?;
         schema::check(&source, &tree, &EXPERIMENT, &mut errors);
         Error::all(errors)?;
@@ -262,6 +265,25 @@ mod tests {
             schema::Type::List(item) | schema::Type::Optional(item) => rows(item, out),
             _ => {}
         }
+    }
+
+    #[test]
+    fn a_variants_fields_may_have_parentheses_of_their_own() {
+        let text = |data: &str| {
+            format!("(name: \"x\", data: {data}, stages: [(name: \"S\", objective: sft, steps: 1, learning_rate: 1)])")
+        };
+        let plain = Experiment::parse(Path::new("x.ron"), &text("world(train: 99, held_out: 7)"), &[]).unwrap();
+        for doubled in [
+            "world((train: 99, held_out: 7))",
+            "world( ( train: 99, held_out: 7, ) , )",
+            "world((train: 99, held_out: 7,))",
+        ] {
+            assert_eq!(Experiment::parse(Path::new("x.ron"), &text(doubled), &[]).unwrap(), plain, "{doubled}");
+        }
+        let set = ["data=world((train: 99, held_out: 7))".to_owned()];
+        assert_eq!(Experiment::parse(Path::new("x.ron"), &text("world()"), &set).unwrap(), plain);
+        let error = Experiment::parse(Path::new("x.ron"), &text("world((train: 0))"), &[]).unwrap_err().to_string();
+        assert!(error.starts_with("x.ron:1:33: data.train: 0 is too few"), "{error}");
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::scan::{self, Node, SyntaxError};
+use super::scan::{self, Fields, Kind, Node, SyntaxError};
 use crate::error::{Error, Location, Result};
 
 /// The text of an experiment and where its parts come from.
@@ -48,6 +48,26 @@ impl Source {
             argument: argument.to_owned(),
         });
         self.text.replace_range(range, value);
+    }
+
+    /// Reads `world((train: 9))` as `world(train: 9)`: RON knows both spellings of a variant's fields. Every offset keeps
+    /// its meaning.
+    pub(super) fn unwrap_payloads(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Tuple(Some(_), items) => {
+                if let [Node { span, kind: Kind::Fields(Fields { name: None, .. }) }] = items.as_slice() {
+                    self.text.replace_range(span.start..span.start + 1, " ");
+                    let rest = &self.text[span.end..node.span.end];
+                    let comma = if rest.trim_start().starts_with(',') { rest.find(',') } else { None };
+                    let end = comma.map_or(span.end, |i| span.end + i + 1);
+                    self.text.replace_range(span.end - 1..end, &" ".repeat(end - span.end + 1));
+                }
+                items.iter().for_each(|item| self.unwrap_payloads(item));
+            }
+            Kind::List(items) | Kind::Tuple(None, items) => items.iter().for_each(|item| self.unwrap_payloads(item)),
+            Kind::Fields(fields) => fields.entries.iter().for_each(|field| self.unwrap_payloads(&field.value)),
+            _ => {}
+        }
     }
 
     /// The line and column of an offset, or the override that wrote what stands there.
