@@ -75,19 +75,20 @@ impl CurveId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Scale {
     /// Sum of log-probs, nats: as the paper plots.
-    #[default]
     LogProb,
     /// Log-prob per completion token, nats.
     PerToken,
     /// Geometric mean of the token probabilities, exp(log-prob per token).
     Probability,
-    /// Change of the sum since the run's first evaluation, nats.
+    /// Change of the sum since the run's first evaluation, nats: the one scale on which every group can be read at once,
+    /// though shuffled text lies hundreds of nats below an answer.
+    #[default]
     Delta,
 }
 
 impl Scale {
     /// Every scale, in the order in which the key cycles.
-    pub const ALL: [Self; 4] = [Self::LogProb, Self::PerToken, Self::Probability, Self::Delta];
+    pub const ALL: [Self; 4] = [Self::Delta, Self::LogProb, Self::PerToken, Self::Probability];
 
     /// The axis title.
     pub fn title(self) -> &'static str {

@@ -68,7 +68,7 @@ struct RmsNorm<B: Backend> {
 
 impl<B: Backend> RmsNorm<B> {
     fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let scale = x.clone().powi_scalar(2).mean_dim(1).add_scalar(self.eps).sqrt().recip();
+        let scale = (x.clone() * x.clone()).mean_dim(1).add_scalar(self.eps).sqrt().recip();
         x * scale * self.weight.val().unsqueeze()
     }
 }
@@ -189,20 +189,20 @@ impl<B: Backend> Transformer<B> {
     /// Reads right-padded rows of tokens `[batch, positions]` from the start. Returns the normalised hidden states,
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        let [_, positions] = tokens.dims();
+        let [batch, positions] = tokens.dims();
         let device = tokens.device();
-        let rope = Rope::new(&self.shape, &[0], positions, &device);
+        let rope = Rope::new(&self.shape, &vec![0; batch], positions, &device);
         let mask = visibility(1, positions, positions, |_, t, s| s <= t, &device);
         self.run(tokens, &rope, &mask, |_, k, v| (k, v))
     }
 
     /// Reads right-padded prompts and keeps their keys and values.
     pub fn read_prompts(&self, tokens: Tensor<B, 2, Int>, lengths: Vec<usize>) -> (Tensor<B, 2>, KeyValues<B>) {
-        let [_, width] = tokens.dims();
+        let [batch, width] = tokens.dims();
         let mut past =
             KeyValues { layers: Vec::new(), prompt_lengths: lengths, prompt_width: width, appended: 0 };
         let device = tokens.device();
-        let rope = Rope::new(&self.shape, &[0], width, &device);
+        let rope = Rope::new(&self.shape, &vec![0; batch], width, &device);
         let mask = visibility(1, width, width, |_, t, s| s <= t, &device);
         let hidden = self.run(tokens, &rope, &mask, |_, k, v| {
             past.layers.push((k.clone(), v.clone()));
@@ -255,14 +255,18 @@ impl<B: Backend> Transformer<B> {
         mut attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
     ) -> Tensor<B, 2> {
         let [batch, positions] = tokens.dims();
+        #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
+        let scale = (self.shape.head_size as f64).sqrt().recip();
         let mut x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
         for (layer, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(x.clone());
             let split = |y: Tensor<B, 2>, heads: usize| {
                 y.reshape([batch, positions, heads, self.shape.head_size]).swap_dims(1, 2)
             };
-            let q = rope.rotate(split(block.query.forward(normed.clone()), self.shape.heads));
-            let k = rope.rotate(split(block.key.forward(normed.clone()), self.shape.key_value_heads));
+            let q = rope.rotate(block.query.forward(normed.clone()).mul_scalar(scale));
+            let k = rope.rotate(block.key.forward(normed.clone()));
+            let q = split(q, self.shape.heads);
+            let k = split(k, self.shape.key_value_heads);
             let v = split(block.value.forward(normed), self.shape.key_value_heads);
             let (k, v) = attend(layer, k, v);
             let attended = self.attention(q, k, v, mask).swap_dims(1, 2).reshape([batch * positions, self.shape.heads * self.shape.head_size]);
@@ -273,13 +277,11 @@ impl<B: Backend> Transformer<B> {
         self.norm.forward(x)
     }
 
-    /// softmax(q·kᵀ/√d + mask)·v over `[batch, heads, positions, head size]`.
-    #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
+    /// softmax(q·kᵀ + mask)·v over `[batch, heads, positions, head size]`; q comes scaled.
     fn attention(&self, q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>, mask: &Tensor<B, 4>) -> Tensor<B, 4> {
         let groups = self.shape.heads / self.shape.key_value_heads;
         let (k, v) = (repeat_heads(k, groups), repeat_heads(v, groups));
-        let scale = (self.shape.head_size as f64).sqrt().recip();
-        let scores = q.mul_scalar(scale).matmul(k.transpose()) + mask.clone();
+        let scores = q.matmul(k.transpose()) + mask.clone();
         softmax(scores, 3).matmul(v)
     }
 }
@@ -312,39 +314,58 @@ fn visibility<B: Backend>(
     Tensor::from_data(TensorData::new(data, [rows, 1, positions, sources]), device)
 }
 
-/// Rotary positions (Su et al., arXiv 2104.09864) as cosines and sines `[rows, 1, positions, head size / 2]`.
+/// Rotary positions (Su et al., arXiv 2104.09864): each head's halves (a, b) become (a·cos − b·sin, b·cos + a·sin).
+///
+/// Written as x·cos + half_turn(x)·sin over whole rows, the half turn being a product with a constant matrix: every
+/// tensor stays contiguous, and slicing heads in two would cost a third of a training step.
 struct Rope<B: Backend> {
-    cos: Tensor<B, 4>,
-    sin: Tensor<B, 4>,
+    /// `[batch · positions, heads · head size]`.
+    cos: Tensor<B, 2>,
+    sin: Tensor<B, 2>,
+    /// `[head size, head size]`: (a, b) to (−b, a).
+    half_turn: Tensor<B, 2>,
+    head_size: usize,
 }
 
 impl<B: Backend> Rope<B> {
     /// `offsets` holds the position of each row's first token.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "angles are computed in f64")]
     fn new(shape: &Shape, offsets: &[usize], positions: usize, device: &B::Device) -> Self {
-        let half = shape.head_size / 2;
+        let (size, half) = (shape.head_size, shape.head_size / 2);
         let frequency: Vec<f64> =
-            (0..half).map(|i| shape.rope_theta.powf(-((2 * i) as f64) / shape.head_size as f64)).collect();
-        let angles: Vec<f64> = offsets
-            .iter()
-            .flat_map(|o| (*o..o + positions).flat_map(|p| frequency.iter().map(move |f| p as f64 * f)))
-            .collect();
+            (0..half).map(|i| shape.rope_theta.powf(-((2 * i) as f64) / size as f64)).collect();
         let table = |f: fn(f64) -> f64| {
-            let data: Vec<f32> = angles.iter().map(|&a| f(a) as f32).collect();
-            Tensor::from_data(TensorData::new(data, [offsets.len(), 1, positions, half]), device)
+            let mut data = Vec::with_capacity(offsets.len() * positions * shape.heads * size);
+            for position in offsets.iter().flat_map(|&o| o..o + positions) {
+                let half: Vec<f32> = frequency.iter().map(|w| f(position as f64 * w) as f32).collect();
+                let head = [&half[..], &half[..]].concat();
+                for _ in 0..shape.heads {
+                    data.extend_from_slice(&head);
+                }
+            }
+            Tensor::from_data(TensorData::new(data, [offsets.len() * positions, shape.heads * size]), device)
         };
-        Self { cos: table(f64::cos), sin: table(f64::sin) }
+        let mut turn = vec![0.0f32; size * size];
+        for i in 0..half {
+            turn[(i + half) * size + i] = -1.0;
+            turn[i * size + i + half] = 1.0;
+        }
+        let half_turn = Tensor::from_data(TensorData::new(turn, [size, size]), device);
+        Self { cos: table(f64::cos), sin: table(f64::sin), half_turn, head_size: size }
     }
 
-    /// Rotates the two halves of each head's vector: (a, b) → (a·cos − b·sin, b·cos + a·sin).
-    fn rotate(&self, x: Tensor<B, 4>) -> Tensor<B, 4> {
-        let halves = x.chunk(2, 3);
-        let (a, b) = (halves[0].clone(), halves[1].clone());
-        let (cos, sin) = (self.cos.clone(), self.sin.clone());
-        Tensor::cat(
-            vec![a.clone() * cos.clone() - b.clone() * sin.clone(), b * cos + a * sin],
-            3,
-        )
+    /// Rotates `[batch · positions, width]`; `width` may be that of fewer heads.
+    fn rotate(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let [rows, width] = x.dims();
+        let turned = x
+            .clone()
+            .reshape([rows * width / self.head_size, self.head_size])
+            .matmul(self.half_turn.clone())
+            .reshape([rows, width]);
+        let of = |table: &Tensor<B, 2>| {
+            if table.dims()[1] == width { table.clone() } else { table.clone().slice([0..rows, 0..width]) }
+        };
+        x * of(&self.cos) + turned * of(&self.sin)
     }
 }
 

@@ -36,7 +36,7 @@ impl Each for Scale {
 impl<B: AutodiffBackend, F: Each> ModuleVisitor<B> for Visit<'_, F> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) else { return };
-        let square = || gradient.clone().powi_scalar(2).sum().into_data().iter::<f64>().sum();
+        let square = || (gradient.clone() * gradient.clone()).sum().into_data().iter::<f64>().sum();
         if let Some(factor) = self.each.see(&square) {
             self.gradients.register(param.id, gradient.mul_scalar(factor));
         }

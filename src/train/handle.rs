@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Sender, unbounded};
+use crossbeam_channel::{Sender, bounded};
 
 use crate::backend::{self, BackendChoice};
 use crate::error::{Error, Result};
@@ -39,6 +39,9 @@ impl TrainerHandle {
     }
 }
 
+/// Commands that may wait; more than a held key gives during the longest evaluation.
+const COMMANDS: usize = 1024;
+
 /// Starts the training thread. `model_folder` is where the final weights go, if the experiment keeps them.
 ///
 /// # Errors
@@ -49,7 +52,7 @@ pub fn spawn(
     model_folder: Option<PathBuf>,
     sink: Box<dyn EventSink>,
 ) -> Result<TrainerHandle> {
-    let (commands, receiver) = unbounded();
+    let (commands, receiver) = bounded(COMMANDS);
     let body = move || {
         let mut sink = Counting { sink, step: 0 };
         let trained = catch_unwind(AssertUnwindSafe(|| {

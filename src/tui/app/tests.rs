@@ -184,10 +184,12 @@ fn scale_and_smoothing_change_what_is_drawn_and_not_what_was_measured() {
     assert_ne!(app.curves()[0].drawn(), &raw);
     type_in(&mut app, "mm");
     assert_eq!(app.curves()[0].drawn(), &raw);
-    type_in(&mut app, "yyy");
     assert_eq!(app.view.scale, Scale::Delta);
     assert_eq!(app.curves()[0].raw.values[0], 0.0);
     press(&mut app, 'y');
+    assert_eq!(app.view.scale, Scale::LogProb);
+    assert_ne!(app.curves()[0].raw, raw);
+    type_in(&mut app, "yyy");
     assert_eq!(app.curves()[0].raw, raw);
 }
 

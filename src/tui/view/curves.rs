@@ -78,10 +78,9 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 
 fn headings(app: &App, columns: &Columns) -> Line<'static> {
     let unit = match app.view.scale {
-        Scale::LogProb => "log p",
+        Scale::Delta | Scale::LogProb => "log p",
         Scale::PerToken => "per token",
         Scale::Probability => "prob.",
-        Scale::Delta => "Δ log p",
     };
     let mut text = format!("    {}", left("", columns.symbol));
     if columns.key > 0 {
@@ -139,7 +138,12 @@ fn row(app: &App, columns: &Columns, digit: char, curve: &Curve) -> Row {
     let step = app.step();
     let look = theme.curve(curve.id);
     let selected = app.view.curve == Some(curve.id);
-    let value = curve.at(step).unwrap_or(f64::NAN);
+    let value = match app.view.scale {
+        // The change has a column of its own.
+        Scale::Delta => app.shown().curve(curve.id, Scale::LogProb, None).at(step),
+        _ => curve.at(step),
+    };
+    let value = value.unwrap_or(f64::NAN);
     let delta = curve.delta(step).unwrap_or(f64::NAN);
     let mut spans = vec![
         Span::styled(format!("{digit} "), theme.accent()),
