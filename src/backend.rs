@@ -82,9 +82,11 @@ fn cuda_obstacle() -> Option<&'static str> {
         return Some("there is no NVIDIA device");
     }
     let driver = ["libcuda.so.1", "libcuda.so"];
-    let folders = ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64"];
+    let folders =
+        ["/usr/lib", "/usr/lib64", "/usr/lib/x86_64-linux-gnu", "/usr/lib/wsl/lib", "/usr/local/nvidia/lib64"];
     let named = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
-    let found = folders.iter().copied().chain(named.split(':')).any(|f| driver.iter().any(|d| Path::new(f).join(d).exists()));
+    let found =
+        folders.iter().copied().chain(named.split(':')).any(|f| driver.iter().any(|d| Path::new(f).join(d).exists()));
     (cfg!(target_os = "linux") && !found).then_some("there is no CUDA driver (libcuda.so)")
 }
 

@@ -46,7 +46,8 @@ pub struct Batch<B: Backend> {
 impl<B: Backend> Batch<B> {
     /// Whole sequences: each row reads the prompt and the completion but for its last token.
     pub fn whole(sequences: &[&Sequence], pad: u32, device: &B::Device) -> Self {
-        let rows: Vec<Vec<u32>> = sequences.iter().map(|s| [&s.prompt_ids[..], &s.completion_ids[..]].concat()).collect();
+        let rows: Vec<Vec<u32>> =
+            sequences.iter().map(|s| [&s.prompt_ids[..], &s.completion_ids[..]].concat()).collect();
         let starts: Vec<usize> = sequences.iter().map(|s| s.prompt_ids.len()).collect();
         Self::of_rows(&rows, &starts, pad, device)
     }

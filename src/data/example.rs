@@ -23,9 +23,16 @@ pub struct Dataset {
     pub held_out: Vec<PreferenceExample>,
 }
 
+impl Dataset {
+    /// Whether the examples answer prompts; documents do not.
+    pub fn has_prompts(&self) -> bool {
+        self.train.iter().any(|example| !example.prompt.is_empty())
+    }
+}
+
 /// Fills in, where absent, the probes that follow from the data itself: `irr_train` (the chosen answer of the example
 /// half the set away), `irr_test` (of a held-out example, where there are any), `random_permute` and `random_nonhum`
-/// (the words of y⁺ and of `irr_test`, shuffled) and `repeater` (a few words of y⁺ repeated to its length).
+/// (the words of y⁺ and of `irr_test`, shuffled) and `repeater` (a few words of y⁺, over and over to its length).
 ///
 /// Only training examples are observed, so only they get probes. The same `seed` gives the same probes.
 pub fn derive_probes(dataset: &mut Dataset, seed: u64) {
@@ -47,17 +54,13 @@ pub fn derive_probes(dataset: &mut Dataset, seed: u64) {
         if !held_out.is_empty() {
             provide(ProbeKind::IrrTest, held_out[index % held_out.len()].clone());
         }
+        let own = train[index].as_deref();
+        provide(ProbeKind::RandomPermute, own.map(|text| source.shuffle_words(text)));
+        provide(ProbeKind::Repeater, own.map(|text| repeat_phrase(&mut source, text)));
         let irr_test = example.responses.get(&ProbeKind::IrrTest).cloned();
-        let own = &train[index];
-        let derived = [
-            (ProbeKind::RandomPermute, own.as_ref().map(|text| source.shuffle_words(text))),
-            (ProbeKind::RandomNonhum, irr_test.map(|text| source.shuffle_words(&text))),
-            (ProbeKind::Repeater, own.as_ref().map(|text| repeat_phrase(&mut source, text))),
-        ];
-        for (kind, text) in derived {
-            if let Some(text) = text {
-                example.responses.entry(kind).or_insert(text);
-            }
+        if let Some(text) = irr_test {
+            let shuffled = source.shuffle_words(&text);
+            example.responses.entry(ProbeKind::RandomNonhum).or_insert(shuffled);
         }
     }
 }
@@ -75,9 +78,41 @@ fn repeat_phrase(source: &mut Source, text: &str) -> String {
     format!("{lead}{}", vec![phrase.as_str(); words.len().div_ceil(length)].join(" "))
 }
 
-impl Dataset {
-    /// Whether the examples answer prompts; documents do not.
-    pub fn has_prompts(&self) -> bool {
-        self.train.iter().any(|example| !example.prompt.is_empty())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example(chosen: &str) -> PreferenceExample {
+        let responses = BTreeMap::from([(ProbeKind::Chosen, chosen.to_owned())]);
+        PreferenceExample { prompt: "Q:".into(), responses }
+    }
+
+    #[test]
+    fn probes_come_from_other_examples() {
+        let train = [" a b c", " d e f", " g h i", " j k l"].map(example).to_vec();
+        let mut dataset = Dataset { train, held_out: vec![example(" x y z")] };
+        derive_probes(&mut dataset, 1);
+        let responses = &dataset.train[0].responses;
+        assert_eq!(responses[&ProbeKind::IrrTrain], " g h i");
+        assert_eq!(responses[&ProbeKind::IrrTest], " x y z");
+        assert_eq!(responses[&ProbeKind::Repeater], " a b c");
+        for (shuffled, of) in [(ProbeKind::RandomPermute, ["a", "b", "c"]), (ProbeKind::RandomNonhum, ["x", "y", "z"])]
+        {
+            let mut words: Vec<_> = responses[&shuffled].split_whitespace().collect();
+            words.sort_unstable();
+            assert_eq!(words, of);
+        }
+        assert_eq!(dataset.held_out, [example(" x y z")]);
+        let derived = dataset.clone();
+        derive_probes(&mut dataset, 2);
+        assert_eq!(dataset, derived, "what is there stays");
+    }
+
+    #[test]
+    fn without_others_there_are_no_probes_of_others() {
+        let mut dataset = Dataset { train: vec![example(" one")], held_out: vec![] };
+        derive_probes(&mut dataset, 1);
+        let kinds: Vec<_> = dataset.train[0].responses.keys().map(|kind| kind.key()).collect();
+        assert_eq!(kinds, ["chosen", "repeater", "random_permute"]);
     }
 }

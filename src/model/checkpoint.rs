@@ -225,4 +225,3 @@ impl Normal {
         (deviation * radius * angle.cos()) as f32
     }
 }
-

@@ -180,7 +180,10 @@ impl LlamaConfig {
             );
         }
         if !(self.rms_norm_eps > 0.0 && self.rope_theta > 0.0) {
-            return no("rms_norm_eps and rope_theta must be positive".to_owned(), "the usual values are 1e-6 and 10000");
+            return no(
+                "rms_norm_eps and rope_theta must be positive".to_owned(),
+                "the usual values are 1e-6 and 10000",
+            );
         }
         if let Some(id) = [self.eos_token_id, self.pad_token_id, self.bos_token_id]
             .into_iter()

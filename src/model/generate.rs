@@ -23,7 +23,11 @@ pub fn greedy<B: Backend>(
         let choice: Vec<i64> = logits.argmax(1).into_data().iter::<i64>().collect();
         for (row, &token) in choice.iter().enumerate() {
             if open[row] {
-                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into the vocabulary")]
+                #[allow(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "an index into the vocabulary"
+                )]
                 let token = token as u32;
                 answers[row].push(token);
                 open[row] = Some(token) != eos;

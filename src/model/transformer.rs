@@ -199,8 +199,7 @@ impl<B: Backend> Transformer<B> {
     /// Reads right-padded prompts and keeps their keys and values.
     pub fn read_prompts(&self, tokens: Tensor<B, 2, Int>, lengths: Vec<usize>) -> (Tensor<B, 2>, KeyValues<B>) {
         let [batch, width] = tokens.dims();
-        let mut past =
-            KeyValues { layers: Vec::new(), prompt_lengths: lengths, prompt_width: width, appended: 0 };
+        let mut past = KeyValues { layers: Vec::new(), prompt_lengths: lengths, prompt_width: width, appended: 0 };
         let device = tokens.device();
         let rope = Rope::new(&self.shape, &vec![0; batch], width, &device);
         let mask = visibility(1, width, width, |_, t, s| s <= t, &device);
@@ -269,7 +268,10 @@ impl<B: Backend> Transformer<B> {
             let k = split(k, self.shape.key_value_heads);
             let v = split(block.value.forward(normed), self.shape.key_value_heads);
             let (k, v) = attend(layer, k, v);
-            let attended = self.attention(q, k, v, mask).swap_dims(1, 2).reshape([batch * positions, self.shape.heads * self.shape.head_size]);
+            let attended = self
+                .attention(q, k, v, mask)
+                .swap_dims(1, 2)
+                .reshape([batch * positions, self.shape.heads * self.shape.head_size]);
             x = x + block.output.forward(attended);
             let normed = block.mlp_norm.forward(x.clone());
             x = x + block.down.forward(silu(block.gate.forward(normed.clone())) * block.up.forward(normed));
@@ -292,7 +294,12 @@ fn repeat_heads<B: Backend>(x: Tensor<B, 4>, groups: usize) -> Tensor<B, 4> {
         return x;
     }
     let [batch, heads, positions, size] = x.dims();
-    x.reshape([batch, heads, 1, positions, size]).repeat_dim(2, groups).reshape([batch, heads * groups, positions, size])
+    x.reshape([batch, heads, 1, positions, size]).repeat_dim(2, groups).reshape([
+        batch,
+        heads * groups,
+        positions,
+        size,
+    ])
 }
 
 /// What attention may see: 0 where `sees(row, position, source)`, far below any score elsewhere. `[rows, 1, positions, sources]`.
@@ -332,8 +339,7 @@ impl<B: Backend> Rope<B> {
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "angles are computed in f64")]
     fn new(shape: &Shape, offsets: &[usize], positions: usize, device: &B::Device) -> Self {
         let (size, half) = (shape.head_size, shape.head_size / 2);
-        let frequency: Vec<f64> =
-            (0..half).map(|i| shape.rope_theta.powf(-((2 * i) as f64) / size as f64)).collect();
+        let frequency: Vec<f64> = (0..half).map(|i| shape.rope_theta.powf(-((2 * i) as f64) / size as f64)).collect();
         let table = |f: fn(f64) -> f64| {
             let mut data = Vec::with_capacity(offsets.len() * positions * shape.heads * size);
             for position in offsets.iter().flat_map(|&o| o..o + positions) {

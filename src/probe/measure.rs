@@ -230,7 +230,8 @@ impl Observer {
             }
             sums
         };
-        let sum = |f| total(f).into_iter().zip(&count).map(|(x, &n)| if n == 0 { f32::NAN } else { x as f32 }).collect();
+        let sum =
+            |f| total(f).into_iter().zip(&count).map(|(x, &n)| if n == 0 { f32::NAN } else { x as f32 }).collect();
         let mean = |f| total(f).into_iter().zip(&count).map(|(x, &n)| (x / n as f64) as f32).collect();
         PrefixReading {
             argmax_logps: sum(|r| r.argmax_logp),
@@ -244,7 +245,11 @@ impl Observer {
 
     fn describe_answer(&self, ids: &[u32]) -> GreedyAnswer {
         let ids = self.tokenizer.eos().and_then(|eos| ids.strip_suffix(&[eos])).unwrap_or(ids);
-        GreedyAnswer { text: self.tokenizer.decode(ids), distinct_2: distinct(ids, 2), repeat_4: 1.0 - distinct(ids, 4) }
+        GreedyAnswer {
+            text: self.tokenizer.decode(ids),
+            distinct_2: distinct(ids, 2),
+            repeat_4: 1.0 - distinct(ids, 4),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Log-probs of whole sequences, without gradients.
 
-use burn::tensor::backend::Backend;
 use burn::tensor::Tensor;
+use burn::tensor::backend::Backend;
 
 use crate::data::batch::{Batch, Sequence};
 use crate::model::Transformer;

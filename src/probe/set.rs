@@ -61,7 +61,9 @@ impl ProbeSet {
                 chosen[..sentence.map_or(chosen.len() / 4, |at| at + 1)].to_vec()
             })
             .collect();
-        for (kind, openings) in [(ProbeKind::ChosenInitial, vec![Vec::new(); opened.len()]), (ProbeKind::ChosenSelfr, opened)] {
+        for (kind, openings) in
+            [(ProbeKind::ChosenInitial, vec![Vec::new(); opened.len()]), (ProbeKind::ChosenSelfr, opened)]
+        {
             let read: Vec<Vec<u32>> =
                 self.probes.iter().zip(&openings).map(|(p, o)| [&p.prompt_ids[..], o].concat()).collect();
             let rows: Vec<&[u32]> = read.iter().map(Vec::as_slice).collect();
@@ -81,7 +83,10 @@ impl ProbeSet {
     /// As the viewer needs to know them.
     pub fn describe(&self, tokenizer: &Tokenizer) -> Vec<ProbePrompt> {
         let tokens = |probe: &Probe, kind| {
-            probe.responses.get(&kind).map_or_else(Vec::new, |(_, ids)| ids.iter().map(|&id| tokenizer.token(id)).collect())
+            probe
+                .responses
+                .get(&kind)
+                .map_or_else(Vec::new, |(_, ids)| ids.iter().map(|&id| tokenizer.token(id)).collect())
         };
         #[allow(clippy::cast_possible_truncation, reason = "a response has few tokens")]
         self.probes

@@ -96,9 +96,7 @@ pub fn score(
 /// A row as tokens; prompt and response are tokenised apart. What is wrong with it, and the way out, otherwise.
 fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Sequence, (String, &'static str)> {
     let sequence = match &row.input {
-        ScoreInput::Ids { prompt_ids, ids } => {
-            Sequence { prompt_ids: prompt_ids.clone(), completion_ids: ids.clone() }
-        }
+        ScoreInput::Ids { prompt_ids, ids } => Sequence { prompt_ids: prompt_ids.clone(), completion_ids: ids.clone() },
         ScoreInput::Text { prompt, response } => {
             let encode = |text: &str| {
                 let ids = if special {
@@ -119,7 +117,10 @@ fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Se
     }
     let vocab = checkpoint.config.vocab_size;
     if let Some(id) = sequence.prompt_ids.iter().chain(&sequence.completion_ids).find(|&&id| id as usize >= vocab) {
-        return Err((format!("token id {id} is outside the vocabulary of {vocab}"), "tokenise with the model's own tokenizer"));
+        return Err((
+            format!("token id {id} is outside the vocabulary of {vocab}"),
+            "tokenise with the model's own tokenizer",
+        ));
     }
     let longest = checkpoint.config.max_position_embeddings;
     if sequence.tokens() > longest {

@@ -257,7 +257,9 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
 
 fn rejected(pair: &Pair) -> Result<&Sequence> {
     pair.rejected.as_ref().ok_or_else(|| {
-        Error::usage("a stage compares with rejected answers, and the data has rows without one: add `rejected` to every row")
+        Error::usage(
+            "a stage compares with rejected answers, and the data has rows without one: add `rejected` to every row",
+        )
     })
 }
 

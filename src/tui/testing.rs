@@ -190,6 +190,9 @@ pub(crate) fn squeezing() -> App {
         "on 41 % of pairs y⁺ and y⁻ both fell while ' orchard' took 78 % of the freed probability".to_owned();
     detector.windows = (1..=4_u32)
         .map(|i| Window {
+            stage: 1,
+            measured: PROMPTS,
+            greedy: None,
             step: 40 + 15 * u64::from(i),
             since: 25 + 15 * u64::from(i),
             displaced: (0..PROMPTS).map(|p| p < 2 * i as usize).collect(),

@@ -220,11 +220,59 @@ fn broken_run_files() {
     }
 }
 
-/// How a copy of the base model's folder is broken, and what is said of it: completed with the checkpoint loader, which
-/// writes the messages. A row names a file of the folder, what is done to it, and the message.
+/// How a copy of the base model's folder is broken.
 type Breakage = fn(&mut Vec<u8>);
 
-const CHECKPOINTS: &[(&str, Breakage, &str)] = &[];
+/// Replaces the first occurrence; the text must be there.
+fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
+    let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect("the text to be broken");
+    bytes.splice(at..at + from.len(), to.bytes());
+}
+
+/// A file of the folder, what is done to it, and the message.
+const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
+    ("model.safetensors", |b| b.truncate(b.len() / 2), "model.safetensors: is no sound safetensors file"),
+    ("model.safetensors", Vec::clear, "is no sound safetensors file"),
+    ("model.safetensors", |b| b[..8].fill(0xff), "is no sound safetensors file"),
+    ("model.safetensors", |b| b[..8].copy_from_slice(&(1u64 << 40).to_le_bytes()), "is no sound safetensors file"),
+    (
+        "model.safetensors",
+        |b| replace(b, "model.norm.weight", "model.nork.weight"),
+        "holds the tensor model.nork.weight, which config.json has no place for",
+    ),
+    ("model.safetensors", |b| replace(b, "\"F16\"", "\"I16\""), "has element type I16"),
+    (
+        "model.safetensors",
+        |b| {
+            let end = b.len();
+            b[end - 2..].copy_from_slice(&[0x00, 0x7e]);
+        },
+        "holds NaN at element",
+    ),
+    ("config.json", |b| b.truncate(40), "config.json:3:"),
+    ("config.json", |b| replace(b, "\"hidden_size\"", "\"hidden_sise\""), "missing field `hidden_size`"),
+    ("config.json", |b| replace(b, "\"vocab_size\": 1500", "\"vocab_size\": \"many\""), "config.json:6:"),
+    ("config.json", |b| replace(b, "\"llama\"", "\"mamba\""), "only 'llama' can be trained here"),
+    ("config.json", |b| replace(b, "\"silu\"", "\"gelu\""), "only 'silu' is known here"),
+    ("config.json", |b| replace(b, "_attention_heads\": 6", "_attention_heads\": 5"), "is no even number"),
+    ("config.json", |b| replace(b, "_value_heads\": 6", "_value_heads\": 4"), "no multiple of num_key_value_heads 4"),
+    ("config.json", |b| replace(b, "_hidden_layers\": 3", "_hidden_layers\": 0"), "num_hidden_layers is 0"),
+    ("config.json", |b| replace(b, "_hidden_layers\": 3", "_hidden_layers\": 4"), "lacks the tensor model.layers.3."),
+    (
+        "config.json",
+        |b| replace(b, "\"intermediate_size\": 512", "\"intermediate_size\": 256"),
+        "has shape [512, 192], and config.json asks for [256, 192]",
+    ),
+    ("config.json", |b| replace(b, "\"rope_theta\"", "\"rope_scaling\": {}, \"rope_theta\""), "rope_scaling is set"),
+    ("config.json", |b| replace(b, "_token_id\": 1", "_token_id\": 1500"), "token id 1500 is outside the vocabulary"),
+    (
+        "config.json",
+        |b| replace(b, "\"vocab_size\": 1500", "\"vocab_size\": 900"),
+        "has 1500 tokens, and config.json says",
+    ),
+    ("tokenizer.json", |b| b.truncate(b.len() / 3), "tokenizer.json: is no tokenizer"),
+    ("tokenizer.json", |b| *b = b"{}".to_vec(), "tokenizer.json: is no tokenizer"),
+];
 
 #[test]
 fn broken_checkpoints() {

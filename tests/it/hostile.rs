@@ -87,6 +87,45 @@ fn a_filter_takes_no_control_characters() {
     assert_harmless(&terminal.bytes());
 }
 
+/// Data that attacks, learnt from: prompts, answers and what the model makes of them.
+#[test]
+fn training_on_hostile_data_is_harmless() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: String = (0..8)
+        .map(|i| {
+            let row = serde_json::json!({"prompt": hostile(3 * i), "chosen": hostile(3 * i + 1), "rejected": hostile(3 * i + 2)});
+            format!("{row}\n")
+        })
+        .collect();
+    std::fs::write(folder.path().join("rows.jsonl"), rows).unwrap();
+    std::fs::write(
+        folder.path().join("hostile.ron"),
+        "(name: \"hostile\", description: \"\\u{1b}[2J\\u{202e}\", data: jsonl(train: \"rows.jsonl\"),
+          probes: (prompts: 4, greedy: 4, max_new_tokens: 8),
+          stages: [(name: \"S\\u{9b}6n\", objective: sft, steps: 2, batch_size: 2, learning_rate: 1e-3, evaluate_every: 1)])",
+    )
+    .unwrap();
+    let mut terminal = Terminal::start(&Launch::new(folder.path(), &["hostile.ron", "--backend", "flex"]));
+    terminal.wait_for("finished");
+    for key in ["\t", "j", "\r", "\u{1b}", "\t", "\r", "s"] {
+        terminal.send(key);
+        std::thread::sleep(Duration::from_millis(30));
+    }
+    terminal.settle(Duration::from_millis(300));
+    terminal.send("q");
+    terminal.wait();
+    assert_harmless(&terminal.bytes());
+    terminal.assert_clean();
+    let headless = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"))
+        .args(["run", "hostile.ron", "--headless", "--backend", "flex"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert_eq!(headless.status.code(), Some(0), "{}", String::from_utf8_lossy(&headless.stderr));
+    assert_harmless(&headless.stderr);
+    assert_harmless(&headless.stdout);
+}
+
 /// Errors quote what they complain about.
 #[test]
 fn errors_are_harmless() {

@@ -143,7 +143,7 @@ fn the_cursor_moves_by_evaluations_and_every_panel_follows() {
     named(&mut app, KeyCode::Right);
     assert_eq!(app.step(), 5);
     let chosen = app.curves().iter().find(|c| c.id == CurveId::Probe(ProbeKind::Chosen));
-    let direct = app.history().curve(CurveId::Probe(ProbeKind::Chosen), Scale::LogProb, None);
+    let direct = app.history().curve(CurveId::Probe(ProbeKind::Chosen), Scale::Delta, None);
     assert_eq!(chosen.and_then(|c| c.at(5)), direct.at(5));
     assert_eq!(chosen.and_then(|c| c.delta(5)), Some(direct.values[1] - direct.values[0]));
     press(&mut app, 'r');

@@ -44,7 +44,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
             let mut spans = vec![
                 Span::styled(format!(" {}", left(m.name, NAME)), theme.dim()),
                 Span::styled(left(&m.value, VALUE), theme.text()),
-                Span::styled(format!(" {}", spark(&m.course, app.step(), course, app.view.glyphs)), theme.accent()),
+                Span::styled(format!(" {}", spark(&m.course, app.step(), course, app.view.glyphs)), theme.dim()),
             ];
             if meaning {
                 spans.push(Span::styled(format!("  {}", m.meaning), theme.dim()));
