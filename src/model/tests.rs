@@ -94,3 +94,30 @@ fn a_written_checkpoint_is_read_back_in_half_precision() {
         }
     }
 }
+
+/// Token by token what `transformers` computes of the shipped model (`tests/golden/transformers_logps.py --print`).
+#[test]
+fn the_base_model_scores_as_in_transformers() {
+    #[derive(serde::Deserialize)]
+    struct Row {
+        prompt_ids: Vec<u32>,
+        ids: Vec<u32>,
+        logps: Vec<f32>,
+        argmax_logps: Vec<f32>,
+    }
+    let rows: Vec<Row> = include_str!("../../tests/golden/base_logps.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let model = load(&Checkpoint::base().unwrap());
+    let sequences: Vec<Sequence> = rows.iter().map(|r| Sequence::new(r.prompt_ids.clone(), r.ids.clone())).collect();
+    let scored = score::completions(&model, &sequences.iter().collect::<Vec<_>>(), 1);
+    assert_eq!(rows.len(), 8);
+    for (row, ours) in rows.iter().zip(scored) {
+        let pairs = row.logps.iter().zip(&ours.logps).chain(row.argmax_logps.iter().zip(&ours.argmax_logps));
+        for (theirs, ours) in pairs {
+            assert!((theirs - ours).abs() < 1e-4, "{ours}, and transformers has {theirs}");
+        }
+        assert_eq!(row.ids.len(), ours.logps.len());
+    }
+}

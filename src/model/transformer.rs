@@ -68,8 +68,9 @@ struct RmsNorm<B: Backend> {
 
 impl<B: Backend> RmsNorm<B> {
     fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let scale = (x.clone() * x.clone()).mean_dim(1).add_scalar(self.eps).sqrt().recip();
-        x * scale * self.weight.val().unsqueeze()
+        // Divided, not multiplied by a reciprocal: vectorised reciprocals are approximate on some backends.
+        let norm = (x.clone() * x.clone()).mean_dim(1).add_scalar(self.eps).sqrt();
+        x / norm * self.weight.val().unsqueeze()
     }
 }
 
