@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::model::Checkpoint;
 use crate::probe::score::{self, CompletionLogps};
-use crate::protocol::TrainerCommand;
+use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 use crate::train::EventSink;
 
 /// What `--backend` asks for.
@@ -47,14 +47,15 @@ trait Work {
     fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output;
 }
 
-/// Resolves the choice. Opening a CUDA device without a GPU panics inside the crate, so the driver is looked for first.
-fn find(choice: BackendChoice) -> Result<Found> {
+/// Resolves the choice, and says why where `auto` had to fall back. Opening a CUDA device without a GPU panics inside the
+/// crate, so the driver is looked for first.
+fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
     match choice {
-        BackendChoice::Flex => Ok(Found::Flex),
-        BackendChoice::Ndarray => Ok(Found::Ndarray),
+        BackendChoice::Flex => Ok((Found::Flex, None)),
+        BackendChoice::Ndarray => Ok((Found::Ndarray, None)),
         #[cfg(feature = "cuda")]
         BackendChoice::Cuda => match cuda_obstacle() {
-            None => Ok(Found::Cuda),
+            None => Ok((Found::Cuda, None)),
             Some(why) => Err(Error::usage(format!("--backend cuda: {why}; --backend flex trains on the CPU"))),
         },
         #[cfg(not(feature = "cuda"))]
@@ -63,14 +64,11 @@ fn find(choice: BackendChoice) -> Result<Found> {
         }
         #[cfg(feature = "cuda")]
         BackendChoice::Auto => Ok(match cuda_obstacle() {
-            None => Found::Cuda,
-            Some(why) => {
-                tracing::info!("training on the CPU (flex): {why}");
-                Found::Flex
-            }
+            None => (Found::Cuda, None),
+            why => (Found::Flex, why),
         }),
         #[cfg(not(feature = "cuda"))]
-        BackendChoice::Auto => Ok(Found::Flex),
+        BackendChoice::Auto => Ok((Found::Flex, Some("this program was built without CUDA"))),
     }
 }
 
@@ -90,15 +88,15 @@ fn cuda_obstacle() -> Option<&'static str> {
     (cfg!(target_os = "linux") && !found).then_some("there is no CUDA driver (libcuda.so)")
 }
 
-fn on<W: Work>(choice: BackendChoice, work: W) -> Result<W::Output> {
-    Ok(match find(choice)? {
+fn on<W: Work>(found: Found, work: W) -> W::Output {
+    match found {
         #[cfg(feature = "cuda")]
         Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
         Found::Flex => work.with::<Autodiff<burn_flex::Flex>>(&burn_flex::FlexDevice, "flex"),
         Found::Ndarray => {
             work.with::<Autodiff<burn_ndarray::NdArray<f32>>>(&burn_ndarray::NdArrayDevice::default(), "ndarray")
         }
-    })
+    }
 }
 
 /// Trains an experiment on the chosen backend.
@@ -119,7 +117,13 @@ pub(crate) fn train(
             crate::train::train::<B>(self.0, device, name, self.1, self.2, self.3)
         }
     }
-    on(choice, Train(experiment, model_folder, events, commands))?
+    let (found, obstacle) = find(choice)?;
+    if let Some(why) = obstacle {
+        let what = format!("training on the CPU (flex): {why}");
+        tracing::info!("{what}");
+        events.emit(&TrainerEvent::Phase { phase: RunPhase::Starting(what), step: 0 })?;
+    }
+    on(found, Train(experiment, model_folder, events, commands))
 }
 
 /// Scores completions on the chosen backend.
@@ -147,5 +151,5 @@ pub(crate) fn score(
         let sequences: Vec<&Sequence> = sequences.iter().collect();
         Ok(score::completions(&model, &sequences, checkpoint.tokenizer.pad()))
     }
-    on(choice, Score(checkpoint, sequences))?
+    on(find(choice)?.0, Score(checkpoint, sequences))
 }

@@ -7,6 +7,8 @@ mod optimizer;
 mod order;
 mod prepare;
 pub mod score;
+#[cfg(test)]
+mod tests;
 mod trainer;
 
 pub use handle::{EventSink, TrainerHandle, spawn};

@@ -1,0 +1,122 @@
+//! The loop, on the shipped model and very little data.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use crossbeam_channel::unbounded;
+
+use super::handle::EventSink;
+use super::train;
+use crate::backend::TestBackend;
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::protocol::{MetricKey, RunPhase, TrainerCommand, TrainerEvent};
+
+#[derive(Default)]
+struct Kept(Vec<TrainerEvent>);
+
+impl EventSink for Kept {
+    fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
+        self.0.push(event.clone());
+        Ok(())
+    }
+}
+
+/// Runs one stage; `stage` completes its fields. Returns the events and how it ended.
+fn run(stage: &str, commands: &[TrainerCommand]) -> (Vec<TrainerEvent>, Result<()>) {
+    let text = format!(
+        "(name: \"test\", seed: 3, data: world(train: 16, held_out: 4), probes: (prompts: 3, greedy: 1, max_new_tokens: 4),
+          stages: [(name: \"T\", steps: 3, evaluate_every: 2, {stage})])"
+    );
+    let experiment = Experiment::parse(std::path::Path::new("test.ron"), &text, &[]).unwrap();
+    let (sender, receiver) = unbounded();
+    commands.iter().for_each(|&c| sender.send(c).unwrap());
+    drop(sender);
+    let mut kept = Kept::default();
+    let ended = train::<TestBackend>(&experiment, &Default::default(), "flex", None, &mut kept, &receiver);
+    (kept.0, ended)
+}
+
+fn metric(events: &[TrainerEvent], key: &MetricKey) -> Vec<f64> {
+    let of = |e: &TrainerEvent| match e {
+        TrainerEvent::Step(step) => step.metrics.get(key).copied(),
+        _ => None,
+    };
+    events.iter().filter_map(of).collect()
+}
+
+#[test]
+fn accumulation_is_a_larger_batch() {
+    for objective in ["sft", "sigmoid(beta: 0.1)"] {
+        let stage = |batch: usize, slices: usize| {
+            format!(
+                "objective: {objective}, learning_rate: 1e-3, optimizer: sgd, batch_size: {batch}, gradient_accumulation_steps: {slices}"
+            )
+        };
+        let (whole, ended) = run(&stage(8, 1), &[]);
+        ended.unwrap();
+        let (sliced, ended) = run(&stage(2, 4), &[]);
+        ended.unwrap();
+        for key in [MetricKey::LOSS, MetricKey::GRAD_NORM, MetricKey::LOGPS_CHOSEN] {
+            let (whole, sliced) = (metric(&whole, &key), metric(&sliced, &key));
+            assert_eq!(whole.len(), 3);
+            for (a, b) in whole.iter().zip(sliced) {
+                assert!((a - b).abs() <= 1e-4 * a.abs(), "{objective} {key}: {a} in one batch, {b} in slices");
+            }
+        }
+    }
+}
+
+#[test]
+fn dpo_begins_where_the_reference_is() {
+    let (events, ended) =
+        run("objective: sigmoid(beta: 0.1), learning_rate: 1e-3, optimizer: rmsprop(), batch_size: 4", &[]);
+    ended.unwrap();
+    let loss = metric(&events, &MetricKey::LOSS)[0];
+    assert!((loss - std::f64::consts::LN_2).abs() < 1e-4, "-log σ(0) is log 2, and the first loss is {loss}");
+    for key in [MetricKey::WEIGHT_CHOSEN, MetricKey::WEIGHT_REJECTED] {
+        assert!((metric(&events, &key)[0] - 0.05).abs() < 1e-4, "β/2");
+    }
+}
+
+#[test]
+fn a_diverging_run_fails_and_says_what_to_do() {
+    let (events, ended) =
+        run("objective: sft, learning_rate: 1e8, optimizer: sgd, batch_size: 4, max_grad_norm: 0.0", &[]);
+    let message = ended.unwrap_err().to_string();
+    assert!(message.contains("learning") && message.contains("rate"), "{message}");
+    assert!(!metric(&events, &MetricKey::LOSS).is_empty(), "what was measured before is told");
+}
+
+#[test]
+fn commands_act_between_steps_and_are_acknowledged() {
+    use TrainerCommand::{Evaluate, Pause, Resume, Step, Stop};
+    let (events, ended) =
+        run("objective: sft, learning_rate: 1e-4, batch_size: 2", &[Pause, Step, Evaluate, Resume, Stop]);
+    ended.unwrap();
+    let told: Vec<String> = events
+        .iter()
+        .skip_while(|e| !matches!(e, TrainerEvent::StageStarted { .. }))
+        .filter_map(|e| match e {
+            TrainerEvent::Phase { phase: RunPhase::Starting(_) | RunPhase::Evaluating, .. }
+            | TrainerEvent::Speed { .. } => None,
+            TrainerEvent::Phase { phase, step } => Some(format!("{phase:?} {step}")),
+            TrainerEvent::Step(step) => Some(format!("step {}", step.step)),
+            TrainerEvent::Evaluation(e) => Some(format!("evaluation {}", e.step)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "evaluation 0",
+            "Running 0",
+            "Paused 0",
+            "Running 0",
+            "step 1",
+            "Paused 1",
+            "evaluation 1",
+            "Running 1",
+            "Stopping 1",
+            "Stopped 1"
+        ]
+    );
+}
