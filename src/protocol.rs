@@ -40,12 +40,8 @@ pub enum RunPhase {
     Starting(String),
     /// Optimiser steps are being taken.
     Running,
-    /// A pause was asked for and the current step is being finished.
-    Pausing,
     /// No step is taken until a command arrives.
     Paused,
-    /// A resume was asked for.
-    Resuming,
     /// The probes are being measured.
     Evaluating,
     /// A stop was asked for.

@@ -168,7 +168,9 @@ fn read_safetensors(config: &LlamaConfig, bytes: &[u8], file: &Path) -> Result<V
     let expected = config.parameters();
     if let Some(stranger) = tensors.names().into_iter().find(|n| {
         // A tied checkpoint may carry its embedding twice.
-        !expected.iter().any(|(name, _)| name == n) && !(config.tie_word_embeddings && *n == "lm_head.weight")
+        let has_place =
+            expected.iter().any(|(name, _)| name == n) || (config.tie_word_embeddings && *n == "lm_head.weight");
+        !has_place
     }) {
         return Err(broken(
             format!("holds the tensor {stranger}, which config.json has no place for"),

@@ -5,40 +5,31 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
-/// Visits every gradient of a module.
-struct Visit<'a, F> {
-    gradients: &'a mut GradientsParams,
-    each: F,
+/// Σ g² over every gradient of a module.
+struct SumOfSquares<'a> {
+    gradients: &'a GradientsParams,
+    sum: f64,
 }
 
-/// What is done to one gradient: given its norm's square, the factor to scale it by, if any.
-trait Each {
-    fn see(&mut self, square: &dyn Fn() -> f64) -> Option<f64>;
-}
-
-struct Sum(f64);
-
-impl Each for &mut Sum {
-    fn see(&mut self, square: &dyn Fn() -> f64) -> Option<f64> {
-        self.0 += square();
-        None
-    }
-}
-
-struct Scale(f64);
-
-impl Each for Scale {
-    fn see(&mut self, _: &dyn Fn() -> f64) -> Option<f64> {
-        Some(self.0)
-    }
-}
-
-impl<B: AutodiffBackend, F: Each> ModuleVisitor<B> for Visit<'_, F> {
+impl<B: AutodiffBackend> ModuleVisitor<B> for SumOfSquares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) else { return };
-        let square = || (gradient.clone() * gradient.clone()).sum().into_data().iter::<f64>().sum();
-        if let Some(factor) = self.each.see(&square) {
-            self.gradients.register(param.id, gradient.mul_scalar(factor));
+        if let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) {
+            let square = (gradient.clone() * gradient).sum();
+            self.sum += square.into_data().iter::<f64>().sum::<f64>();
+        }
+    }
+}
+
+/// Multiplies every gradient of a module.
+struct Scale<'a> {
+    gradients: &'a mut GradientsParams,
+    factor: f64,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Scale<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(param.id) {
+            self.gradients.register(param.id, gradient.mul_scalar(self.factor));
         }
     }
 }
@@ -49,11 +40,11 @@ pub(super) fn clip<B: AutodiffBackend, M: AutodiffModule<B>>(
     gradients: &mut GradientsParams,
     limit: f64,
 ) -> f64 {
-    let mut sum = Sum(0.0);
-    module.visit(&mut Visit { gradients, each: &mut sum });
-    let norm = sum.0.sqrt();
+    let mut squares = SumOfSquares { gradients, sum: 0.0 };
+    module.visit(&mut squares);
+    let norm = squares.sum.sqrt();
     if limit > 0.0 && norm > limit {
-        module.visit(&mut Visit { gradients, each: Scale(limit / norm) });
+        module.visit(&mut Scale { gradients, factor: limit / norm });
     }
     norm
 }

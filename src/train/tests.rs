@@ -80,7 +80,7 @@ fn dpo_begins_where_the_reference_is() {
 #[test]
 fn a_diverging_run_fails_and_says_what_to_do() {
     let (events, ended) =
-        run("objective: sft, learning_rate: 1e8, optimizer: sgd, batch_size: 4, max_grad_norm: 0.0", &[]);
+        run("objective: sft, learning_rate: 1e38, optimizer: sgd, batch_size: 4, max_grad_norm: 0.0", &[]);
     let message = ended.unwrap_err().to_string();
     assert!(message.contains("learning") && message.contains("rate"), "{message}");
     assert!(!metric(&events, &MetricKey::LOSS).is_empty(), "what was measured before is told");

@@ -60,8 +60,8 @@ fn the_same_seed_writes_the_same_run() {
     }
     assert!(train(folder.path(), &["run", "sft", "--headless", "--steps", "3", "--seed", "1"]).status.success());
     let events = |run: &str| std::fs::read(folder.path().join("runs").join(run).join("events.jsonl")).unwrap();
-    assert_eq!(events("sft-seed0"), events("sft-seed0-2"));
-    assert_ne!(events("sft-seed0"), events("sft-seed1"));
+    assert_eq!(events("sft-seed42"), events("sft-seed42-2"));
+    assert_ne!(events("sft-seed42"), events("sft-seed1"));
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn an_interrupted_run_ends_well() {
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "SIG{signal}");
         assert!(String::from_utf8_lossy(&output.stdout).contains("stopped after"), "a summary is printed");
-        let events = std::fs::read_to_string(folder.path().join("runs/sft-seed0/events.jsonl")).unwrap();
+        let events = std::fs::read_to_string(folder.path().join("runs/sft-seed42/events.jsonl")).unwrap();
         assert!(events.lines().last().unwrap().contains("\"stopped\""), "the run file is whole");
     }
 }
@@ -114,7 +114,7 @@ mod in_a_terminal {
         }
 
         fn events(&self) -> String {
-            std::fs::read_to_string(self.folder.path().join("runs/sft-seed0/events.jsonl")).unwrap_or_default()
+            std::fs::read_to_string(self.folder.path().join("runs/sft-seed42/events.jsonl")).unwrap_or_default()
         }
 
         fn wait_for_events(&self, what: &str) {
@@ -127,7 +127,7 @@ mod in_a_terminal {
             self.terminal.assert_clean();
             let screen = self.terminal.screen();
             assert!(
-                screen.contains(&format!("sft-seed0: {word}")) && screen.contains("run: runs/sft-seed0"),
+                screen.contains(&format!("sft-seed42: {word}")) && screen.contains("run: runs/sft-seed42"),
                 "{screen}"
             );
             let events = self.events();

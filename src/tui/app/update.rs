@@ -247,7 +247,7 @@ impl App {
         match self.requested {
             Some(TrainerCommand::Pause) => true,
             Some(TrainerCommand::Resume) => false,
-            _ => matches!(self.history.phase, Some(RunPhase::Paused | RunPhase::Pausing)),
+            _ => self.history.phase == Some(RunPhase::Paused),
         }
     }
 

@@ -77,9 +77,7 @@ fn phase(app: &App) -> (String, bool) {
             (if counts { format!("{what}, {}", clock(app.phase_age())) } else { what.to_string() }, false)
         }
         Some(RunPhase::Running) => ("training".to_owned(), false),
-        Some(RunPhase::Pausing) => ("pausing after this step".to_owned(), false),
         Some(RunPhase::Paused) => ("paused".to_owned(), true),
-        Some(RunPhase::Resuming) => ("resuming".to_owned(), false),
         Some(RunPhase::Evaluating) => ("measuring the probes".to_owned(), false),
         Some(RunPhase::Stopping) => ("stopping".to_owned(), true),
         Some(RunPhase::Finished) => ("finished".to_owned(), false),

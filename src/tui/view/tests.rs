@@ -210,23 +210,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-#[ignore = "prints screens for a person to look at: LOOK=80x24 cargo test look -- --ignored --nocapture"]
-#[allow(clippy::print_stderr, reason = "for a person")]
-fn look() {
-    let size = std::env::var("LOOK").unwrap_or_default();
-    let (width, height) = size.split_once('x').unwrap_or(("80", "24"));
-    let (width, height) = (width.parse().unwrap_or(80), height.parse().unwrap_or(24));
-    let mut app = squeezing();
-    for c in std::env::var("KEYS").unwrap_or_default().chars() {
-        let code = match c {
-            '⇥' => KeyCode::Tab,
-            '⏎' => KeyCode::Enter,
-            '←' => KeyCode::Left,
-            c => KeyCode::Char(c),
-        };
-        app.update(Message::Key(KeyEvent::new(code, KeyModifiers::NONE)));
-    }
-    eprintln!("{}", plain(&drawn(&app, width, height)));
-}
