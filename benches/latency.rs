@@ -34,7 +34,7 @@ fn main() {
     std::thread::sleep(Duration::from_secs(2));
     let mut waits = Vec::new();
     // The scale's title changes at once and by nothing but this key.
-    let titles = ["log p per token", "probability per token", "Δ log p", "log p (nats, sum)"];
+    let titles = ["log p (nats, sum)", "log p per token", "probability per token", "Δ log p from step 0"];
     for title in titles.iter().cycle().take(keys) {
         let start = Instant::now();
         terminal.send("y");

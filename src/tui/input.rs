@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use crossterm::event::{Event, KeyEvent, KeyEventKind, poll, read};
@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 
 /// How soon the reader notices that it is to end.
 const PATIENCE: Duration = Duration::from_millis(50);
+/// How long a reader that was told to end is waited for.
+const LAST_READ: Duration = Duration::from_millis(250);
 /// Keys that wait; more than a hand can type ahead.
 const QUEUE: usize = 256;
 
@@ -61,8 +63,10 @@ impl Drop for Reader {
         self.stop.store(true, Ordering::Relaxed);
         // A reader that waits for room in the queue must see that nobody takes from it any more.
         while self.receiver.try_recv().is_ok() {}
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        // The reader of a terminal that hung up never returns from crossterm: it is left to the end of the process.
+        let end = Instant::now() + LAST_READ;
+        while self.thread.take_if(|thread| thread.is_finished()).is_none() && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 }
