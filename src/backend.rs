@@ -72,6 +72,14 @@ fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
     }
 }
 
+/// Whether the choice can be had here.
+///
+/// # Errors
+/// Wrong usage, with the reason and the way out.
+pub fn check(choice: BackendChoice) -> Result<()> {
+    find(choice).map(drop)
+}
+
 /// Why CUDA cannot be used here, if it cannot.
 #[cfg(feature = "cuda")]
 fn cuda_obstacle() -> Option<&'static str> {

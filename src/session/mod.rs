@@ -52,6 +52,7 @@ struct Session {
 impl Session {
     /// Makes the run directory and starts the trainer.
     fn start(experiment: Experiment, backend: BackendChoice) -> Result<Self> {
+        crate::backend::check(backend)?;
         let label = experiment.run_id();
         let directory = RunDirectory::create(&experiment.output.directory, &label, &experiment.to_ron()?)?;
         log::write_to(&directory.log())?;

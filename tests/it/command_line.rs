@@ -1,5 +1,6 @@
 //! The commands that need no training and no screen.
 
+use std::path::Path;
 use std::process::{Command, Output};
 
 use super::recorded;
@@ -79,4 +80,22 @@ fn a_replay_without_a_terminal_says_what_to_do() {
     let output = ldyn(&["replay", run.to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("export RUN --format png"));
+}
+
+#[test]
+fn cuda_without_a_gpu_is_wrong_usage_and_leaves_nothing() {
+    // Where there is a GPU there is nothing to refuse.
+    if Path::new("/dev/nvidia0").exists() || Path::new("/dev/dxg").exists() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"))
+        .args(["run", "sft", "--headless", "--backend", "cuda"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("--backend flex") || stderr.contains("--features cuda"), "{stderr}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "no run directory");
 }
