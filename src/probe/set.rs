@@ -106,7 +106,7 @@ impl ProbeSet {
 }
 
 /// Greedy answers to prompts, in the order given.
-pub(super) fn greedy_answers<B: Backend>(
+fn greedy_answers<B: Backend>(
     model: &Transformer<B>,
     prompts: &[&[u32]],
     tokenizer: &Tokenizer,

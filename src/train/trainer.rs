@@ -21,7 +21,7 @@ use crate::data::{self, tokenizer::Tokenizer};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Stage};
 use crate::model::transformer::{floats, int_tensor};
-use crate::model::{Checkpoint, Transformer};
+use crate::model::Transformer;
 use crate::objective::logps::per_token_logps;
 use crate::objective::{self, PairLogps, PairLoss};
 use crate::probe::{Observer, score};
@@ -70,7 +70,7 @@ pub(crate) fn train<B: AutodiffBackend>(
     let mut trainer = Trainer { model, tokenizer, pairs, observer, control, step: 0, tokens: 0, measured: None };
     let ending = trainer.run(experiment)?;
     if let (Ending::Finished, Some(folder)) = (ending, model_folder) {
-        write_model(&checkpoint, &trainer.model, folder)?;
+        checkpoint.with_weights(&trainer.model).write(folder)?;
     }
     let last = match ending {
         Ending::Finished => RunPhase::Finished,
@@ -78,10 +78,6 @@ pub(crate) fn train<B: AutodiffBackend>(
     };
     let step = trainer.step;
     trainer.control.say(last, step)
-}
-
-fn write_model<B: AutodiffBackend>(checkpoint: &Checkpoint, model: &Transformer<B>, folder: &Path) -> Result<()> {
-    checkpoint.with_weights(model).write(folder)
 }
 
 struct Trainer<'a, B: AutodiffBackend> {

@@ -19,6 +19,8 @@ mod dashboard;
 #[cfg(unix)]
 mod hostile;
 #[cfg(unix)]
+mod panics;
+#[cfg(unix)]
 mod pty;
 mod recorded;
 #[cfg(unix)]

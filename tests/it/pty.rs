@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU16;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,7 @@ pub const DEADLINE: Duration = Duration::from_secs(60);
 /// How to start the program.
 #[derive(Clone)]
 pub struct Launch<'a> {
+    pub program: PathBuf,
     pub args: Vec<String>,
     pub directory: &'a Path,
     pub size: (u16, u16),
@@ -23,6 +24,7 @@ pub struct Launch<'a> {
 impl<'a> Launch<'a> {
     pub fn new(directory: &'a Path, args: &[&str]) -> Self {
         Self {
+            program: env!("CARGO_BIN_EXE_ldyn-tui").into(),
             args: args.iter().map(|&a| a.to_owned()).collect(),
             directory,
             size: (120, 40),
@@ -61,7 +63,7 @@ impl Terminal {
     pub fn start(launch: &Launch<'_>) -> Self {
         let (columns, rows) = launch.size;
         let pair = native_pty_system().openpty(size(columns, rows)).expect("a pseudo-terminal");
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_ldyn-tui"));
+        let mut command = CommandBuilder::new(&launch.program);
         command.args(&launch.args);
         command.cwd(launch.directory);
         command.env_remove("NO_COLOR");
