@@ -17,6 +17,12 @@ use serde::{Deserialize, Serialize};
 /// Version of the run-file format; a reader refuses a larger one.
 pub const FORMAT_VERSION: u32 = 1;
 
+/// The claims of the paper that can be checked, as an experiment names them (see `src/claims`).
+pub const CLAIMS: [&str; 21] = [
+    "S1", "S2", "S3", "S4", "S5", "D1", "D2", "D3", "D4", "D5", "D6", "E1", "R1", "Q1", "Q2", "Q3", "Q4", "Q5", "K1",
+    "squeeze", "quiet",
+];
+
 /// What the front end asks of the trainer. Commands act between optimiser steps and are acknowledged by a
 /// [`TrainerEvent::Phase`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -184,6 +190,10 @@ impl MetricKey {
     pub const REWARDS_MARGINS: Self = Self::named("rewards/margins");
     /// Share of pairs with a positive reward margin.
     pub const REWARDS_ACCURACIES: Self = Self::named("rewards/accuracies");
+    /// Mean reward of the answers sampled as y⁺, at the steps that sample.
+    pub const SAMPLED_REWARD_CHOSEN: Self = Self::named("sampled/reward_chosen");
+    /// Mean reward of the answers sampled as y⁻, at the steps that sample.
+    pub const SAMPLED_REWARD_REJECTED: Self = Self::named("sampled/reward_rejected");
     /// Mean weight w⁺ = −∂L/∂log π⁺ of the chosen completions: how hard they are pulled up.
     pub const WEIGHT_CHOSEN: Self = Self::named("weights/chosen");
     /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.
@@ -207,8 +217,11 @@ pub struct StageInfo {
     pub name: String,
     /// The objective, spelled as in TRL (`sft`, `sigmoid`).
     pub objective: String,
-    /// Whether the objective compares against a rejected answer: only then can a stage be said to squeeze.
+    /// Whether the objective pushes a rejected answer down: only then can a stage be said to squeeze.
     pub has_rejected: bool,
+    /// Whether answers are sampled from the policy that is trained, in place of the data's.
+    #[serde(default)]
+    pub on_policy: bool,
     /// Optimiser steps.
     pub steps: u64,
     /// Peak learning rate.
@@ -264,6 +277,12 @@ pub struct RunStarted {
     pub vocab_size: usize,
     /// The stages, in order.
     pub stages: Vec<StageInfo>,
+    /// Claims of the paper that the run must show; the others are reported with their numbers.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// Name of the experiment that the run is to be compared with, seed by seed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<String>,
     /// The settings of the detector.
     #[serde(default)]
     pub detector: DetectorSettings,
@@ -409,6 +428,9 @@ pub struct GreedyAnswer {
     /// Share of 4-grams that occurred before in the answer.
     #[serde(with = "floats::single")]
     pub repeat_4: f32,
+    /// Share of the facts that are right, where the data has a reward that can be checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reward: Option<f32>,
 }
 
 /// Everything that is measured at one evaluation; vectors have one entry a probe prompt.
@@ -435,6 +457,9 @@ pub struct Evaluation {
     /// Greedy answers, one a prompt; empty when not generated.
     #[serde(default)]
     pub greedy: Vec<GreedyAnswer>,
+    /// Rewards of answers sampled to held-out prompts at temperature 1, one a prompt: what win rates are counted over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "floats::list")]
+    pub held_out_rewards: Vec<f32>,
 }
 
 /// What a trainer says. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`] and the

@@ -11,9 +11,13 @@ pub use jsonl::read_jsonl;
 
 use std::collections::BTreeMap;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment};
 use crate::protocol::ProbeKind;
+
+/// The files of MNIST, unpacked: training pictures and labels, held-out pictures and labels.
+pub const MNIST_FILES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// Draws or reads the data that an experiment asks for.
 ///
@@ -39,5 +43,8 @@ pub fn load(experiment: &Experiment) -> Result<Dataset> {
             example::derive_probes(&mut dataset, experiment.seed);
             Ok(dataset)
         }
+        DataSource::Digits(_) | DataSource::Mnist(_) | DataSource::Lab(_) => Err(Error::usage(
+            "data: there is no text in it; a language model reads world(), jsonl(…) or world_documents()",
+        )),
     }
 }

@@ -36,8 +36,17 @@ pub struct Experiment {
     /// What is observed.
     #[serde(default)]
     pub probes: Probes,
-    /// What is done, in order.
+    /// What is done, in order; empty where nothing is trained (`lab`).
+    #[serde(default)]
     pub stages: Vec<Stage>,
+    /// Claims of the paper that this experiment must show (`verify` fails where one does not hold); the others are reported
+    /// with their numbers.
+    #[serde(default)]
+    pub claims: Vec<String>,
+    /// The experiment that this one is to be compared with, by path or bare name: claims about a difference (D5, D6, E1)
+    /// are read against it, seed by seed.
+    #[serde(default)]
+    pub baseline: Option<PathBuf>,
     /// Thresholds of the squeeze detector.
     #[serde(default)]
     pub detector: DetectorSettings,
@@ -57,6 +66,10 @@ pub enum ModelSource {
     Folder(PathBuf),
     /// A new Llama, randomly initialised, with a tokenizer trained on the data.
     New(NewModel),
+    /// A new multilayer perceptron for pictures, one hidden layer an entry, of that many units.
+    Mlp(Vec<usize>),
+    /// A new LeNet-5 for pictures (LeCun et al., 1998), with rectified units and max-pooling.
+    Lenet,
 }
 
 /// The shape of a new model.
@@ -87,6 +100,13 @@ pub enum DataSource {
     WorldDocuments(WorldDocuments),
     /// Rows `{"prompt", "chosen", "rejected", …}`; further probe kinds under their keys.
     Jsonl(JsonlData),
+    /// Generated pictures of the ten digits, for a classifier (`model: mlp([…])` or `lenet`).
+    Digits(DigitPictures),
+    /// Pictures of digits in IDX files, as MNIST comes: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+    /// `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`, in this folder.
+    Mnist(PathBuf),
+    /// One softmax and one step on it: the paper's section 3.3. Nothing is trained.
+    Lab(LabSettings),
 }
 
 /// How the world's preference pairs are drawn.
@@ -138,6 +158,60 @@ pub struct JsonlData {
     pub held_out: Option<PathBuf>,
 }
 
+/// How many pictures of digits are drawn, and how differently.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DigitPictures {
+    /// Training pictures, as many of each digit.
+    pub train: usize,
+    /// Held-out pictures, as many of each digit.
+    pub held_out: usize,
+    /// How far strokes are moved, turned, thickened and stained: 0 draws every 4 alike, 1 is the usual variety.
+    pub variety: f64,
+}
+
+impl Default for DigitPictures {
+    fn default() -> Self {
+        Self { train: 2000, held_out: 500, variety: 1.0 }
+    }
+}
+
+/// A softmax and a step on it: what the squeeze lab begins with.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LabSettings {
+    /// Classes, V: 2 to 1,000.
+    pub classes: usize,
+    /// The distribution before the step.
+    pub shape: LabShape,
+    /// Which class the step is taken on, counted from the likeliest (0); clamped to the last.
+    pub rank: usize,
+    /// η′ = η‖x‖² of the step.
+    pub eta: f64,
+    /// Whether the step pushes the class down (−, as DPO does to y⁻) or pulls it up (+, as SFT does).
+    pub push_down: bool,
+}
+
+impl Default for LabSettings {
+    fn default() -> Self {
+        Self { classes: 50, shape: LabShape::Peaks(8), rank: 49, eta: 5.0, push_down: true }
+    }
+}
+
+/// The distribution before a step of the lab.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum LabShape {
+    /// Every class alike.
+    Uniform,
+    /// Gently falling from the first class to the last.
+    Flat,
+    /// So many peaks over a low plain.
+    Peaks(usize),
+    /// One class has nearly everything.
+    OnePeak,
+}
+
 /// What is observed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -146,13 +220,16 @@ pub struct Probes {
     pub prompts: usize,
     /// Prompts for which the free-running greedy answer is generated at every evaluation; all of them if there are fewer.
     pub greedy: usize,
-    /// Longest greedy answer, tokens.
+    /// Longest answer that the model gives itself, tokens.
     pub max_new_tokens: usize,
+    /// Held-out prompts to which an answer is sampled (temperature 1) at every evaluation and judged by the world's reward:
+    /// what win rates are counted over.
+    pub held_out: usize,
 }
 
 impl Default for Probes {
     fn default() -> Self {
-        Self { prompts: 64, greedy: 64, max_new_tokens: 64 }
+        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0 }
     }
 }
 
@@ -164,6 +241,9 @@ pub struct Stage {
     pub name: String,
     /// What is minimised.
     pub objective: ObjectiveConfig,
+    /// Where answers are sampled from the policy itself; absent where the data's answers are used.
+    #[serde(default)]
+    pub on_policy: Option<OnPolicy>,
     /// Optimiser steps.
     pub steps: u64,
     /// Examples per optimiser step and accumulation slice.
@@ -204,22 +284,184 @@ fn default_evaluate_every() -> u64 {
     16
 }
 
-/// What is minimised; names as in TRL's `loss_type`.
+/// Answers sampled from the policy that is being trained, in place of the data's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OnPolicy {
+    /// Which answers are replaced.
+    pub replaces: Replaces,
+    /// Optimiser steps between two samplings; each serves the prompts of the steps up to the next. 0: an answer to every
+    /// prompt once, when the stage begins (SPIN's iteration, arXiv 2401.01335).
+    pub every: u64,
+    /// Answers sampled to a prompt. Of several, the one with the least reward is y⁻, the one with the most is y⁺.
+    pub candidates: usize,
+    /// Temperature of the softmax.
+    pub temperature: f64,
+    /// Nucleus: the smallest set of tokens that holds this much probability (Holtzman et al., arXiv 1904.09751).
+    pub top_p: f64,
+    /// Longest answer, tokens.
+    pub max_new_tokens: usize,
+}
+
+impl Default for OnPolicy {
+    fn default() -> Self {
+        Self {
+            replaces: Replaces::Rejected,
+            every: 16,
+            candidates: 1,
+            temperature: 1.0,
+            top_p: 1.0,
+            max_new_tokens: 64,
+        }
+    }
+}
+
+/// Which answers the policy's own replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Replaces {
+    /// y⁻.
+    #[default]
+    Rejected,
+    /// y⁺ and y⁻: the best and the worst of the candidates, by the world's reward.
+    Both,
+}
+
+/// What is minimised; names as in TRL's `loss_type` where it has one. r = log π − log π_ref over sums of log-probs,
+/// h = r⁺ − r⁻. The formulas stand in `src/objective`, one file each.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ObjectiveConfig {
     /// Cross entropy of the chosen completion, mean over the batch's completion tokens.
     Sft,
-    /// DPO: −log σ(β·(r⁺ − r⁻)), r = log π − log π_ref over sums of log-probs (Rafailov et al., arXiv 2305.18290).
+    /// Cross entropy of the chosen and of the rejected completion: the extended set of Ren & Sutherland's section 4.
+    SftExtended,
+    /// DPO: −log σ(βh) (Rafailov et al., arXiv 2305.18290).
     Sigmoid {
         /// Inverse temperature of the implicit reward.
         #[serde(default = "default_beta")]
         beta: f64,
+        /// Share of preferences that are taken to be flipped (conservative DPO, cDPO).
+        #[serde(default)]
+        label_smoothing: f64,
+        /// Weight λ of −log π(y⁺), a sum over tokens, that is added.
+        #[serde(default)]
+        nll: f64,
+    },
+    /// Robust DPO: DPO's loss made unbiased under flipped preferences (Chowdhury et al., arXiv 2403.00409).
+    Robust {
+        /// Inverse temperature of the implicit reward.
+        #[serde(default = "default_beta")]
+        beta: f64,
+        /// Share of preferences that are flipped.
+        #[serde(default = "default_label_smoothing")]
+        label_smoothing: f64,
+    },
+    /// IPO: (h − 1/2β)² (Azar et al., arXiv 2310.12036).
+    Ipo {
+        /// The margin that is aimed at is 1/2β.
+        #[serde(default = "default_beta")]
+        beta: f64,
+        /// Whether log-probs are means over tokens, as in TRL, instead of sums, as in IPO's paper and in the code of Ren &
+        /// Sutherland.
+        #[serde(default)]
+        length_normalised: bool,
+    },
+    /// TRL's hinge: max(0, 1 − βh), with a reference, plus λ·NLL.
+    Hinge {
+        /// Inverse temperature of the implicit reward.
+        #[serde(default = "default_beta")]
+        beta: f64,
+        /// Weight λ of −log π(y⁺), a sum over tokens, that is added.
+        #[serde(default)]
+        nll: f64,
+    },
+    /// SLiC-HF as in the paper: max(0, δ − log π⁺ + log π⁻) plus λ·NLL, without a reference (Zhao et al., arXiv 2305.10425).
+    Slic {
+        /// The margin that is asked for, nats.
+        #[serde(default = "one_real")]
+        delta: f64,
+        /// Weight λ of −log π(y⁺), a sum over tokens, that is added.
+        #[serde(default = "default_slic_nll")]
+        nll: f64,
+    },
+    /// SimPO: −log σ(β(log π⁺/|y⁺| − log π⁻/|y⁻|) − γ), without a reference (Meng et al., arXiv 2405.14734).
+    Simpo {
+        /// Inverse temperature of the reward.
+        #[serde(default = "default_simpo_beta")]
+        beta: f64,
+        /// The reward margin that is asked for.
+        #[serde(default = "default_simpo_gamma")]
+        gamma: f64,
+    },
+    /// SPPO with hard labels: (r⁺ − 1/2β)² + (r⁻ + 1/2β)² (Wu et al., arXiv 2405.00675).
+    SppoHard {
+        /// Log-ratios are aimed at ±1/2β.
+        #[serde(default = "default_beta")]
+        beta: f64,
+    },
+    /// DPO-Positive (Smaug): −log σ(β(h − λ·max(0, −r⁺))) (Pal et al., arXiv 2402.13228).
+    Dpop {
+        /// Inverse temperature of the implicit reward.
+        #[serde(default = "default_beta")]
+        beta: f64,
+        /// How hard a fall of y⁺ below the reference is punished.
+        #[serde(default = "default_dpop_lambda")]
+        lambda: f64,
+    },
+    /// DPO with a gate on the push-down that closes where y⁻ lies in a valley (after Gate-DPO, arXiv 2605.02626):
+    /// w⁻ = β(1−a)·σ(sharpness·(log π⁻/|y⁻| − threshold)).
+    GateDpo {
+        /// Inverse temperature of the implicit reward.
+        #[serde(default = "default_beta")]
+        beta: f64,
+        /// Log-prob a token, nats, at which the gate is half open.
+        #[serde(default = "default_gate_threshold")]
+        threshold: f64,
+        /// How fast it closes, per nat a token.
+        #[serde(default = "default_gate_sharpness")]
+        sharpness: f64,
+    },
+    /// DPO-Shift: −log σ(β(r⁺ − f·r⁻)) with a fixed f (Yang et al., arXiv 2502.07599).
+    DpoShift {
+        /// Inverse temperature of the implicit reward.
+        #[serde(default = "default_beta")]
+        beta: f64,
+        /// f, the share of the rejected reward that counts: 1 is DPO.
+        #[serde(default = "default_shift")]
+        shift: f64,
     },
 }
 
 fn default_beta() -> f64 {
     0.1
+}
+fn default_label_smoothing() -> f64 {
+    0.1
+}
+fn one_real() -> f64 {
+    1.0
+}
+fn default_slic_nll() -> f64 {
+    0.01
+}
+fn default_simpo_beta() -> f64 {
+    2.0
+}
+fn default_simpo_gamma() -> f64 {
+    0.5
+}
+fn default_dpop_lambda() -> f64 {
+    5.0
+}
+fn default_gate_threshold() -> f64 {
+    -1.5
+}
+fn default_gate_sharpness() -> f64 {
+    8.0
+}
+fn default_shift() -> f64 {
+    0.75
 }
 
 /// How gradients become updates.

@@ -87,6 +87,12 @@ impl Experiment {
         format!("{}-seed{}", self.name, self.seed)
     }
 
+    /// Name of the experiment that this one is compared with: the file's name without its ending.
+    pub fn baseline_name(&self) -> Option<String> {
+        let name = self.baseline.as_ref()?.file_stem()?;
+        Some(name.to_string_lossy().into_owned())
+    }
+
     /// Optimiser steps over all stages.
     pub fn total_steps(&self) -> u64 {
         self.stages.iter().map(|s| s.steps).sum()
@@ -114,7 +120,7 @@ fn unread(source: &Source, error: &ron::error::SpannedError) -> Error {
 }
 
 /// The experiment of that path or bare name.
-fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
+pub(super) fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
     EMBEDDED.iter().find(|(name, _)| {
         let known = Path::new(name);
         path == known
@@ -129,8 +135,9 @@ mod tests {
     use std::path::Path;
 
     use super::super::{
-        DataSource, JsonlData, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Output, Probes, Schedule,
-        Stage, WorldDocuments, WorldTask, scan, schema, source::Source,
+        DataSource, DigitPictures, JsonlData, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
+        OptimizerConfig, Output, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
+        source::Source,
     };
     use super::{EMBEDDED, EXPERIMENT, Experiment, embedded};
     use crate::protocol::DetectorSettings;
@@ -148,6 +155,39 @@ mod tests {
             schedule,
             max_grad_norm: 10.0,
             evaluate_every: 16,
+            on_policy: None,
+        }
+    }
+
+    /// Every objective.
+    const OBJECTIVES: [&str; 12] = [
+        "sft",
+        "sft_extended",
+        "sigmoid(beta: 0.1, label_smoothing: 0.1, nll: 0.01)",
+        "robust(beta: 0.1, label_smoothing: 0.1)",
+        "ipo(beta: 0.1, length_normalised: true)",
+        "hinge(beta: 0.1, nll: 0.1)",
+        "slic(delta: 1.0, nll: 0.1)",
+        "simpo(beta: 2.0, gamma: 0.5)",
+        "sppo_hard(beta: 0.1)",
+        "dpop(beta: 0.1, lambda: 5.0)",
+        "gate_dpo(beta: 0.1, threshold: -1.5, sharpness: 8.0)",
+        "dpo_shift(beta: 0.1, shift: 0.75)",
+    ];
+
+    fn experiment(model: ModelSource, data: DataSource, stages: Vec<Stage>) -> Experiment {
+        Experiment {
+            name: "x-1".to_owned(),
+            description: "two\nlines".to_owned(),
+            seed: u64::MAX,
+            model,
+            data,
+            probes: Probes { prompts: 2, ..Probes::default() },
+            stages,
+            claims: vec!["S1".to_owned()],
+            baseline: Some("sft".into()),
+            detector: DetectorSettings::default(),
+            output: Output::default(),
         }
     }
 
@@ -162,43 +202,37 @@ mod tests {
             heads: 6,
             max_positions: 128,
         };
+        let new = || ModelSource::New(new.clone());
         let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: file.clone(), held_out });
-        let models =
-            [ModelSource::Base, ModelSource::New(new.clone()), ModelSource::New(new.clone()), ModelSource::New(new)];
-        let data = [
-            DataSource::World(WorldTask::default()),
-            DataSource::WorldDocuments(WorldDocuments::default()),
-            jsonl(None),
-            jsonl(Some(file.clone())),
-        ];
-        let optimizers = [
-            OptimizerConfig::default(),
-            OptimizerConfig::Rmsprop { alpha: 0.99 },
-            OptimizerConfig::Sgd,
-            OptimizerConfig::Sgd,
-        ];
-        models
-            .into_iter()
-            .zip(data)
-            .zip(optimizers)
-            .map(|((model, data), optimizer)| {
-                let mut stages = vec![stage(ObjectiveConfig::Sft, optimizer, Schedule::Cosine(0.1))];
-                if !matches!(data, DataSource::WorldDocuments(_)) {
-                    stages.push(stage(ObjectiveConfig::Sigmoid { beta: 0.1 }, optimizer, Schedule::Constant));
-                }
-                Experiment {
-                    name: "x-1".to_owned(),
-                    description: "two\nlines".to_owned(),
-                    seed: u64::MAX,
-                    model,
-                    data,
-                    probes: Probes { prompts: 2, ..Probes::default() },
-                    stages,
-                    detector: DetectorSettings::default(),
-                    output: Output::default(),
-                }
-            })
-            .collect()
+        let sft = |optimizer| stage(ObjectiveConfig::Sft, optimizer, Schedule::Cosine(0.1));
+        let adam = OptimizerConfig::default();
+        let on_policy = |objective: &str, replaces| Stage {
+            on_policy: Some(OnPolicy { replaces, candidates: 2, ..OnPolicy::default() }),
+            ..stage(ron::from_str(objective).unwrap(), adam, Schedule::Constant)
+        };
+        let mut preferences: Vec<Stage> =
+            OBJECTIVES.map(|o| stage(ron::from_str(o).unwrap(), adam, Schedule::Constant)).into();
+        preferences.extend([Replaces::Rejected, Replaces::Both].map(|r| on_policy("sigmoid()", r)));
+        let lab = |shape| {
+            experiment(ModelSource::Base, DataSource::Lab(LabSettings { shape, ..LabSettings::default() }), Vec::new())
+        };
+        let digits = || DataSource::Digits(DigitPictures::default());
+        vec![
+            experiment(ModelSource::Base, DataSource::World(WorldTask::default()), preferences),
+            experiment(
+                new(),
+                DataSource::WorldDocuments(WorldDocuments::default()),
+                vec![sft(OptimizerConfig::Rmsprop { alpha: 0.99 })],
+            ),
+            experiment(new(), jsonl(None), vec![sft(OptimizerConfig::Sgd)]),
+            experiment(new(), jsonl(Some(file.clone())), vec![sft(OptimizerConfig::Sgd)]),
+            experiment(ModelSource::Mlp(vec![64, 32]), digits(), vec![sft(adam)]),
+            experiment(ModelSource::Lenet, digits(), vec![sft(adam)]),
+            lab(LabShape::Uniform),
+            lab(LabShape::Flat),
+            lab(LabShape::Peaks(8)),
+            lab(LabShape::OnePeak),
+        ]
     }
 
     #[test]
@@ -221,7 +255,7 @@ mod tests {
             assert!(errors.is_empty(), "{errors:?}");
             names(&tree, &mut written);
         }
-        written.insert("folder".to_owned());
+        written.extend(["folder", "mnist"].map(str::to_owned));
         let mut known = std::collections::BTreeSet::new();
         rows(&EXPERIMENT, &mut known);
         assert_eq!(known, written);

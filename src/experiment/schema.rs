@@ -56,13 +56,23 @@ pub(super) const EXPERIMENT: Type = Struct(&[
     required("name", Text, "\"my_experiment\""),
     optional("description", Text),
     optional("seed", Whole),
-    optional("model", Enum(&[unit("base"), with("folder", Text), with("new", NEW_MODEL)])),
+    optional(
+        "model",
+        Enum(&[unit("base"), with("folder", Text), with("new", NEW_MODEL), with("mlp", List(&Whole)), unit("lenet")]),
+    ),
     required("data", DATA, "world()"),
     optional(
         "probes",
-        Struct(&[optional("prompts", Whole), optional("greedy", Whole), optional("max_new_tokens", Whole)]),
+        Struct(&[
+            optional("prompts", Whole),
+            optional("greedy", Whole),
+            optional("max_new_tokens", Whole),
+            optional("held_out", Whole),
+        ]),
     ),
-    required("stages", List(&STAGE), "[(name: \"SFT\", objective: sft, steps: 128, learning_rate: 5e-4)]"),
+    optional("stages", List(&STAGE)),
+    optional("claims", List(&Text)),
+    optional("baseline", Optional(&Text)),
     optional("detector", DETECTOR),
     optional("output", Struct(&[optional("directory", Text), optional("save_model", Bool)])),
 ]);
@@ -89,11 +99,48 @@ const DATA: Type = Enum(&[
     ),
     with("world_documents", Struct(&[optional("train", Whole), optional("held_out", Whole)])),
     with("jsonl", Struct(&[required("train", Text, "\"train.jsonl\""), optional("held_out", Optional(&Text))])),
+    with("digits", Struct(&[optional("train", Whole), optional("held_out", Whole), optional("variety", Real)])),
+    with("mnist", Text),
+    with(
+        "lab",
+        Struct(&[
+            optional("classes", Whole),
+            optional("shape", Enum(&[unit("uniform"), unit("flat"), with("peaks", Whole), unit("one_peak")])),
+            optional("rank", Whole),
+            optional("eta", Real),
+            optional("push_down", Bool),
+        ]),
+    ),
+]);
+
+const OBJECTIVE: Type = Enum(&[
+    unit("sft"),
+    unit("sft_extended"),
+    with("sigmoid", Struct(&[optional("beta", Real), optional("label_smoothing", Real), optional("nll", Real)])),
+    with("robust", Struct(&[optional("beta", Real), optional("label_smoothing", Real)])),
+    with("ipo", Struct(&[optional("beta", Real), optional("length_normalised", Bool)])),
+    with("hinge", Struct(&[optional("beta", Real), optional("nll", Real)])),
+    with("slic", Struct(&[optional("delta", Real), optional("nll", Real)])),
+    with("simpo", Struct(&[optional("beta", Real), optional("gamma", Real)])),
+    with("sppo_hard", Struct(&[optional("beta", Real)])),
+    with("dpop", Struct(&[optional("beta", Real), optional("lambda", Real)])),
+    with("gate_dpo", Struct(&[optional("beta", Real), optional("threshold", Real), optional("sharpness", Real)])),
+    with("dpo_shift", Struct(&[optional("beta", Real), optional("shift", Real)])),
+]);
+
+const ON_POLICY: Type = Struct(&[
+    optional("replaces", Enum(&[unit("rejected"), unit("both")])),
+    optional("every", Whole),
+    optional("candidates", Whole),
+    optional("temperature", Real),
+    optional("top_p", Real),
+    optional("max_new_tokens", Whole),
 ]);
 
 const STAGE: Type = Struct(&[
     required("name", Text, "\"SFT\""),
-    required("objective", Enum(&[unit("sft"), with("sigmoid", Struct(&[optional("beta", Real)]))]), "sft"),
+    required("objective", OBJECTIVE, "sft"),
+    optional("on_policy", Optional(&ON_POLICY)),
     required("steps", Whole, "128"),
     optional("batch_size", Whole),
     optional("gradient_accumulation_steps", Whole),

@@ -5,7 +5,10 @@ use std::path::Path;
 
 use super::scan::Node;
 use super::source::Source;
-use super::{DataSource, Experiment, ModelSource, NewModel, ObjectiveConfig, OptimizerConfig, Schedule, Stage};
+use super::{
+    DataSource, Experiment, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces,
+    Schedule, Stage,
+};
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceExample, read_jsonl};
 use crate::error::Error;
@@ -24,17 +27,25 @@ struct Findings<'a> {
     tree: &'a Node,
     /// Whether every training example has a rejected answer.
     has_rejected: bool,
+    /// Whether the data has a reward that can be checked.
+    has_reward: bool,
     errors: Vec<Error>,
 }
 
 /// Every reason why the experiment cannot be run.
 pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error> {
-    let mut findings = Findings { source, tree, has_rejected: true, errors: Vec::new() };
+    let has_reward = matches!(experiment.data, DataSource::World(_));
+    let mut findings = Findings { source, tree, has_rejected: true, has_reward, errors: Vec::new() };
     findings.name(&experiment.name);
-    findings.model(&experiment.model);
+    findings.model(experiment);
     let training = findings.data(&experiment.data);
     findings.probes(experiment, training);
-    if experiment.stages.is_empty() {
+    findings.comparison(experiment);
+    let trains = !matches!(experiment.data, DataSource::Lab(_));
+    if !trains && !experiment.stages.is_empty() {
+        findings.add("stages", "the lab trains nothing", "leave the stages out");
+    }
+    if trains && experiment.stages.is_empty() {
         findings.add(
             "stages",
             "there is no stage",
@@ -71,9 +82,45 @@ impl Findings<'_> {
         }
     }
 
-    fn model(&mut self, model: &ModelSource) {
-        match model {
-            ModelSource::Base => {}
+    /// What the experiment is said to show, and against what.
+    fn comparison(&mut self, experiment: &Experiment) {
+        for claim in &experiment.claims {
+            if !crate::protocol::CLAIMS.contains(&claim.as_str()) {
+                let advice = format!("known here: {}", crate::protocol::CLAIMS.join(", "));
+                self.add("claims", format!("{claim:?} is no claim"), advice);
+            }
+        }
+        if let Some(baseline) = &experiment.baseline {
+            let name = experiment.baseline_name().unwrap_or_default();
+            if name == experiment.name {
+                self.add("baseline", "an experiment cannot be its own baseline", "name another experiment");
+            } else if !baseline.is_file() && super::parse::embedded(baseline).is_none() {
+                self.file("baseline", baseline, "name an experiment file, or one that comes with the program");
+            }
+        }
+    }
+
+    fn model(&mut self, experiment: &Experiment) {
+        let sees = matches!(experiment.data, DataSource::Digits(_) | DataSource::Mnist(_));
+        let classifies = matches!(experiment.model, ModelSource::Mlp(_) | ModelSource::Lenet);
+        if sees != classifies && !matches!(experiment.data, DataSource::Lab(_)) {
+            self.add(
+                "model",
+                if sees { "a language model cannot look at pictures" } else { "this model reads pictures only" },
+                if sees {
+                    "write model: mlp([64]) or model: lenet"
+                } else {
+                    "write data: digits() or data: mnist(\"…\")"
+                },
+            );
+        }
+        match &experiment.model {
+            ModelSource::Base | ModelSource::Lenet => {}
+            ModelSource::Mlp(hidden) => {
+                if hidden.iter().any(|&units| units == 0 || units > 4096) {
+                    self.add("model", "a hidden layer has 1 to 4096 units", "write something like mlp([64])");
+                }
+            }
             ModelSource::Folder(folder) => {
                 for file in ["config.json", "tokenizer.json", "model.safetensors"] {
                     self.file(
@@ -152,6 +199,37 @@ impl Findings<'_> {
                 self.has_rejected = train.as_ref().is_none_or(|rows| rows.iter().all(has_rejected));
                 train.map(|rows| rows.len())
             }
+            DataSource::Digits(pictures) => {
+                self.has_rejected = false;
+                self.positive("data.train", pictures.train as u64);
+                self.positive("data.held_out", pictures.held_out as u64);
+                self.not_negative("data.variety", pictures.variety, "a variety");
+                None
+            }
+            DataSource::Mnist(folder) => {
+                self.has_rejected = false;
+                for file in crate::data::MNIST_FILES {
+                    self.file("data", &folder.join(file), "name a folder with the four unpacked IDX files of MNIST");
+                }
+                None
+            }
+            DataSource::Lab(lab) => {
+                if !(2..=1000).contains(&lab.classes) {
+                    self.add("data.classes", format!("{} classes", lab.classes), "write 2 to 1000");
+                }
+                if let LabShape::Peaks(0) = lab.shape {
+                    self.add("data.shape", "no peak at all is uniform", "write peaks(8), or uniform");
+                }
+                if lab.rank >= lab.classes {
+                    self.add(
+                        "data.rank",
+                        format!("rank {} of {} classes", lab.rank, lab.classes),
+                        "ranks count from 0, the likeliest",
+                    );
+                }
+                self.above_zero("data.eta", lab.eta, "such as 5.0");
+                None
+            }
         }
     }
 
@@ -166,7 +244,7 @@ impl Findings<'_> {
 
     fn probes(&mut self, experiment: &Experiment, training: Option<usize>) {
         let probes = &experiment.probes;
-        let observes = !matches!(experiment.data, DataSource::WorldDocuments(_));
+        let observes = matches!(experiment.data, DataSource::World(_) | DataSource::Jsonl(_));
         if observes {
             self.positive("probes.prompts", probes.prompts as u64);
             self.positive("probes.max_new_tokens", probes.max_new_tokens as u64);
@@ -226,15 +304,95 @@ impl Findings<'_> {
             OptimizerConfig::Rmsprop { alpha } => self.decay(&path("optimizer.alpha"), alpha),
             OptimizerConfig::Sgd => {}
         }
-        if let ObjectiveConfig::Sigmoid { beta } = stage.objective {
-            self.above_zero(&path("objective.beta"), beta, "such as 0.1");
-            if !self.has_rejected {
-                self.add(
-                    &path("objective"),
-                    "`sigmoid` needs a rejected answer to every prompt, and the data has none",
-                    "use data with preference pairs, such as world(), or objective: sft",
-                );
+        self.objective(&path("objective"), stage);
+        if let Some(on_policy) = &stage.on_policy {
+            self.on_policy(&path("on_policy"), on_policy, stage);
+        }
+    }
+
+    fn objective(&mut self, path: &str, stage: &Stage) {
+        let objective = &stage.objective;
+        let field = |name: &str| format!("{path}.{name}");
+        if let Some(beta) = objective.beta() {
+            self.above_zero(&field("beta"), beta, "such as 0.1");
+        }
+        match *objective {
+            ObjectiveConfig::Sigmoid { label_smoothing, nll, .. } => {
+                self.smoothing(&field("label_smoothing"), label_smoothing);
+                self.not_negative(&field("nll"), nll, "a weight");
             }
+            ObjectiveConfig::Robust { label_smoothing, .. } => {
+                self.smoothing(&field("label_smoothing"), label_smoothing);
+            }
+            ObjectiveConfig::Hinge { nll, .. } => self.not_negative(&field("nll"), nll, "a weight"),
+            ObjectiveConfig::Slic { delta, nll } => {
+                self.above_zero(&field("delta"), delta, "such as 1.0");
+                self.not_negative(&field("nll"), nll, "a weight");
+            }
+            ObjectiveConfig::Simpo { gamma, .. } => self.not_negative(&field("gamma"), gamma, "a margin"),
+            ObjectiveConfig::Dpop { lambda, .. } => self.not_negative(&field("lambda"), lambda, "a weight"),
+            ObjectiveConfig::GateDpo { threshold, sharpness, .. } => {
+                if !threshold.is_finite() {
+                    let advice = "write a log-prob a token, such as -1.5";
+                    self.add(&field("threshold"), format!("{threshold} is no log-prob"), advice);
+                }
+                self.above_zero(&field("sharpness"), sharpness, "such as 8.0");
+            }
+            ObjectiveConfig::DpoShift { shift, .. } => self.share(&field("shift"), shift),
+            ObjectiveConfig::Sft
+            | ObjectiveConfig::SftExtended
+            | ObjectiveConfig::Ipo { .. }
+            | ObjectiveConfig::SppoHard { .. } => {}
+        }
+        if objective.reads_rejected() && !self.has_rejected && stage.on_policy.is_none() {
+            self.add(
+                path,
+                format!("`{}` needs a rejected answer to every prompt, and the data has none", objective.name()),
+                "use data with preference pairs, such as world(), or sample them: on_policy: (replaces: rejected), or \
+                 objective: sft",
+            );
+        }
+    }
+
+    fn on_policy(&mut self, path: &str, on_policy: &OnPolicy, stage: &Stage) {
+        let field = |name: &str| format!("{path}.{name}");
+        if !stage.objective.reads_rejected() {
+            let problem = format!("`{}` reads no rejected answer, so none need be sampled", stage.objective.name());
+            self.add(path, problem, "leave on_policy out, or use an objective with a rejected answer, such as sigmoid");
+        }
+        self.positive(&field("candidates"), on_policy.candidates as u64);
+        self.positive(&field("max_new_tokens"), on_policy.max_new_tokens as u64);
+        self.above_zero(&field("temperature"), on_policy.temperature, "such as 1.0");
+        if !(on_policy.top_p > 0.0 && on_policy.top_p <= 1.0) {
+            let advice = "write more than 0 and at most 1; 1 keeps every token";
+            self.add(&field("top_p"), format!("{} is no share", on_policy.top_p), advice);
+        }
+        if on_policy.replaces == Replaces::Both && on_policy.candidates < 2 {
+            let advice = "write candidates: 2 or more: the best becomes y⁺, the worst y⁻";
+            self.add(&field("candidates"), "one answer cannot be better than itself", advice);
+        }
+        if !self.has_reward && (on_policy.replaces == Replaces::Both || on_policy.candidates > 1) {
+            self.add(
+                path,
+                "candidates are ranked by a reward, and only world() has one that can be checked",
+                "write replaces: rejected and candidates: 1, or use data: world()",
+            );
+        }
+    }
+
+    fn smoothing(&mut self, path: &str, x: f64) {
+        if !(0.0..0.5).contains(&x) {
+            self.add(
+                path,
+                format!("{x} is not between 0 and 0.5"),
+                "write the share of flipped preferences, such as 0.1",
+            );
+        }
+    }
+
+    fn not_negative(&mut self, path: &str, x: f64, what: &str) {
+        if !(x.is_finite() && x >= 0.0) {
+            self.add(path, format!("{x} is not {what}"), "write 0 or a positive number");
         }
     }
 

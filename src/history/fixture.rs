@@ -17,6 +17,7 @@ pub(crate) fn stage(name: &str, has_rejected: bool, steps: u64) -> StageInfo {
         name: name.to_owned(),
         objective: if has_rejected { "sigmoid" } else { "sft" }.to_owned(),
         has_rejected,
+        on_policy: false,
         steps,
         learning_rate: 1e-4,
         beta: has_rejected.then_some(0.1),
@@ -42,6 +43,8 @@ pub(crate) fn run(pairs: usize, seed: u64, stages: Vec<StageInfo>) -> RunStarted
         model: "none".to_owned(),
         vocab_size: 50,
         stages,
+        claims: Vec::new(),
+        baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..pairs).map(probe).collect(),
     }
@@ -77,7 +80,7 @@ pub(crate) fn flow(pairs: usize, since: u64, star: f32, entropy: f32, bystanders
 
 /// Greedy answers with these statistics.
 pub(crate) fn greedy(pairs: usize, distinct_2: f32, repeat_4: f32) -> Vec<GreedyAnswer> {
-    vec![GreedyAnswer { text: "text".to_owned(), distinct_2, repeat_4 }; pairs]
+    vec![GreedyAnswer { text: "text".to_owned(), distinct_2, repeat_4, reward: None }; pairs]
 }
 
 /// The history of these events.

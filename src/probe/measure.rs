@@ -9,6 +9,7 @@ use std::sync::Arc;
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
+use super::answers::Asked;
 use super::reading::{self, Reading};
 use super::score::{ROWS_AT_ONCE, label_and_largest};
 use super::set::ProbeSet;
@@ -16,20 +17,21 @@ use crate::data::batch::{self, Batch};
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::massflow::{self, Distributions, Positions};
 use crate::error::{Error, Result};
+use crate::model::generate::{Decoding, generate};
 use crate::model::transformer::{floats, int_tensor};
 use crate::model::{KeyValues, Transformer};
-use crate::protocol::{Evaluation, GreedyAnswer, PrefixReading, ProbeKind};
+use crate::protocol::{Evaluation, PrefixReading, ProbeKind};
 
 /// Prompts that were read: their keys and values and the hidden state at each one's last token.
-pub(super) struct Prompts<B: Backend> {
+pub(crate) struct Prompts<B: Backend> {
     /// Keys and values.
-    pub(super) past: KeyValues<B>,
+    pub(crate) past: KeyValues<B>,
     /// `[prompts, d]`.
-    pub(super) last: Tensor<B, 2>,
+    pub(crate) last: Tensor<B, 2>,
 }
 
 impl<B: Backend> Prompts<B> {
-    pub(super) fn read(model: &Transformer<B>, prompts: &[&[u32]], pad: u32) -> Self {
+    pub(crate) fn read(model: &Transformer<B>, prompts: &[&[u32]], pad: u32) -> Self {
         let device = model.device();
         let (tokens, lengths) = batch::prompts(prompts, pad, &device);
         let width = tokens.dims()[1];
@@ -107,8 +109,7 @@ impl<B: Backend> Completions<B> {
 pub struct Observer {
     set: ProbeSet,
     tokenizer: Tokenizer,
-    greedy: usize,
-    max_new_tokens: usize,
+    asked: Asked,
     window: usize,
     positions: Positions,
     /// The stage's first measurement.
@@ -118,9 +119,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Observes `set`; the greedy answer is generated for the first `greedy` prompts, mass flow is measured over
-    /// `window` evaluations.
-    pub fn new(set: ProbeSet, tokenizer: Tokenizer, greedy: usize, max_new_tokens: usize, window: usize) -> Self {
+    /// Observes `set` and what else is `asked` of the model; mass flow is measured over `window` evaluations.
+    pub fn new(set: ProbeSet, tokenizer: Tokenizer, asked: Asked, window: usize) -> Self {
         let mut positions = Positions { pairs: set.probes.len(), ..Positions::default() };
         for (pair, probe) in set.probes.iter().enumerate() {
             for &id in probe.responses.get(&ProbeKind::Chosen).map_or(&[][..], |(_, ids)| ids) {
@@ -128,8 +128,8 @@ impl Observer {
                 positions.labels.push(id);
             }
         }
-        let greedy = greedy.min(set.probes.len());
-        Self { set, tokenizer, greedy, max_new_tokens, window, positions, stage_start: None, recent: VecDeque::new() }
+        let asked = Asked { greedy: asked.greedy.min(set.probes.len()), ..asked };
+        Self { set, tokenizer, asked, window, positions, stage_start: None, recent: VecDeque::new() }
     }
 
     /// A stage begins: mass flow is measured from the latest measurement on.
@@ -178,18 +178,16 @@ impl Observer {
         }
         check_argmax(&evaluation)?;
         self.measure_flow(distributions, &mut evaluation)?;
-        if self.greedy > 0 {
-            let first = prompts.last.clone().slice(0..self.greedy);
-            let past = prompts.past.select(&(0..self.greedy).collect::<Vec<_>>());
-            let answers = crate::model::generate::greedy(
-                model,
-                past,
-                model.logits(first),
-                self.tokenizer.eos(),
-                self.max_new_tokens,
-            );
-            evaluation.greedy = answers.iter().map(|ids| self.describe_answer(ids)).collect();
+        if self.asked.greedy > 0 {
+            let first = prompts.last.clone().slice(0..self.asked.greedy);
+            let past = prompts.past.select(&(0..self.asked.greedy).collect::<Vec<_>>());
+            let (eos, longest) = (self.tokenizer.eos(), self.asked.max_new_tokens);
+            let answers = generate(model, past, model.logits(first), eos, longest, Decoding::Greedy);
+            let described = self.set.probes.iter().zip(answers);
+            evaluation.greedy =
+                described.map(|(probe, ids)| self.asked.describe(&self.tokenizer, &probe.prompt, &ids)).collect();
         }
+        evaluation.held_out_rewards = self.asked.held_out_rewards(model, &self.tokenizer);
         Ok(evaluation)
     }
 
@@ -242,15 +240,6 @@ impl Observer {
             argmax_tokens: tokens,
         }
     }
-
-    fn describe_answer(&self, ids: &[u32]) -> GreedyAnswer {
-        let ids = self.tokenizer.eos().and_then(|eos| ids.strip_suffix(&[eos])).unwrap_or(ids);
-        GreedyAnswer {
-            text: self.tokenizer.decode(ids),
-            distinct_2: distinct(ids, 2),
-            repeat_4: 1.0 - distinct(ids, 4),
-        }
-    }
 }
 
 /// Sums of the labels' log-probs, one entry a prompt.
@@ -279,27 +268,4 @@ fn check_argmax(evaluation: &Evaluation) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Distinct n-grams over n-grams; 1 where there is none.
-#[allow(clippy::cast_precision_loss, reason = "an answer has few tokens")]
-fn distinct(ids: &[u32], n: usize) -> f32 {
-    let all = ids.windows(n).count();
-    if all == 0 {
-        return 1.0;
-    }
-    ids.windows(n).collect::<std::collections::BTreeSet<_>>().len() as f32 / all as f32
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distinct;
-
-    #[test]
-    fn repetition_is_counted_in_tokens() {
-        assert_eq!(distinct(&[1, 2, 3], 2), 1.0);
-        assert_eq!(distinct(&[1, 2, 1, 2, 1], 2), 0.5);
-        assert_eq!(distinct(&[7], 2), 1.0);
-        assert_eq!(distinct(&[5; 9], 4), 1.0 / 6.0);
-    }
 }

@@ -1,9 +1,11 @@
 //! Probes: what is observed, and the measurement. Never updates weights.
 
+pub(crate) mod answers;
 pub mod measure;
 pub mod reading;
 pub mod score;
 pub mod set;
 
+pub use answers::Asked;
 pub use measure::Observer;
 pub use set::{Probe, ProbeSet};

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use burn::tensor::backend::Backend;
 
-use super::measure::Prompts;
+use super::answers;
 use crate::data::PreferenceExample;
 use crate::data::batch::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::error::Result;
-use crate::model::{Transformer, generate};
+use crate::model::Transformer;
 use crate::protocol::{ProbeKind, ProbePrompt, ProbeResponse};
 
 /// One prompt under observation.
@@ -68,7 +68,7 @@ impl ProbeSet {
                 self.probes.iter().zip(&openings).map(|(p, o)| [&p.prompt_ids[..], o].concat()).collect();
             let rows: Vec<&[u32]> = read.iter().map(Vec::as_slice).collect();
             for ((probe, opening), answer) in
-                self.probes.iter_mut().zip(openings).zip(greedy_answers(model, &rows, tokenizer, max_new_tokens))
+                self.probes.iter_mut().zip(openings).zip(answers::greedy(model, &rows, tokenizer, max_new_tokens))
             {
                 let mut ids = [opening, answer].concat();
                 let text = tokenizer.decode(&ids);
@@ -103,15 +103,4 @@ impl ProbeSet {
             })
             .collect()
     }
-}
-
-/// Greedy answers to prompts, in the order given.
-fn greedy_answers<B: Backend>(
-    model: &Transformer<B>,
-    prompts: &[&[u32]],
-    tokenizer: &Tokenizer,
-    max_new_tokens: usize,
-) -> Vec<Vec<u32>> {
-    let read = Prompts::read(model, prompts, tokenizer.pad());
-    generate::greedy(model, read.past, model.logits(read.last), tokenizer.eos(), max_new_tokens)
 }

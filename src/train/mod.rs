@@ -3,10 +3,13 @@
 mod control;
 mod gradients;
 pub mod handle;
+mod metrics;
+mod on_policy;
 mod optimizer;
 mod order;
 mod prepare;
 pub mod score;
+mod stage;
 #[cfg(test)]
 mod tests;
 mod trainer;

@@ -1,5 +1,7 @@
 //! The order in which examples are seen.
 
+use std::collections::{BTreeSet, VecDeque};
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -33,9 +35,56 @@ impl Order {
     }
 }
 
+/// A stage's batches, step by step, with a look at those to come.
+pub(super) struct Batches {
+    order: Order,
+    batch_size: usize,
+    slices: usize,
+    ahead: VecDeque<Vec<Vec<usize>>>,
+}
+
+impl Batches {
+    /// Steps of `slices` slices of `batch_size` examples.
+    pub(super) fn new(order: Order, batch_size: usize, slices: usize) -> Self {
+        Self { order, batch_size, slices, ahead: VecDeque::new() }
+    }
+
+    /// The slices of the next step.
+    pub(super) fn take(&mut self) -> Vec<Vec<usize>> {
+        self.ahead.pop_front().unwrap_or_else(|| self.draw())
+    }
+
+    /// The examples of the next `steps` steps, each once, ascending.
+    pub(super) fn examples_of_next(&mut self, steps: usize) -> Vec<usize> {
+        while self.ahead.len() < steps {
+            let step = self.draw();
+            self.ahead.push_back(step);
+        }
+        let next = self.ahead.iter().take(steps).flatten().flatten().copied();
+        next.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    fn draw(&mut self) -> Vec<Vec<usize>> {
+        (0..self.slices).map(|_| self.order.take(self.batch_size)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Order;
+    use super::{Batches, Order};
+
+    #[test]
+    fn a_look_ahead_changes_nothing() {
+        let batches = || Batches::new(Order::new(7, 1, 10), 3, 2);
+        let (mut plain, mut looking) = (batches(), batches());
+        for step in 0..20 {
+            if step % 4 == 0 {
+                let ahead = looking.examples_of_next(4);
+                assert!(ahead.is_sorted() && ahead.len() == 10, "24 examples of 10 are all of them");
+            }
+            assert_eq!(plain.take(), looking.take());
+        }
+    }
 
     #[test]
     fn every_epoch_sees_every_example_once() {

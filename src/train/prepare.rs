@@ -2,11 +2,12 @@
 
 use crate::data::batch::Sequence;
 use crate::data::tokenizer::Tokenizer;
+use crate::data::world::Judge;
 use crate::data::{Dataset, PreferenceExample};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, ModelSource};
+use crate::experiment::{DataSource, Experiment, ModelSource};
 use crate::model::Checkpoint;
-use crate::probe::ProbeSet;
+use crate::probe::{Asked, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
 
 /// One training example as tokens.
@@ -28,6 +29,9 @@ pub(super) fn checkpoint(experiment: &Experiment, data: &Dataset) -> Result<Chec
             let texts: Vec<String> = data.train.iter().take(TOKENIZER_DOCUMENTS).map(whole_text).collect();
             let tokenizer = Tokenizer::train(&texts, shape.vocab_size)?;
             Ok(Checkpoint::random(shape, tokenizer, experiment.seed))
+        }
+        ModelSource::Mlp(_) | ModelSource::Lenet => {
+            Err(Error::usage("model: a classifier of pictures cannot read text; use base, folder(…) or new(…)"))
         }
     }
 }
@@ -59,6 +63,31 @@ pub(super) fn pairs(data: &Dataset, tokenizer: &Tokenizer, max_positions: usize)
     data.train.iter().enumerate().map(pair).collect()
 }
 
+/// The rejected answer of a pair that a stage cannot do without.
+pub(super) fn rejected(pair: &Pair) -> Result<&Sequence> {
+    pair.rejected.as_ref().ok_or_else(|| {
+        Error::usage(
+            "a stage compares with rejected answers, and the data has rows without one: add `rejected` to every row",
+        )
+    })
+}
+
+/// What else is asked of the model: greedy answers, and sampled ones to held-out questions whose facts can be checked.
+pub(super) fn asked(experiment: &Experiment, data: &Dataset, tokenizer: &Tokenizer) -> Result<Asked> {
+    let probes = &experiment.probes;
+    let judge = matches!(experiment.data, DataSource::World(_)).then(Judge::default);
+    let held_out = data.held_out.iter().take(if judge.is_some() { probes.held_out } else { 0 });
+    Ok(Asked {
+        greedy: if data.has_prompts() { probes.greedy } else { 0 },
+        max_new_tokens: probes.max_new_tokens,
+        held_out: held_out
+            .map(|example| Ok((example.prompt.clone(), tokenizer.encode(&example.prompt)?)))
+            .collect::<Result<_>>()?,
+        judge,
+        seed: experiment.seed,
+    })
+}
+
 /// What is observed: training prompts, or, where there is nothing but documents, held-out ones.
 pub(super) fn probe_set(experiment: &Experiment, data: &Dataset, tokenizer: &Tokenizer) -> Result<ProbeSet> {
     let observed = if data.has_prompts() { &data.train } else { &data.held_out };
@@ -79,6 +108,7 @@ pub(super) fn run_started(
         ModelSource::Base => "base".to_owned(),
         ModelSource::Folder(folder) => folder.display().to_string(),
         ModelSource::New(_) => "new".to_owned(),
+        ModelSource::Mlp(_) | ModelSource::Lenet => "classifier".to_owned(),
     };
     RunStarted {
         format_version: FORMAT_VERSION,
@@ -95,12 +125,15 @@ pub(super) fn run_started(
             .map(|stage| StageInfo {
                 name: stage.name.clone(),
                 objective: stage.objective.name().to_owned(),
-                has_rejected: stage.objective.has_rejected(),
+                has_rejected: stage.objective.pushes_down(),
+                on_policy: stage.on_policy.is_some(),
                 steps: stage.steps,
                 learning_rate: stage.learning_rate,
                 beta: stage.objective.beta(),
             })
             .collect(),
+        claims: experiment.claims.clone(),
+        baseline: experiment.baseline_name(),
         detector: experiment.detector,
         probes: probes.describe(&checkpoint.tokenizer),
     }

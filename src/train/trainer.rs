@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Instant;
 
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsAccumulator, GradientsParams};
@@ -13,9 +12,11 @@ use crossbeam_channel::Receiver;
 use super::control::{Control, Next};
 use super::gradients::clip;
 use super::handle::EventSink;
+use super::metrics::{Means, Speed, add_sampled};
+use super::on_policy::Sampled;
 use super::optimizer::{Optimizer, learning_rate};
-use super::order::Order;
-use super::prepare::{self, Pair};
+use super::prepare::{self, Pair, rejected};
+use super::stage::StageData;
 use crate::data::batch::{Batch, Sequence};
 use crate::data::{self, tokenizer::Tokenizer};
 use crate::error::{Error, Result};
@@ -24,7 +25,7 @@ use crate::model::Transformer;
 use crate::model::transformer::{floats, int_tensor};
 use crate::objective::logps::per_token_logps;
 use crate::objective::{self, PairLogps, PairLoss};
-use crate::probe::{Observer, score};
+use crate::probe::Observer;
 use crate::protocol::{MetricKey, RunPhase, StepMetrics, TrainerCommand, TrainerEvent};
 
 /// How a run ended.
@@ -64,9 +65,8 @@ pub(crate) fn train<B: AutodiffBackend>(
     }
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
     control.emit(&TrainerEvent::RunStarted(Box::new(started)))?;
-    let greedy = if data.has_prompts() { experiment.probes.greedy } else { 0 };
-    let observer =
-        Observer::new(probes, tokenizer.clone(), greedy, experiment.probes.max_new_tokens, experiment.detector.window);
+    let asked = prepare::asked(experiment, &data, &tokenizer)?;
+    let observer = Observer::new(probes, tokenizer.clone(), asked, experiment.detector.window);
     let mut trainer = Trainer { model, tokenizer, pairs, observer, control, step: 0, tokens: 0, measured: None };
     let ending = trainer.run(experiment)?;
     if let (Ending::Finished, Some(folder)) = (ending, model_folder) {
@@ -101,8 +101,10 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             self.control.emit(&TrainerEvent::StageStarted { stage: index, step: self.step })?;
             self.evaluate(index)?;
             self.observer.begin_stage();
-            let reference = self.reference(stage)?;
-            let mut order = Order::new(experiment.seed, index, self.pairs.len());
+            if stage.objective.has_reference() {
+                self.control.say(RunPhase::Starting("scoring every pair under the reference".to_owned()), self.step)?;
+            }
+            let mut data = StageData::new(experiment, index, &self.model.valid(), &self.tokenizer, &self.pairs)?;
             let mut optimizer = Optimizer::new(&stage.optimizer);
             self.control.say(RunPhase::Running, self.step)?;
             for stage_step in 1..=stage.steps {
@@ -113,9 +115,11 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
                         Next::Stop => return Ok(Ending::Stopped),
                     }
                 }
-                let slices: Vec<Vec<usize>> =
-                    (0..stage.gradient_accumulation_steps).map(|_| order.take(stage.batch_size)).collect();
-                let metrics = self.optimise(stage, stage_step, &slices, &reference, &mut optimizer)?;
+                let sampled = self.sample(&mut data, stage_step)?;
+                let mut metrics = self.optimise(stage, stage_step, &mut data, &mut optimizer)?;
+                if let Some(sampled) = sampled {
+                    add_sampled(&mut metrics, sampled);
+                }
                 self.control.emit(&TrainerEvent::Step(StepMetrics { step: self.step, stage: index, metrics }))?;
                 let evaluating = stage_step % stage.evaluate_every == 0 || stage_step == stage.steps;
                 if evaluating {
@@ -144,19 +148,17 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         Ok(())
     }
 
-    /// Sums of log-probs of every pair under the stage's frozen reference, the model as it is now; empty where the
-    /// objective has none.
-    fn reference(&mut self, stage: &Stage) -> Result<Vec<(f64, f64)>> {
-        if !stage.objective.has_reference() {
-            return Ok(Vec::new());
+    /// Samples answers from the policy as it is now, where the stage asks for them.
+    fn sample(&mut self, data: &mut StageData<B::InnerBackend>, stage_step: u64) -> Result<Option<Sampled>> {
+        let everything = data.samples_everything(stage_step);
+        if everything {
+            self.control.say(RunPhase::Starting("asking the policy for answers".to_owned()), self.step)?;
         }
-        self.control.say(RunPhase::Starting("scoring every pair under the reference".to_owned()), self.step)?;
-        let mut sequences = Vec::new();
-        for pair in &self.pairs {
-            sequences.extend([&pair.chosen, rejected(pair)?]);
+        let sampled = data.sample(stage_step, &self.model.valid(), &self.tokenizer)?;
+        if everything {
+            self.control.say(RunPhase::Running, self.step)?;
         }
-        let scored = score::completions(&self.model.valid(), &sequences, self.tokenizer.pad());
-        Ok(scored.chunks_exact(2).map(|pair| (pair[0].sum(), pair[1].sum())).collect())
+        Ok(sampled)
     }
 
     /// One optimiser step over one or more slices.
@@ -165,17 +167,19 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         &mut self,
         stage: &Stage,
         stage_step: u64,
-        slices: &[Vec<usize>],
-        reference: &[(f64, f64)],
+        data: &mut StageData<B::InnerBackend>,
         optimizer: &mut Optimizer<B, Transformer<B>>,
     ) -> Result<BTreeMap<MetricKey, f64>> {
+        let slices = data.take();
         let examples: usize = slices.iter().map(Vec::len).sum();
-        let chosen_tokens = slices.iter().flatten().map(|&i| self.pairs[i].chosen.completion_ids.len()).sum();
-        let normaliser = objective::normaliser(&stage.objective, examples, chosen_tokens);
+        let drawn = || slices.iter().flatten().map(|&i| &data.pairs[i]);
+        let chosen_tokens = drawn().map(|pair| pair.chosen.completion_ids.len()).sum();
+        let rejected_tokens = drawn().filter_map(|pair| pair.rejected.as_ref()).map(|s| s.completion_ids.len()).sum();
+        let normaliser = objective::normaliser(&stage.objective, examples, chosen_tokens, rejected_tokens);
         let mut accumulator = GradientsAccumulator::new();
         let mut means = Means::default();
-        for slice in slices {
-            let (gradients, outcomes) = self.backward(stage, slice, reference, normaliser)?;
+        for slice in &slices {
+            let (gradients, outcomes) = self.backward(stage, slice, data, normaliser)?;
             accumulator.accumulate(&self.model, gradients);
             for (pair, outcome) in outcomes {
                 means.add(&pair, &outcome, normaliser, examples as f64);
@@ -201,14 +205,14 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         &mut self,
         stage: &Stage,
         slice: &[usize],
-        reference: &[(f64, f64)],
+        data: &StageData<B::InnerBackend>,
         normaliser: f64,
     ) -> Result<(GradientsParams, Vec<(PairLogps, PairLoss)>)> {
         let device = self.model.device();
-        let mut sequences: Vec<&Sequence> = slice.iter().map(|&i| &self.pairs[i].chosen).collect();
-        if stage.objective.has_rejected() {
+        let mut sequences: Vec<&Sequence> = slice.iter().map(|&i| &data.pairs[i].chosen).collect();
+        if stage.objective.reads_rejected() {
             for &i in slice {
-                sequences.push(rejected(&self.pairs[i])?);
+                sequences.push(rejected(&data.pairs[i])?);
             }
         }
         self.tokens += sequences.iter().map(|s| s.tokens()).sum::<usize>() as u64;
@@ -225,7 +229,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         let mut outcomes = Vec::with_capacity(slice.len());
         for (row, &i) in slice.iter().enumerate() {
             let other = slice.len() + row;
-            let (ref_chosen_logps, ref_rejected_logps) = reference.get(i).copied().unwrap_or_default();
+            let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
             let pair = PairLogps {
                 policy_chosen_logps: sums[row],
                 policy_rejected_logps: sums.get(other).copied().unwrap_or_default(),
@@ -248,96 +252,5 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         let per_token = Tensor::<B, 1>::from_data(TensorData::new(per_token, [count]), &device);
         let gradients = (logps * per_token).sum().backward();
         Ok((GradientsParams::from_grads(gradients, &self.model), outcomes))
-    }
-}
-
-fn rejected(pair: &Pair) -> Result<&Sequence> {
-    pair.rejected.as_ref().ok_or_else(|| {
-        Error::usage(
-            "a stage compares with rejected answers, and the data has rows without one: add `rejected` to every row",
-        )
-    })
-}
-
-/// Means over the pairs of one optimiser step.
-#[derive(Default)]
-struct Means {
-    pairs: f64,
-    loss: f64,
-    chosen: f64,
-    rejected: f64,
-    chosen_weight: f64,
-    rejected_weight: f64,
-    chosen_reward: f64,
-    rejected_reward: f64,
-    accurate: f64,
-}
-
-impl Means {
-    fn add(&mut self, pair: &PairLogps, outcome: &PairLoss, normaliser: f64, examples: f64) {
-        self.pairs += 1.0;
-        self.loss += outcome.loss / normaliser;
-        self.chosen += pair.policy_chosen_logps;
-        self.rejected += pair.policy_rejected_logps;
-        // The weight on the mean loss of the batch, times the batch size: comparable between batch sizes.
-        self.chosen_weight += outcome.chosen_weight * examples / normaliser;
-        self.rejected_weight += outcome.rejected_weight * examples / normaliser;
-        if let Some((chosen, rejected)) = outcome.rewards {
-            self.chosen_reward += chosen;
-            self.rejected_reward += rejected;
-            self.accurate += f64::from(chosen > rejected);
-        }
-    }
-
-    fn metrics(&self, stage: &Stage, grad_norm: f64, learning_rate: f64, tokens: f64) -> BTreeMap<MetricKey, f64> {
-        let mean = |sum: f64| sum / self.pairs;
-        let mut metrics = BTreeMap::from([
-            (MetricKey::LOSS, self.loss),
-            (MetricKey::GRAD_NORM, grad_norm),
-            (MetricKey::LEARNING_RATE, learning_rate),
-            (MetricKey::NUM_TOKENS, tokens),
-            (MetricKey::LOGPS_CHOSEN, mean(self.chosen)),
-            (MetricKey::WEIGHT_CHOSEN, mean(self.chosen_weight)),
-        ]);
-        if stage.objective.has_rejected() {
-            metrics.insert(MetricKey::LOGPS_REJECTED, mean(self.rejected));
-            metrics.insert(MetricKey::WEIGHT_REJECTED, mean(self.rejected_weight));
-        }
-        if stage.objective.has_reference() {
-            metrics.insert(MetricKey::REWARDS_CHOSEN, mean(self.chosen_reward));
-            metrics.insert(MetricKey::REWARDS_REJECTED, mean(self.rejected_reward));
-            metrics.insert(MetricKey::REWARDS_MARGINS, mean(self.chosen_reward - self.rejected_reward));
-            metrics.insert(MetricKey::REWARDS_ACCURACIES, mean(self.accurate));
-        }
-        metrics
-    }
-}
-
-/// Tokens per second and time left, told about twice a second.
-struct Speed {
-    began: Instant,
-    told: Instant,
-    tokens_told: u64,
-    total_steps: u64,
-}
-
-impl Speed {
-    fn new(experiment: &Experiment) -> Self {
-        let now = Instant::now();
-        Self { began: now, told: now, tokens_told: 0, total_steps: experiment.stages.iter().map(|s| s.steps).sum() }
-    }
-
-    #[allow(clippy::cast_precision_loss, reason = "an estimate for a person")]
-    fn tick(&mut self, step: u64, tokens: u64) -> Option<TrainerEvent> {
-        let since = self.told.elapsed().as_secs_f64();
-        if since < 0.5 {
-            return None;
-        }
-        let tokens_per_second = (tokens - self.tokens_told) as f64 / since;
-        let per_step = self.began.elapsed().as_secs_f64() / step.max(1) as f64;
-        self.told = Instant::now();
-        self.tokens_told = tokens;
-        let seconds_left = per_step * self.total_steps.saturating_sub(step) as f64;
-        Some(TrainerEvent::Speed { tokens_per_second, seconds_left })
     }
 }

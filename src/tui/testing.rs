@@ -50,6 +50,7 @@ pub(crate) fn started() -> RunStarted {
         name: name.to_owned(),
         objective: objective.to_owned(),
         has_rejected: beta.is_some(),
+        on_policy: false,
         steps,
         learning_rate: 2.5e-5,
         beta,
@@ -64,6 +65,8 @@ pub(crate) fn started() -> RunStarted {
         model: "none".to_owned(),
         vocab_size: 1400,
         stages: vec![stage("SFT", "sft", SFT, None), stage("DPO", "sigmoid", DPO, Some(0.1))],
+        claims: Vec::new(),
+        baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PROMPTS).map(prompt).collect(),
     }
@@ -144,9 +147,11 @@ fn evaluation(step: u64) -> Evaluation {
             },
             distinct_2: 0.9,
             repeat_4: 0.0,
+            reward: None,
         })
         .collect();
     Evaluation {
+        held_out_rewards: Vec::new(),
         step,
         stage: usize::from(step > SFT),
         logps,

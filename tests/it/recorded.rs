@@ -30,11 +30,14 @@ pub fn events(text: &dyn Fn(usize) -> String) -> Vec<TrainerEvent> {
                 name: name.to_owned(),
                 objective: objective.to_owned(),
                 has_rejected,
+                on_policy: false,
                 steps,
                 learning_rate: 1e-4,
                 beta: has_rejected.then_some(0.1),
             })
             .collect(),
+        claims: Vec::new(),
+        baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PAIRS).map(|i| prompt(text, i)).collect(),
     }))];
@@ -108,6 +111,7 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
         )
     });
     TrainerEvent::Evaluation(Box::new(Evaluation {
+        held_out_rewards: Vec::new(),
         step,
         stage,
         logps: logps.collect(),
@@ -115,7 +119,9 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
         rejected: Some(reading(-18.0 + 6.0 * squeeze)),
         window_flow: (step > 0).then(|| flow.clone()),
         stage_flow: (step > 0).then_some(flow),
-        greedy: (0..PAIRS).map(|i| GreedyAnswer { text: text(90 + i), distinct_2: 0.9, repeat_4: 0.0 }).collect(),
+        greedy: (0..PAIRS)
+            .map(|i| GreedyAnswer { text: text(90 + i), distinct_2: 0.9, repeat_4: 0.0, reward: None })
+            .collect(),
     }))
 }
 

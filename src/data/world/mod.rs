@@ -9,6 +9,7 @@
 //! The world itself (words, rankings) is fixed; seeds only choose questions and draw answers.
 
 mod documents;
+mod judge;
 mod render;
 mod sample;
 mod task;
@@ -18,6 +19,7 @@ mod words;
 mod tests;
 
 pub use documents::documents;
+pub use judge::{FACTS, Judge};
 pub(crate) use sample::Source;
 pub use task::{QUESTIONS, task};
 

@@ -1,7 +1,7 @@
 //! From content to sentences: four clauses, five orders, three wordings a clause.
 
-use super::Content;
 use super::sample::Source;
+use super::{Content, SLOTS};
 
 /// What a clause says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,6 +13,61 @@ pub(super) enum Clause {
 }
 
 use Clause::{Advice, Habit, Past, Reason};
+
+/// Every clause.
+pub(super) const CLAUSES: [Clause; 4] = [Habit, Reason, Advice, Past];
+
+/// By clause, its wordings. Words of the content stand in braces: a quality (`a`), thing (`o`), preposition (`p`), place (`l`),
+/// time (`t`), person (`m`), subject (`s`), what it does (`w`) and the verb of an advice (`v`).
+pub(super) const PATTERNS: [[&str; WORDINGS]; 4] = [
+    [
+        "{name} {does} {a1} {o1} {p1} the {l1} every {t1}.",
+        "Every {t1}, {p1} the {l1}, it is {a1} {o1}.",
+        "You will see {a1} {o1} {p1} the {l1} each {t1}.",
+    ],
+    [
+        "It is because the {s1} {w1} and the {s2} {w2}.",
+        "The {s1} {w1}, so the {s2} {w2}.",
+        "They say the {s2} {w2} because the {s1} {w1}.",
+    ],
+    [
+        "If you {v} {a2} {o2}, ask {m1} {p2} the {l2}.",
+        "{m1} can {v} {a2} {o2} {p2} the {l2}.",
+        "Go {p2} the {l2} to {v} {a2} {o2} with {m1}.",
+    ],
+    ["{m2} first saw {a3} {o3} one {t2}.", "One {t2} {m2} had {a3} {o3}.", "But {a3} {o3} came to {m2} one {t2}."],
+];
+
+/// What the words of a content are called in [`PATTERNS`], in their order.
+const SLOT_NAMES: [&str; SLOTS] =
+    ["a1", "a2", "a3", "o1", "o2", "o3", "p1", "p2", "l1", "l2", "t1", "t2", "m1", "m2", "s1", "s2", "w1", "w2", "v"];
+
+/// A part of a pattern.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Piece {
+    Literal(&'static str),
+    /// Who is asked about.
+    Name,
+    /// What they do, third person.
+    Does,
+    /// A word of the content.
+    Slot(usize),
+}
+
+/// The parts of a pattern, in order.
+pub(super) fn pieces(pattern: &'static str) -> impl Iterator<Item = Piece> {
+    pattern.split('{').enumerate().flat_map(|(i, part)| {
+        let (word, literal) =
+            if i == 0 { (None, part) } else { part.split_once('}').map_or((None, part), |(w, l)| (Some(w), l)) };
+        let piece = word.and_then(|word| match word {
+            "name" => Some(Piece::Name),
+            "does" => Some(Piece::Does),
+            _ => SLOT_NAMES.iter().position(|&name| name == word).map(Piece::Slot),
+        });
+        let literal = (!literal.is_empty()).then_some(Piece::Literal(literal));
+        piece.into_iter().chain(literal)
+    })
+}
 
 const ORDERS: [[Clause; 4]; 5] = [
     [Habit, Reason, Advice, Past],
@@ -61,23 +116,14 @@ impl Content {
     }
 
     fn clause(&self, clause: Clause, wording: usize) -> String {
-        let Self { name, topic, words } = self;
-        let does = topic.verb_third_person;
-        let [a1, a2, a3, o1, o2, o3, p1, p2, l1, l2, t1, t2, m1, m2, s1, s2, w1, w2, verb] = words;
-        match (clause, wording) {
-            (Habit, 0) => format!("{name} {does} {a1} {o1} {p1} the {l1} every {t1}."),
-            (Habit, 1) => format!("Every {t1}, {p1} the {l1}, it is {a1} {o1}."),
-            (Habit, _) => format!("You will see {a1} {o1} {p1} the {l1} each {t1}."),
-            (Reason, 0) => format!("It is because the {s1} {w1} and the {s2} {w2}."),
-            (Reason, 1) => format!("The {s1} {w1}, so the {s2} {w2}."),
-            (Reason, _) => format!("They say the {s2} {w2} because the {s1} {w1}."),
-            (Advice, 0) => format!("If you {verb} {a2} {o2}, ask {m1} {p2} the {l2}."),
-            (Advice, 1) => format!("{m1} can {verb} {a2} {o2} {p2} the {l2}."),
-            (Advice, _) => format!("Go {p2} the {l2} to {verb} {a2} {o2} with {m1}."),
-            (Past, 0) => format!("{m2} first saw {a3} {o3} one {t2}."),
-            (Past, 1) => format!("One {t2} {m2} had {a3} {o3}."),
-            (Past, _) => format!("But {a3} {o3} came to {m2} one {t2}."),
-        }
+        pieces(PATTERNS[clause as usize][wording])
+            .map(|piece| match piece {
+                Piece::Literal(text) => text,
+                Piece::Name => self.name,
+                Piece::Does => self.topic.verb_third_person,
+                Piece::Slot(slot) => self.words[slot],
+            })
+            .collect()
     }
 
     /// A short phrase of the content, over and over: `times`, or as often as `words` words take.

@@ -1,0 +1,112 @@
+//! The scalars of an optimiser step, and how fast it goes.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use super::on_policy::Sampled;
+use crate::experiment::{Experiment, Stage};
+use crate::objective::{PairLogps, PairLoss};
+use crate::protocol::{MetricKey, TrainerEvent};
+
+/// Means over the pairs of one optimiser step.
+#[derive(Default)]
+pub(super) struct Means {
+    pairs: f64,
+    pub(super) loss: f64,
+    chosen: f64,
+    rejected: f64,
+    chosen_weight: f64,
+    rejected_weight: f64,
+    chosen_reward: f64,
+    rejected_reward: f64,
+    accurate: f64,
+    /// Whether the objective defines rewards.
+    rewarded: bool,
+}
+
+impl Means {
+    pub(super) fn add(&mut self, pair: &PairLogps, outcome: &PairLoss, normaliser: f64, examples: f64) {
+        self.pairs += 1.0;
+        self.loss += outcome.loss / normaliser;
+        self.chosen += pair.policy_chosen_logps;
+        self.rejected += pair.policy_rejected_logps;
+        // The weight on the mean loss of the batch, times the batch size: comparable between batch sizes.
+        self.chosen_weight += outcome.chosen_weight * examples / normaliser;
+        self.rejected_weight += outcome.rejected_weight * examples / normaliser;
+        if let Some((chosen, rejected)) = outcome.rewards {
+            self.rewarded = true;
+            self.chosen_reward += chosen;
+            self.rejected_reward += rejected;
+            self.accurate += f64::from(chosen > rejected);
+        }
+    }
+
+    pub(super) fn metrics(
+        &self,
+        stage: &Stage,
+        grad_norm: f64,
+        learning_rate: f64,
+        tokens: f64,
+    ) -> BTreeMap<MetricKey, f64> {
+        let mean = |sum: f64| sum / self.pairs;
+        let mut metrics = BTreeMap::from([
+            (MetricKey::LOSS, self.loss),
+            (MetricKey::GRAD_NORM, grad_norm),
+            (MetricKey::LEARNING_RATE, learning_rate),
+            (MetricKey::NUM_TOKENS, tokens),
+            (MetricKey::LOGPS_CHOSEN, mean(self.chosen)),
+            (MetricKey::WEIGHT_CHOSEN, mean(self.chosen_weight)),
+        ]);
+        if stage.objective.reads_rejected() {
+            metrics.insert(MetricKey::LOGPS_REJECTED, mean(self.rejected));
+            metrics.insert(MetricKey::WEIGHT_REJECTED, mean(self.rejected_weight));
+        }
+        if self.rewarded {
+            metrics.insert(MetricKey::REWARDS_CHOSEN, mean(self.chosen_reward));
+            metrics.insert(MetricKey::REWARDS_REJECTED, mean(self.rejected_reward));
+            metrics.insert(MetricKey::REWARDS_MARGINS, mean(self.chosen_reward - self.rejected_reward));
+            metrics.insert(MetricKey::REWARDS_ACCURACIES, mean(self.accurate));
+        }
+        metrics
+    }
+}
+
+/// Adds what was sampled before the step.
+pub(super) fn add_sampled(metrics: &mut BTreeMap<MetricKey, f64>, sampled: Sampled) {
+    for (key, reward) in
+        [(MetricKey::SAMPLED_REWARD_CHOSEN, sampled.chosen), (MetricKey::SAMPLED_REWARD_REJECTED, sampled.rejected)]
+    {
+        if reward.is_finite() {
+            metrics.insert(key, reward);
+        }
+    }
+}
+
+/// Tokens per second and time left, told about twice a second.
+pub(super) struct Speed {
+    began: Instant,
+    told: Instant,
+    tokens_told: u64,
+    total_steps: u64,
+}
+
+impl Speed {
+    pub(super) fn new(experiment: &Experiment) -> Self {
+        let now = Instant::now();
+        Self { began: now, told: now, tokens_told: 0, total_steps: experiment.stages.iter().map(|s| s.steps).sum() }
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "an estimate for a person")]
+    pub(super) fn tick(&mut self, step: u64, tokens: u64) -> Option<TrainerEvent> {
+        let since = self.told.elapsed().as_secs_f64();
+        if since < 0.5 {
+            return None;
+        }
+        let tokens_per_second = (tokens - self.tokens_told) as f64 / since;
+        let per_step = self.began.elapsed().as_secs_f64() / step.max(1) as f64;
+        self.told = Instant::now();
+        self.tokens_told = tokens;
+        let seconds_left = per_step * self.total_steps.saturating_sub(step) as f64;
+        Some(TrainerEvent::Speed { tokens_per_second, seconds_left })
+    }
+}
