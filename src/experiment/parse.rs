@@ -10,11 +10,32 @@ use super::source::Source;
 use super::{Experiment, overrides, validate};
 use crate::error::{Error, Location, Result};
 
+/// An experiment's path and text.
+macro_rules! embed {
+    ($name:literal) => {
+        (concat!("experiments/", $name, ".ron"), include_str!(concat!("../../experiments/", $name, ".ron")))
+    };
+}
+
 /// The experiments that come with the program: path, text. A path that names no file names one of these.
-pub const EMBEDDED: [(&str, &str); 3] = [
-    ("experiments/sft.ron", include_str!("../../experiments/sft.ron")),
-    ("experiments/dpo_offpolicy.ron", include_str!("../../experiments/dpo_offpolicy.ron")),
-    ("experiments/pretrain_base.ron", include_str!("../../experiments/pretrain_base.ron")),
+pub const EMBEDDED: [(&str, &str); 17] = [
+    embed!("sft"),
+    embed!("sft_extended"),
+    embed!("dpo_offpolicy"),
+    embed!("dpo_onpolicy"),
+    embed!("dpo_after_extended_sft"),
+    embed!("dpo_after_long_sft"),
+    embed!("ipo"),
+    embed!("hinge"),
+    embed!("simpo"),
+    embed!("sppo"),
+    embed!("spin"),
+    embed!("dpo_nll"),
+    embed!("gate_dpo"),
+    embed!("dpo_shift"),
+    embed!("hallucination"),
+    embed!("repeater"),
+    embed!("pretrain_base"),
 ];
 
 /// Payloads without doubled parentheses, options without `Some`.

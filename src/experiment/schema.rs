@@ -197,6 +197,8 @@ impl Variant {
             None => self.name.to_owned(),
             Some(Struct(_)) => format!("{}(…)", self.name),
             Some(Text) => format!("{}(\"…\")", self.name),
+            Some(List(_)) => format!("{}([…])", self.name),
+            Some(Whole) => format!("{}(8)", self.name),
             Some(_) => format!("{}(0.1)", self.name),
         }
     }

@@ -4,6 +4,7 @@
 pub mod detect;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod leaks;
 pub mod reduce;
 pub mod series;
 pub mod stats;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::RunDirectory;
 use crate::error::{Error, Location, Result};
-use crate::history::{CurveId, RunHistory, Scale};
+use crate::history::{CurveId, RunHistory, Scale, leaks};
 use crate::protocol::{MetricKey, ProbeKind, RunPhase, floats};
 use crate::text::Shown;
 
@@ -50,6 +50,36 @@ pub struct AlarmSummary {
     pub state: String,
 }
 
+/// An answer of another training question that became likelier.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leak {
+    /// Rise of its log-prob since the run's first evaluation.
+    pub nats: f64,
+    /// The question that it does not answer, raw.
+    pub prompt: String,
+    /// The answer, raw.
+    pub answer: String,
+}
+
+/// Leaks that are listed.
+const LEAKS: usize = 3;
+
+impl Leak {
+    /// The largest rises of `irr_train`; none where a stage pushed answers down: there other things move it too.
+    fn strongest(history: &RunHistory) -> Vec<Self> {
+        let Some(run) = history.run.as_ref().filter(|run| run.stages.iter().all(|s| !s.has_rejected)) else {
+            return Vec::new();
+        };
+        let ranked = leaks::ranked(history, CurveId::Probe(ProbeKind::IrrTrain), history.step);
+        let leak = |(pair, nats): (usize, f64)| {
+            let probe = run.probes.get(pair)?;
+            let answer = probe.responses.get(&ProbeKind::IrrTrain)?.text.clone();
+            Some(Self { nats, prompt: probe.prompt.clone(), answer })
+        };
+        ranked.into_iter().filter(|&(_, nats)| nats > 0.0).take(LEAKS).filter_map(leak).collect()
+    }
+}
+
 /// What a run came to. Everything but the two clock readings follows from the events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
@@ -71,6 +101,9 @@ pub struct Summary {
     pub stages: Vec<StageSummary>,
     /// Sum of log-probs at the last evaluation, nats, mean over prompts, by curve.
     pub logps: BTreeMap<String, Option<f64>>,
+    /// Where answers of other training questions leaked most, after finetuning without rejected answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaks: Vec<Leak>,
     /// The detector's last word on the dynamics.
     pub dynamics: String,
     /// The first alarm, if there was one.
@@ -93,6 +126,7 @@ impl Summary {
             stage: run.stages.get(alarm.stage).map_or_else(String::new, |s| s.name.clone()),
             state: alarm.state.title().to_owned(),
         });
+        let leaks = Leak::strongest(history);
         let logps = CurveId::all().filter_map(|curve| {
             let (_, last) = history.curve(curve, Scale::LogProb, None).last()?;
             Some((curve.key().to_owned(), last.is_finite().then_some(last)))
@@ -112,6 +146,7 @@ impl Summary {
             total_steps: history.total_steps(),
             stages: (0..history.stage_starts.len()).filter_map(|stage| stage_summary(history, stage)).collect(),
             logps: logps.collect(),
+            leaks,
             dynamics: history.detector.state.title().to_owned(),
             first_alarm,
             wall_seconds,
@@ -184,6 +219,12 @@ impl Summary {
             |a| format!(", first alarm ({}) at step {} in stage {}", a.state, a.step, a.stage),
         );
         lines.push(format!("  dynamics at the end: {}{first}", self.dynamics));
+        if !self.leaks.is_empty() {
+            lines.push("  answers of other training questions that leaked most (nats since the start):".to_owned());
+        }
+        for Leak { nats, prompt, answer } in &self.leaks {
+            lines.push(format!("    {nats:+.1}  {prompt}  ←{answer}"));
+        }
         if let Some(directory) = directory {
             lines.push(format!("  run: {}", directory.root().display()));
         }

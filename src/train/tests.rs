@@ -45,7 +45,7 @@ fn metric(events: &[TrainerEvent], key: &MetricKey) -> Vec<f64> {
 
 #[test]
 fn accumulation_is_a_larger_batch() {
-    for objective in ["sft", "sigmoid(beta: 0.1)"] {
+    for objective in ["sft", "sft_extended", "sigmoid(beta: 0.1)", "simpo()"] {
         let stage = |batch: usize, slices: usize| {
             format!(
                 "objective: {objective}, learning_rate: 1e-3, optimizer: sgd, batch_size: {batch}, gradient_accumulation_steps: {slices}"
@@ -119,4 +119,55 @@ fn commands_act_between_steps_and_are_acknowledged() {
             "Stopped 1"
         ]
     );
+}
+
+#[test]
+fn every_objective_trains() {
+    for objective in [
+        "sft_extended",
+        "sigmoid(label_smoothing: 0.1, nll: 0.01)",
+        "robust()",
+        "ipo()",
+        "hinge(nll: 0.01)",
+        "slic()",
+        "simpo()",
+        "sppo_hard()",
+        "dpop()",
+        "gate_dpo()",
+        "dpo_shift()",
+    ] {
+        let (events, ended) = run(&format!("objective: {objective}, learning_rate: 1e-4, batch_size: 2"), &[]);
+        ended.unwrap_or_else(|e| panic!("{objective}: {e}"));
+        let losses = metric(&events, &MetricKey::LOSS);
+        assert!(losses.len() == 3 && losses.iter().all(|x| x.is_finite()), "{objective}: {losses:?}");
+        assert_eq!(metric(&events, &MetricKey::WEIGHT_REJECTED).len(), 3, "{objective} reads y⁻");
+    }
+}
+
+#[test]
+fn answers_sampled_from_the_reference_itself_begin_at_log_2() {
+    let stage = "objective: sigmoid(beta: 0.1), learning_rate: 1e-3, batch_size: 4,
+        on_policy: (every: 2, max_new_tokens: 12)";
+    let (events, ended) = run(stage, &[]);
+    ended.unwrap();
+    assert!((metric(&events, &MetricKey::LOSS)[0] - std::f64::consts::LN_2).abs() < 1e-4);
+    let rewards = metric(&events, &MetricKey::SAMPLED_REWARD_REJECTED);
+    assert_eq!(rewards.len(), 2, "sampled before the steps 1 and 3");
+    assert!(rewards.iter().all(|r| (0.0..=1.0).contains(r)), "{rewards:?}");
+    assert!(metric(&events, &MetricKey::SAMPLED_REWARD_CHOSEN).is_empty(), "y⁺ stays the data's");
+    assert_eq!(metric(&run(stage, &[]).0, &MetricKey::LOSS), metric(&events, &MetricKey::LOSS), "the seed decides");
+}
+
+#[test]
+fn of_several_candidates_the_better_one_is_chosen() {
+    let (events, ended) = run(
+        "objective: sigmoid(), learning_rate: 1e-3, batch_size: 4,
+         on_policy: (replaces: both, every: 0, candidates: 4, temperature: 1.3, top_p: 0.95, max_new_tokens: 60)",
+        &[],
+    );
+    ended.unwrap();
+    let (chosen, rejected) =
+        (metric(&events, &MetricKey::SAMPLED_REWARD_CHOSEN), metric(&events, &MetricKey::SAMPLED_REWARD_REJECTED));
+    assert_eq!((chosen.len(), rejected.len()), (1, 1), "once, when the stage begins");
+    assert!(chosen[0] > rejected[0], "{chosen:?} and {rejected:?}");
 }

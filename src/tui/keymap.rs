@@ -67,6 +67,8 @@ pub enum Action {
     NextScale,
     /// Next strength of smoothing.
     NextSmoothing,
+    /// List the prompts by how far the selected curve rose on them.
+    OrderPrompts,
     /// Type a filter for the focused list.
     Filter,
     /// Next event.
@@ -257,6 +259,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('0')], Action::ShowAll, "all", "show every group"),
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
+    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "prompts by how far the selected curve rose (irr train): what leaks most"),
     bind(Dashboard, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Dashboard, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 

@@ -23,8 +23,8 @@ pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
 use super::chart::Glyphs;
 use super::keymap::Context;
 use super::theme::Theme;
-use crate::history::{RunHistory, Window};
-use crate::protocol::{Evaluation, RunPhase, TrainerCommand, TrainerEvent};
+use crate::history::{CurveId, RunHistory, Window, leaks};
+use crate::protocol::{Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
 /// What happened outside.
@@ -203,12 +203,24 @@ impl App {
         self.curves.iter().filter(|c| self.view.shows(c.id))
     }
 
-    /// The prompts that the filter lets through.
+    /// The curve by whose rise prompts are listed: the selected one, else the answers of other training questions.
+    pub fn leaking(&self) -> CurveId {
+        self.view.curve.unwrap_or(CurveId::Probe(ProbeKind::IrrTrain))
+    }
+
+    /// The prompts that the filter lets through, in the order of the list.
     pub fn visible_prompts(&self) -> Vec<usize> {
         let Some(run) = &self.shown().run else { return Vec::new() };
         let needle = self.view.prompt_filter.to_lowercase();
         let holds = |text: &str| text.to_lowercase().contains(&needle);
-        (0..run.probes.len())
+        let order: Vec<usize> = if self.view.by_change {
+            leaks::ranked(self.shown(), self.leaking(), self.step()).into_iter().map(|(pair, _)| pair).collect()
+        } else {
+            (0..run.probes.len()).collect()
+        };
+        order
+            .into_iter()
+            .filter(|&i| i < run.probes.len())
             .filter(|&i| {
                 let probe = &run.probes[i];
                 needle.is_empty() || holds(&probe.prompt) || probe.responses.values().any(|r| holds(&r.text))

@@ -166,6 +166,7 @@ impl App {
                 self.view.smoothing = self.view.smoothing.next();
                 self.refresh();
             }
+            Action::OrderPrompts => self.order_prompts(),
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
             Action::PreviousEvent => self.jump_event(false),
@@ -183,6 +184,13 @@ impl App {
             }
         }
         Vec::new()
+    }
+
+    /// The list of prompts by the rise of the selected curve, and back; the first one is shown.
+    fn order_prompts(&mut self) {
+        self.view.by_change = !self.view.by_change;
+        self.view.focus_on(Panel::Prompt);
+        self.view.prompt = self.visible_prompts().first().copied().unwrap_or(0);
     }
 
     fn quit(&mut self) -> Vec<Effect> {

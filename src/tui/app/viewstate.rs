@@ -114,6 +114,8 @@ pub struct ViewState {
     pub curve: Option<CurveId>,
     /// The selected prompt.
     pub prompt: usize,
+    /// Whether the prompts are listed by how far the selected curve rose on them, instead of in their own order.
+    pub by_change: bool,
     /// The selected event; `None` follows the latest.
     pub event: Option<usize>,
     /// Only curves with this text in key, symbol, group or description.
@@ -144,6 +146,7 @@ impl ViewState {
             group: ProbeGroup::Answers,
             curve: None,
             prompt: 0,
+            by_change: false,
             event: None,
             curve_filter: String::new(),
             prompt_filter: String::new(),

@@ -23,6 +23,9 @@ struct Section {
     words: Words,
 }
 
+/// The first evaluation and the one that is shown.
+type Between<'a> = (Option<&'a Evaluation>, Option<&'a Evaluation>);
+
 /// Draws the panel.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
@@ -35,6 +38,9 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let mut rest = format!("{at}/{}", visible.len());
     if !narrow {
         rest += &format!(" · at step {} · j and k choose", app.step());
+    }
+    if app.view.by_change {
+        rest = format!("{at}/{} by rise of {}", visible.len(), app.leaking().symbol());
     }
     if !app.view.prompt_filter.is_empty() {
         rest = format!("/{} · {rest}", Shown::new(&app.view.prompt_filter));
@@ -75,18 +81,18 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
         style: theme.dim(),
         words: words(Shown::new(&probe.prompt).as_str(), theme.accent()),
     }];
+    // What leaks, as text: the response that the list is ordered by, unless it is shown below anyway.
+    let leaking = app.leaking().kind();
+    if (app.view.by_change || app.view.curve.is_some()) && !matches!(leaking, ProbeKind::Chosen | ProbeKind::Rejected) {
+        sections.extend(response(app, run, leaking, leaking.symbol(), (first, now), pair));
+    }
     let (before, after) = greedy(app, first, now, pair);
     if !after.is_empty() {
         sections.push(Section { label: "says now", style: theme.accent(), words: after });
         sections.push(Section { label: "at step 0", style: theme.dim(), words: before });
     }
     for (kind, label) in [(ProbeKind::Chosen, "y⁺ chosen"), (ProbeKind::Rejected, "y⁻ rejected")] {
-        if let Some(response) = probe.responses.get(&kind) {
-            let mut text = log_p(app, kind, first, now, pair);
-            text.extend(words(Shown::new(&response.text).as_str(), theme.text()).into_iter().take(WORDS));
-            let style = theme.curve(crate::history::CurveId::Probe(kind)).style;
-            sections.push(Section { label, style, words: text });
-        }
+        sections.extend(response(app, run, kind, label, (first, now), pair));
     }
     sections.extend(flows(app, now, pair));
     let along = |e: Option<&Evaluation>| e.and_then(|e| e.chosen.argmax_tokens.get(pair)).cloned().unwrap_or_default();
@@ -98,6 +104,22 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
         sections.push(Section { label: "y* at 0", style: theme.dim(), words: tokens(app, &start, labels) });
     }
     sections
+}
+
+/// A response with its log-prob, where the prompt has it.
+fn response(
+    app: &App,
+    run: &RunStarted,
+    kind: ProbeKind,
+    label: &'static str,
+    between: Between<'_>,
+    pair: usize,
+) -> Option<Section> {
+    let response = run.probes[pair].responses.get(&kind)?;
+    let mut text = log_p(app, kind, between, pair);
+    text.extend(words(Shown::new(&response.text).as_str(), app.view.theme.text()).into_iter().take(WORDS));
+    let style = app.view.theme.curve(crate::history::CurveId::Probe(kind)).style;
+    Some(Section { label, style, words: text })
 }
 
 /// The argmax at each position of an answer; emphasised where it is not the answer's own token.
@@ -121,7 +143,7 @@ fn flows(app: &App, now: Option<&Evaluation>, pair: usize) -> Vec<Section> {
 }
 
 /// The log-prob of an answer and its change since the start.
-fn log_p(app: &App, kind: ProbeKind, first: Option<&Evaluation>, now: Option<&Evaluation>, pair: usize) -> Words {
+fn log_p(app: &App, kind: ProbeKind, (first, now): Between<'_>, pair: usize) -> Words {
     let theme = &app.view.theme;
     let value = |e: Option<&Evaluation>| e.and_then(|e| e.logps.get(&kind)?.get(pair)).map(|&x| f64::from(x));
     let (Some(start), Some(now)) = (value(first), value(now)) else { return Vec::new() };
