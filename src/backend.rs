@@ -34,6 +34,7 @@ enum Found {
     #[cfg(feature = "cuda")]
     Cuda,
     Flex,
+    #[cfg(feature = "ndarray")]
     Ndarray,
 }
 
@@ -52,7 +53,12 @@ trait Work {
 fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
     match choice {
         BackendChoice::Flex => Ok((Found::Flex, None)),
+        #[cfg(feature = "ndarray")]
         BackendChoice::Ndarray => Ok((Found::Ndarray, None)),
+        #[cfg(not(feature = "ndarray"))]
+        BackendChoice::Ndarray => {
+            Err(Error::usage("--backend ndarray: this program was built without it; build with --features ndarray"))
+        }
         #[cfg(feature = "cuda")]
         BackendChoice::Cuda => match cuda_obstacle() {
             None => Ok((Found::Cuda, None)),
@@ -101,6 +107,7 @@ fn on<W: Work>(found: Found, work: W) -> W::Output {
         #[cfg(feature = "cuda")]
         Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
         Found::Flex => work.with::<Autodiff<burn_flex::Flex>>(&burn_flex::FlexDevice, "flex"),
+        #[cfg(feature = "ndarray")]
         Found::Ndarray => {
             work.with::<Autodiff<burn_ndarray::NdArray<f32>>>(&burn_ndarray::NdArrayDevice::default(), "ndarray")
         }
