@@ -122,20 +122,9 @@ fn commands_act_between_steps_and_are_acknowledged() {
 }
 
 #[test]
-fn every_objective_trains() {
-    for objective in [
-        "sft_extended",
-        "sigmoid(label_smoothing: 0.1, nll: 0.01)",
-        "robust()",
-        "ipo()",
-        "hinge(nll: 0.01)",
-        "slic()",
-        "simpo()",
-        "sppo_hard()",
-        "dpop()",
-        "gate_dpo()",
-        "dpo_shift()",
-    ] {
+fn objectives_of_every_kind_train() {
+    // With a target, without a reference, with a gate; the golden values hold the formulas of the others.
+    for objective in ["sft_extended", "slic()", "simpo()", "gate_dpo()"] {
         let (events, ended) = run(&format!("objective: {objective}, learning_rate: 1e-4, batch_size: 2"), &[]);
         ended.unwrap_or_else(|e| panic!("{objective}: {e}"));
         let losses = metric(&events, &MetricKey::LOSS);

@@ -259,7 +259,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('0')], Action::ShowAll, "all", "show every group"),
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
-    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "prompts by how far the selected curve rose (irr train): what leaks most"),
+    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "list prompts by the rise of a curve (irr train): the leaks"),
     bind(Dashboard, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Dashboard, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
