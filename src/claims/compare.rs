@@ -142,7 +142,8 @@ fn difference(twins: &[Twins<'_>], label: String, unit: Unit, read: Read) -> Res
         }
         sides.push((one.into_values().collect::<Vec<_>>(), other.into_values().collect::<Vec<_>>()));
     }
-    let per_seed = twins.iter().zip(&sides).map(|(t, (one, other))| (t.run.0.seed(), mean(one) - mean(other))).collect();
+    let per_seed =
+        twins.iter().zip(&sides).map(|(t, (one, other))| (t.run.0.seed(), mean(one) - mean(other))).collect();
     let pooled = if twins.iter().all(|t| t.paired) {
         let paired = |(one, other): &(Vec<f64>, Vec<f64>)| one.iter().zip(other).map(|(a, b)| a - b).collect();
         stratified_mean(&sides.iter().map(paired).collect::<Vec<_>>())
@@ -175,9 +176,9 @@ fn worse(twins: &[Twins<'_>]) -> Measured {
     let label = "displaced pairs over the baseline's, at the end".to_owned();
     let displaced = difference(twins, label, Unit::Points, displaced)?;
     let peak = |(run, _): (StageRun<'_>, Place)| Ok::<_, String>(Place::at(run.peak(CurveId::ArgmaxChosen)?));
-    let peaks = twins.iter().map(|t| {
-        Ok(Twins { run: (t.run.0, peak(t.run)?), baseline: (t.baseline.0, peak(t.baseline)?), ..*t })
-    });
+    let peaks = twins
+        .iter()
+        .map(|t| Ok(Twins { run: (t.run.0, peak(t.run)?), baseline: (t.baseline.0, peak(t.baseline)?), ..*t }));
     let peaks = peaks.collect::<Result<Vec<_>, String>>()?;
     let label = "the argmax's rise to its peak over the baseline's".to_owned();
     let argmax = difference(&peaks, label, Unit::Nats, argmax_rise)?;

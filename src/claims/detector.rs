@@ -6,11 +6,7 @@ use crate::history::{Alarm, RunHistory};
 use crate::protocol::StageInfo;
 
 /// It says squeezing in the first preference stage of every run.
-pub(super) fn squeeze(
-    histories: &[&RunHistory],
-    gates: bool,
-    runs: &Result<Vec<StageRun<'_>>, String>,
-) -> ClaimResult {
+pub(super) fn squeeze(histories: &[&RunHistory], gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {
     let first_alarms: Vec<(u64, Option<&Alarm>)> = histories
         .iter()
         .map(|history| {

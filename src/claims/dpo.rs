@@ -64,9 +64,8 @@ fn d2(runs: &[StageRun<'_>]) -> Measured {
 }
 
 fn d3(runs: &[StageRun<'_>]) -> Measured {
-    let displaced = share(runs, "pairs displaced at the end", |r| {
-        Ok(r.displaced(Place::at(r.end()))?.into_values().collect())
-    })?;
+    let displaced =
+        share(runs, "pairs displaced at the end", |r| Ok(r.displaced(Place::at(r.end()))?.into_values().collect()))?;
     let chosen = pooled(runs, "y⁺", |r| r.probe(Probe::Chosen))?;
     let curve = CurveId::Probe(Probe::Chosen);
     let early = pooled(runs, "y⁺, start to peak (reported only)", |r| r.change(curve, r.peak(curve)?))?;

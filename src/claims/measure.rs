@@ -96,7 +96,11 @@ impl<'a> StageRun<'a> {
         // An infinity after a place at which it has no weight must not reach it.
         let after = if place.share > 0.0 { values(place.evaluation + 1)? } else { before };
         let level = |(&a, &b): (&f32, &f32)| {
-            if place.share > 0.0 { f64::from(a) * (1.0 - place.share) + f64::from(b) * place.share } else { f64::from(a) }
+            if place.share > 0.0 {
+                f64::from(a) * (1.0 - place.share) + f64::from(b) * place.share
+            } else {
+                f64::from(a)
+            }
         };
         let all = before.iter().zip(after).map(level).enumerate();
         let levels: BTreeMap<_, _> = all.filter(|&(pair, _)| curve.tokens(self.run, pair).is_some()).collect();
@@ -136,7 +140,8 @@ impl<'a> StageRun<'a> {
     /// By pair: the margin grew although y⁺ and y⁻ both fell by more than τ, from the stage's start to a place.
     pub(super) fn displaced(&self, place: Place) -> Result<BTreeMap<usize, bool>, String> {
         let displaced = |(pair, chosen, rejected): (usize, f64, f64)| {
-            let fell = chosen < -self.noise(ProbeKind::Chosen, pair) && rejected < -self.noise(ProbeKind::Rejected, pair);
+            let fell =
+                chosen < -self.noise(ProbeKind::Chosen, pair) && rejected < -self.noise(ProbeKind::Rejected, pair);
             (pair, chosen > rejected && fell)
         };
         Ok(self.both(ProbeKind::Chosen, ProbeKind::Rejected, place)?.into_iter().map(displaced).collect())
@@ -178,11 +183,7 @@ pub(super) fn place_of_margin(margins: &[f64], target: f64) -> Option<Place> {
     let Some(before) = reached.checked_sub(1) else { return Some(Place::at(0)) };
     let share = (target - margins[before]) / (margins[reached] - margins[before]);
     // A margin that is no number lies nowhere.
-    if share < 1.0 {
-        Some(Place { evaluation: before, share })
-    } else {
-        (share >= 1.0).then_some(Place::at(reached))
-    }
+    if share < 1.0 { Some(Place { evaluation: before, share }) } else { (share >= 1.0).then_some(Place::at(reached)) }
 }
 
 /// A mean over the pairs of all runs.

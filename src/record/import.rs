@@ -180,7 +180,11 @@ pub(super) fn read_from(path: &Path, input: impl Read, trained: Option<Trained>)
     let guessed = trained.is_none();
     let trained = trained.or_else(|| Trained::of_name(path)).ok_or_else(|| {
         let problem = "whether SFT or DPO was trained is neither in the file nor in its name";
-        Error::input(Location::file(path), problem, "say `verify --as sft` or `--as dpo`, or put the word into the name")
+        Error::input(
+            Location::file(path),
+            problem,
+            "say `verify --as sft` or `--as dpo`, or put the word into the name",
+        )
     })?;
     Ok(import(path, &table, trained, guessed))
 }
@@ -279,7 +283,11 @@ fn started(path: &Path, table: &Table, steps: u64, trained: Trained, number: usi
         rejected_tokens: Vec::new(),
     };
     let of_prompt = |i: usize| {
-        if table.prompts == 1 { format!("mean over the prompts of {file}") } else { format!("prompt {} of {file}", i + 1) }
+        if table.prompts == 1 {
+            format!("mean over the prompts of {file}")
+        } else {
+            format!("prompt {} of {file}", i + 1)
+        }
     };
     let stage = StageInfo {
         name: trained.title().to_owned(),

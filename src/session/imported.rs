@@ -84,7 +84,8 @@ fn told(history: &RunHistory) -> String {
     match claims::displacement(history) {
         Ok(rates) if rates.iter().any(|(_, rate)| rate.n > 1) => {
             let told = rates.iter().filter(|(row, _)| ROWS.contains(row) || *row == last);
-            let told: Vec<String> = told.map(|(row, rate)| format!("{:.1} % at row {row}", 100.0 * rate.value)).collect();
+            let told: Vec<String> =
+                told.map(|(row, rate)| format!("{:.1} % at row {row}", 100.0 * rate.value)).collect();
             let _ = writeln!(text, "  displaced since row 0: {}", told.join(", "));
         }
         // Of one mean a share says nothing.

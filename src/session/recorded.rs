@@ -53,9 +53,8 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
         super::imported::check(&args.import, args.trained.map(Into::into))?
     };
     say(&claims::table(&checked, TABLE_WIDTH))?;
-    let failed = |checked: &Checked| -> Vec<&str> {
-        checked.claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect()
-    };
+    let failed =
+        |checked: &Checked| -> Vec<&str> { checked.claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect() };
     let failures = checked.iter().map(|c| (c, failed(c))).filter(|(_, ids)| !ids.is_empty());
     let failures: Vec<String> = failures.map(|(c, ids)| format!("{} ({})", ids.join(", "), c.experiment)).collect();
     if failures.is_empty() {

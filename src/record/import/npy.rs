@@ -12,7 +12,8 @@ use crate::protocol::ProbeKind as Probe;
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// Magic and version.
 const FIXED: usize = 8;
-const ADVICE: &str = "save it with numpy: np.save(file, np.ascontiguousarray(a, dtype='<f8')), a of (rows, 17, prompts)";
+const ADVICE: &str =
+    "save it with numpy: np.save(file, np.ascontiguousarray(a, dtype='<f8')), a of (rows, 17, prompts)";
 
 /// The columns in the paper's order; `None` for one that a run has no place for (the mass off the argmax).
 const COLUMNS: [Option<Quantity>; 17] = [

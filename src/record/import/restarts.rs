@@ -41,9 +41,8 @@ pub(super) fn split(rows: &[Row]) -> Vec<Vec<usize>> {
 
 /// Whether two rows hold the same numbers, as far as both are finite.
 fn same(one: &Row, other: &Row) -> bool {
-    let close = |(&a, &b): (&f64, &f64)| {
-        !(a.is_finite() && b.is_finite()) || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
-    };
+    let close =
+        |(&a, &b): (&f64, &f64)| !(a.is_finite() && b.is_finite()) || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs());
     one.iter().all(|(quantity, values)| other.get(quantity).is_some_and(|others| values.iter().zip(others).all(close)))
 }
 
