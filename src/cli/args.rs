@@ -55,7 +55,7 @@ pub enum Command {
     },
     /// Show a recorded run in the dashboard: scrub, speed, step.
     Replay {
-        /// A run's directory, or its run file.
+        /// A run's directory, its run file, or a file of the paper's curves.
         run: PathBuf,
         /// Begin at this optimiser step instead of the last one.
         #[arg(long)]
@@ -271,7 +271,7 @@ impl From<TrainedAs> for Trained {
 /// What is exported.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
-    /// A run's directory, or its run file.
+    /// A run's directory, its run file, or a file of the paper's curves.
     pub run: PathBuf,
     /// What to write, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', required = true)]
