@@ -6,7 +6,7 @@ use crate::history::{Alarm, RunHistory};
 use crate::protocol::StageInfo;
 
 /// It says squeezing in the first preference stage of every run.
-pub(super) fn squeeze(histories: &[RunHistory], gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {
+pub(super) fn squeeze(histories: &[&RunHistory], gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {
     let first_alarms: Vec<(u64, Option<&Alarm>)> = histories
         .iter()
         .map(|history| {
@@ -24,8 +24,10 @@ pub(super) fn squeeze(histories: &[RunHistory], gates: bool, runs: &Result<Vec<S
     result("squeeze", "DPO: the detector says squeezing", gates, measured)
 }
 
-/// It raises no alarm in any stage without rejected answers.
-pub(super) fn quiet(histories: &[RunHistory], gates: bool) -> ClaimResult {
+/// It raises no alarm in any stage that pushes nothing down.
+pub(super) fn quiet(histories: &[&RunHistory], named: bool) -> ClaimResult {
+    let mut stages = histories.iter().filter_map(|h| h.run.as_ref()).flat_map(|r| &r.stages);
+    let has_stage = stages.any(|s| !s.has_rejected);
     let stage_of = |history: &RunHistory, alarm: &Alarm| -> Option<StageInfo> {
         history.run.as_ref()?.stages.get(alarm.stage).cloned()
     };
@@ -36,12 +38,13 @@ pub(super) fn quiet(histories: &[RunHistory], gates: bool) -> ClaimResult {
         .collect();
     let measured: Measured = if histories.is_empty() {
         Err("there is no run".to_owned())
-    } else if gates {
+    } else if has_stage {
         let silent = alarmed.iter().all(|(_, alarmed)| !alarmed);
         Ok((silent, vec![share_of_runs("runs with an alarm in an SFT stage", alarmed)]))
     } else {
         Err("there is no such stage".to_owned())
     };
+    let gates = named || has_stage || histories.is_empty();
     result("quiet", "SFT: the detector raises no alarm", gates, measured)
 }
 

@@ -1,6 +1,6 @@
 //! D1–D4: what off-policy preference optimisation does.
 
-use super::measure::{StageRun, pooled, share, step, steps};
+use super::measure::{Place, StageRun, pooled, share, step, steps};
 use super::{Figure, Measured, StageClaim};
 use crate::history::CurveId;
 use crate::history::stats::mean;
@@ -64,7 +64,8 @@ fn d2(runs: &[StageRun<'_>]) -> Measured {
 }
 
 fn d3(runs: &[StageRun<'_>]) -> Measured {
-    let displaced = share(runs, "pairs displaced at the end", |r| r.displaced())?;
+    let displaced =
+        share(runs, "pairs displaced at the end", |r| Ok(r.displaced(Place::at(r.end()))?.into_values().collect()))?;
     let chosen = pooled(runs, "y⁺", |r| r.probe(Probe::Chosen))?;
     let curve = CurveId::Probe(Probe::Chosen);
     let early = pooled(runs, "y⁺, start to peak (reported only)", |r| r.change(curve, r.peak(curve)?))?;

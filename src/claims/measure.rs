@@ -5,42 +5,69 @@ use std::collections::BTreeMap;
 use super::{Figure, Unit};
 use crate::history::stats::{Estimate, float, mean, rate, stratified_mean};
 use crate::history::{CurveId, RunHistory};
-use crate::protocol::{Evaluation, ProbeKind, RunStarted, StageInfo};
+use crate::protocol::{Evaluation, MetricKey, ProbeKind, RunStarted, StageInfo};
 
 /// A stage of one run, from the evaluation that it started from to its last.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StageRun<'a> {
-    run: &'a RunStarted,
+    history: &'a RunHistory,
+    pub(super) run: &'a RunStarted,
+    /// Index of the stage.
+    pub(super) stage: usize,
     /// At least two.
     pub(super) evaluations: &'a [Evaluation],
+}
+
+/// A place in a stage: at an evaluation, or a share of the way from it to the next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Place {
+    evaluation: usize,
+    share: f64,
+}
+
+impl Place {
+    /// At an evaluation.
+    pub(super) fn at(evaluation: usize) -> Self {
+        Self { evaluation, share: 0.0 }
+    }
 }
 
 /// The first stage of each run that `pick` accepts.
 ///
 /// # Errors
 /// In words: when a run has no such stage or did not complete it.
-pub(super) fn stage_runs(histories: &[RunHistory], pick: fn(&StageInfo) -> bool) -> Result<Vec<StageRun<'_>>, String> {
+pub(super) fn stage_runs<'a>(
+    histories: &[&'a RunHistory],
+    pick: fn(&StageInfo) -> bool,
+) -> Result<Vec<StageRun<'a>>, String> {
     if histories.is_empty() {
         return Err("there is no run".to_owned());
     }
-    histories.iter().map(|history| stage_run(history, pick)).collect()
+    histories.iter().map(|history| StageRun::first(history, pick)).collect()
 }
 
-fn stage_run(history: &RunHistory, pick: fn(&StageInfo) -> bool) -> Result<StageRun<'_>, String> {
-    let run = history.run.as_ref().ok_or("a run never began")?;
-    let found = run.stages.iter().enumerate().find(|(_, info)| pick(info));
-    let (stage, info) = found.ok_or("there is no such stage")?;
-    let not_done = || format!("stage {} of {} did not come to its end", info.name, run.run_id);
-    let start = *history.stage_starts.get(stage).ok_or_else(not_done)?;
-    let evaluations = history.stage_evaluations(stage);
-    let (first, last) = evaluations.first().zip(evaluations.last()).ok_or_else(not_done)?;
-    if last.step < start + info.steps || last.step <= first.step {
-        return Err(not_done());
+impl<'a> StageRun<'a> {
+    /// The first stage that `pick` accepts.
+    pub(super) fn first(history: &'a RunHistory, pick: fn(&StageInfo) -> bool) -> Result<Self, String> {
+        let run = history.run.as_ref().ok_or("a run never began")?;
+        let stage = run.stages.iter().position(pick).ok_or("there is no such stage")?;
+        Self::completed(history, stage)
     }
-    Ok(StageRun { run, evaluations })
-}
 
-impl StageRun<'_> {
+    /// A stage by its index.
+    pub(super) fn completed(history: &'a RunHistory, stage: usize) -> Result<Self, String> {
+        let run = history.run.as_ref().ok_or("a run never began")?;
+        let info = run.stages.get(stage).ok_or("there is no such stage")?;
+        let not_done = || format!("stage {} of {} did not come to its end", info.name, run.run_id);
+        let start = *history.stage_starts.get(stage).ok_or_else(not_done)?;
+        let evaluations = history.stage_evaluations(stage);
+        let (first, last) = evaluations.first().zip(evaluations.last()).ok_or_else(not_done)?;
+        if last.step < start + info.steps || last.step <= first.step {
+            return Err(not_done());
+        }
+        Ok(Self { history, run, stage, evaluations })
+    }
+
     pub(super) fn seed(&self) -> u64 {
         self.run.seed
     }
@@ -56,25 +83,46 @@ impl StageRun<'_> {
         tokens.map_or(f64::NAN, |t| self.run.detector.tau * f64::from(t))
     }
 
-    /// Change of a curve from the stage's start to evaluation `to`, by pair, for every pair that has the response.
-    fn changes(&self, curve: CurveId, to: usize) -> Result<BTreeMap<usize, f64>, String> {
-        let values = |at: usize| self.evaluations.get(at).and_then(|e| curve.values(e));
-        let (before, now) = values(0).zip(values(to)).ok_or_else(|| format!("{} was not measured", curve.key()))?;
-        let change = |(&now, &before): (&f32, &f32)| f64::from(now) - f64::from(before);
-        let all = now.iter().zip(before).map(change).enumerate();
-        let changes: BTreeMap<_, _> = all.filter(|&(pair, _)| curve.tokens(self.run, pair).is_some()).collect();
-        if changes.is_empty() { Err(format!("no prompt has a {} response", curve.kind())) } else { Ok(changes) }
+    /// What the stage is.
+    pub(super) fn info(&self) -> Option<&'a StageInfo> {
+        self.run.stages.get(self.stage)
+    }
+
+    /// A curve at a place, by pair, for every pair that has the response; linear between evaluations.
+    pub(super) fn levels(&self, curve: CurveId, place: Place) -> Result<BTreeMap<usize, f64>, String> {
+        let not_measured = || format!("{} was not measured", curve.key());
+        let values = |at: usize| self.evaluations.get(at).and_then(|e| curve.values(e)).ok_or_else(not_measured);
+        let before = values(place.evaluation)?;
+        // An infinity after a place at which it has no weight must not reach it.
+        let after = if place.share > 0.0 { values(place.evaluation + 1)? } else { before };
+        let level = |(&a, &b): (&f32, &f32)| {
+            if place.share > 0.0 {
+                f64::from(a) * (1.0 - place.share) + f64::from(b) * place.share
+            } else {
+                f64::from(a)
+            }
+        };
+        let all = before.iter().zip(after).map(level).enumerate();
+        let levels: BTreeMap<_, _> = all.filter(|&(pair, _)| curve.tokens(self.run, pair).is_some()).collect();
+        if levels.is_empty() { Err(format!("no prompt has a {} response", curve.kind())) } else { Ok(levels) }
+    }
+
+    /// Change of a curve from the stage's start to a place, by pair.
+    pub(super) fn changes(&self, curve: CurveId, place: Place) -> Result<BTreeMap<usize, f64>, String> {
+        let before = self.levels(curve, Place::at(0))?;
+        let now = self.levels(curve, place)?;
+        Ok(now.into_iter().filter_map(|(pair, x)| Some((pair, x - before.get(&pair)?))).collect())
     }
 
     /// Change of a curve from the stage's start to evaluation `to`, for every pair that has the response.
     pub(super) fn change(&self, curve: CurveId, to: usize) -> Result<Vec<f64>, String> {
-        Ok(self.changes(curve, to)?.into_values().collect())
+        Ok(self.changes(curve, Place::at(to))?.into_values().collect())
     }
 
-    /// Changes of two probes over the stage, for every pair that has both responses.
-    fn both(&self, one: ProbeKind, other: ProbeKind) -> Result<Vec<(usize, f64, f64)>, String> {
-        let others = self.changes(CurveId::Probe(other), self.end())?;
-        let ones = self.changes(CurveId::Probe(one), self.end())?;
+    /// Changes of two probes to a place, for every pair that has both responses.
+    fn both(&self, one: ProbeKind, other: ProbeKind, place: Place) -> Result<Vec<(usize, f64, f64)>, String> {
+        let others = self.changes(CurveId::Probe(other), place)?;
+        let ones = self.changes(CurveId::Probe(one), place)?;
         Ok(ones.into_iter().filter_map(|(pair, x)| Some((pair, x, *others.get(&pair)?))).collect())
     }
 
@@ -85,17 +133,37 @@ impl StageRun<'_> {
 
     /// Change of one probe over that of another, pair by pair.
     pub(super) fn difference(&self, one: ProbeKind, other: ProbeKind) -> Result<Vec<f64>, String> {
-        Ok(self.both(one, other)?.into_iter().map(|(_, one, other)| one - other).collect())
+        let both = self.both(one, other, Place::at(self.end()))?;
+        Ok(both.into_iter().map(|(_, one, other)| one - other).collect())
     }
 
-    /// Per pair: the margin grew although y⁺ and y⁻ both fell by more than τ over the stage.
-    pub(super) fn displaced(&self) -> Result<Vec<bool>, String> {
+    /// By pair: the margin grew although y⁺ and y⁻ both fell by more than τ, from the stage's start to a place.
+    pub(super) fn displaced(&self, place: Place) -> Result<BTreeMap<usize, bool>, String> {
         let displaced = |(pair, chosen, rejected): (usize, f64, f64)| {
-            chosen > rejected
-                && chosen < -self.noise(ProbeKind::Chosen, pair)
-                && rejected < -self.noise(ProbeKind::Rejected, pair)
+            let fell =
+                chosen < -self.noise(ProbeKind::Chosen, pair) && rejected < -self.noise(ProbeKind::Rejected, pair);
+            (pair, chosen > rejected && fell)
         };
-        Ok(self.both(ProbeKind::Chosen, ProbeKind::Rejected)?.into_iter().map(displaced).collect())
+        Ok(self.both(ProbeKind::Chosen, ProbeKind::Rejected, place)?.into_iter().map(displaced).collect())
+    }
+
+    /// Training margin h = r⁺ − r⁻ at each evaluation, nats: the mean over the steps since the one before, from
+    /// `rewards/margins` over β. 0 at the start, where the policy is its own reference.
+    pub(super) fn margins(&self) -> Result<Vec<f64>, String> {
+        let beta = self.info().and_then(|s| s.beta).ok_or("the objective has no β")?;
+        let logged = self.history.metrics.get(&MetricKey::REWARDS_MARGINS).ok_or("rewards/margins was not recorded")?;
+        let up_to = |evaluation: &Evaluation| logged.steps.partition_point(|&s| s <= evaluation.step);
+        let mut margins = vec![0.0];
+        let mut margin = 0.0;
+        for ends in self.evaluations.windows(2) {
+            let between = &logged.values[up_to(&ends[0])..up_to(&ends[1])];
+            // An evaluation out of turn follows no step.
+            if !between.is_empty() {
+                margin = mean(between) / beta;
+            }
+            margins.push(margin);
+        }
+        Ok(margins)
     }
 
     /// Evaluation after the start at which the mean of a curve is highest.
@@ -107,6 +175,15 @@ impl StageRun<'_> {
         let peak = finite.rev().max_by(|a, b| a.1.total_cmp(&b.1));
         peak.map(|(at, _)| at).ok_or_else(|| format!("{} is nowhere finite", curve.key()))
     }
+}
+
+/// Where the margin first reaches `target`, linear between evaluations.
+pub(super) fn place_of_margin(margins: &[f64], target: f64) -> Option<Place> {
+    let reached = margins.iter().position(|&margin| margin >= target)?;
+    let Some(before) = reached.checked_sub(1) else { return Some(Place::at(0)) };
+    let share = (target - margins[before]) / (margins[reached] - margins[before]);
+    // A margin that is no number lies nowhere.
+    if share < 1.0 { Some(Place { evaluation: before, share }) } else { (share >= 1.0).then_some(Place::at(reached)) }
 }
 
 /// A mean over the pairs of all runs.
@@ -134,9 +211,14 @@ pub(super) fn share(
 
 /// A step of each run.
 pub(super) fn steps(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Figure {
+    Figure { unit: Unit::Steps, ..of_runs(label, per_seed) }
+}
+
+/// A number of each run, in nats; their mean has no interval.
+pub(super) fn of_runs(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Figure {
     let values: Vec<f64> = per_seed.iter().map(|&(_, x)| x).collect();
     let pooled = Estimate { value: mean(&values), low: f64::NAN, high: f64::NAN, n: values.len() };
-    Figure { label: label.into(), unit: Unit::Steps, pooled, per_seed }
+    Figure { label: label.into(), unit: Unit::Nats, pooled, per_seed }
 }
 
 /// A step as a number.

@@ -1,20 +1,27 @@
 //! The claims of Ren & Sutherland (arXiv 2407.10490) as checks over recorded runs: a verdict, and the numbers behind it.
 //!
-//! A claim *gates* where the experiment is one that must show it; everything else is reported with its numbers and
-//! asserted by nobody. Sums of log-probs, nats; changes are from a stage's start to its end unless a label says
-//! otherwise; means are pooled over the pairs of all runs with a bootstrap interval stratified by run; rates carry a
-//! Wilson interval. S-claims are read in the first stage of supervised finetuning, D-claims in the first stage that has
-//! rejected answers.
+//! A claim *gates* where the run's experiment names it; everything else is reported with its numbers and asserted by
+//! nobody. One gates everywhere: no stage that pushes nothing down may raise an alarm. Sums of log-probs, nats; changes are
+//! from a stage's start to its end unless a label says otherwise; means are pooled over the pairs of all runs with a
+//! bootstrap interval stratified by run; rates carry a Wilson interval. S-claims are read in the first stage of supervised
+//! finetuning, D-claims and R1 in the first stage that has rejected answers; D5, D6 and E1 compare that stage with the
+//! same stage of the baseline's run with the same seed.
 
+mod compare;
 mod detector;
 mod dpo;
 mod measure;
+mod repetition;
 mod sft;
 mod table;
+mod wins;
+
+use std::collections::BTreeSet;
 
 use crate::history::RunHistory;
-use crate::history::stats::Estimate;
-use measure::{StageRun, stage_runs};
+use crate::history::stats::{Estimate, rate};
+use crate::protocol::{CLAIMS, Evaluation};
+use measure::{Place, StageRun, stage_runs};
 
 pub use table::table;
 
@@ -48,8 +55,10 @@ impl Verdict {
 pub enum Unit {
     /// A change of a sum of log-probs.
     Nats,
-    /// A share of pairs, probes or runs.
+    /// A share of pairs, probes, prompts or runs.
     Share,
+    /// A change of a share, or the difference of two.
+    Points,
     /// Optimiser steps; only the values of the runs mean something.
     Steps,
 }
@@ -70,13 +79,13 @@ pub struct Figure {
 /// A claim and what the runs say of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimResult {
-    /// `S1` … `D4`, `squeeze`, `quiet`.
+    /// One of [`CLAIMS`], or `win rate`.
     pub id: &'static str,
     /// The claim in words.
     pub statement: &'static str,
     /// What became of it.
     pub verdict: Verdict,
-    /// Whether this kind of run must show it.
+    /// Whether these runs must show it.
     pub gates: bool,
     /// The numbers, the decisive ones first.
     pub figures: Vec<Figure>,
@@ -101,22 +110,98 @@ struct StageClaim {
     measure: fn(&[StageRun<'_>]) -> Measured,
 }
 
-/// Checks every claim over the runs of one experiment, one a seed. Experiments without a preference stage must show S1
-/// to S5, experiments with one D1 to D4 and a squeeze that the detector sees; no SFT stage may raise an alarm. Without
-/// runs every claim gates and none can be told.
-pub fn check(histories: &[RunHistory]) -> Vec<ClaimResult> {
-    let any_stage = |has_rejected: bool| {
-        let mut stages = histories.iter().filter_map(|h| h.run.as_ref()).flat_map(|r| &r.stages);
-        histories.is_empty() || stages.any(|s| s.has_rejected == has_rejected)
+/// What the runs of one experiment say.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checked {
+    /// Name of the experiment; empty where there is no run.
+    pub experiment: String,
+    /// Seed of every run.
+    pub seeds: Vec<u64>,
+    /// Name of the experiment that it is compared with, where it names one.
+    pub baseline: Option<String>,
+    /// Every claim.
+    pub claims: Vec<ClaimResult>,
+}
+
+/// Checks every claim over runs of any experiments, experiment by experiment in the order of their first runs. Without
+/// runs nothing can be told, and that is no pass.
+pub fn check(histories: &[RunHistory]) -> Vec<Checked> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for history in histories {
+        let experiment = history.run.as_ref().map_or("", |run| &run.experiment);
+        match groups.iter_mut().find(|g| g.experiment == experiment) {
+            Some(group) => group.histories.push(history),
+            None => groups.push(Group { experiment, histories: vec![history] }),
+        }
+    }
+    if groups.is_empty() {
+        return vec![Group::default().check(&[])];
+    }
+    groups.iter().map(|group| group.check(&groups)).collect()
+}
+
+/// Share of pairs that are displaced since the first preference stage began: steps and rates, one an evaluation.
+///
+/// # Errors
+/// In words: when the run has no such stage, did not complete it, or did not measure y⁺ and y⁻.
+pub fn displacement(history: &RunHistory) -> Result<Vec<(u64, Estimate)>, String> {
+    let stage = StageRun::first(history, |s| s.has_rejected)?;
+    let rate_at = |(at, evaluation): (usize, &Evaluation)| {
+        let displaced = stage.displaced(Place::at(at))?;
+        Ok((evaluation.step, rate(displaced.values().filter(|&&d| d).count(), displaced.len())))
     };
-    let preference = any_stage(true);
-    let sft_gates = histories.is_empty() || !preference;
-    let sft_runs = stage_runs(histories, |stage| stage.objective == "sft");
-    let dpo_runs = stage_runs(histories, |stage| stage.has_rejected);
-    let sft = sft::CLAIMS.iter().map(|claim| judge(claim, sft_gates, &sft_runs));
-    let dpo = dpo::CLAIMS.iter().map(|claim| judge(claim, preference, &dpo_runs));
-    let detector = [detector::squeeze(histories, preference, &dpo_runs), detector::quiet(histories, any_stage(false))];
-    sft.chain(dpo).chain(detector).collect()
+    stage.evaluations.iter().enumerate().map(rate_at).collect()
+}
+
+/// The runs of one experiment.
+#[derive(Debug, Clone, Default)]
+struct Group<'a> {
+    experiment: &'a str,
+    histories: Vec<&'a RunHistory>,
+}
+
+impl<'a> Group<'a> {
+    fn check(&self, all: &[Self]) -> Checked {
+        let runs = || self.histories.iter().filter_map(|h| h.run.as_ref());
+        let named: BTreeSet<&str> = runs().flat_map(|r| &r.claims).map(String::as_str).collect();
+        let gates = |id: &str| named.contains(id);
+        let baseline = runs().find_map(|r| r.baseline.as_deref());
+        let compared = baseline.ok_or_else(|| "the experiment names no baseline".to_owned()).and_then(|name| {
+            let group = all.iter().find(|g| g.experiment == name);
+            group.ok_or_else(|| format!("no run of its baseline {name} is given"))
+        });
+        let sft_runs = stage_runs(&self.histories, |stage| stage.objective == "sft");
+        let dpo_runs = stage_runs(&self.histories, |stage| stage.has_rejected);
+        let mut claims: Vec<ClaimResult> =
+            sft::CLAIMS.iter().map(|claim| judge(claim, gates(claim.id), &sft_runs)).collect();
+        claims.extend(dpo::CLAIMS.iter().map(|claim| judge(claim, gates(claim.id), &dpo_runs)));
+        claims.extend(compare::check(self, &compared, gates));
+        claims.push(judge(&repetition::CLAIM, gates("R1"), &dpo_runs));
+        claims.push(detector::squeeze(&self.histories, gates("squeeze"), &dpo_runs));
+        claims.push(detector::quiet(&self.histories, gates("quiet")));
+        claims.push(wins::win_rate(self, &compared));
+        let untold: Vec<_> = named.iter().filter(|name| claims.iter().all(|c| c.id != **name)).collect();
+        claims.extend(untold.into_iter().map(|name| unknown(name)));
+        Checked {
+            experiment: self.experiment.to_owned(),
+            seeds: runs().map(|r| r.seed).collect(),
+            baseline: baseline.map(str::to_owned),
+            claims,
+        }
+    }
+
+    /// The run with the same seed as another experiment's.
+    fn twin_of(&self, history: &RunHistory) -> Result<&'a RunHistory, String> {
+        let seed = history.run.as_ref().map(|r| r.seed).ok_or("a run never began")?;
+        let twin = self.histories.iter().find(|h| h.run.as_ref().is_some_and(|r| r.seed == seed));
+        twin.copied().ok_or_else(|| format!("no run of {} has the seed {seed}", self.experiment))
+    }
+}
+
+/// A claim that the experiment names and nobody here can check: it must not pass for one that holds.
+fn unknown(name: &str) -> ClaimResult {
+    let id = CLAIMS.iter().find(|id| **id == name).copied().unwrap_or("unknown");
+    result(id, "named by the experiment", true, Err(format!("{name} cannot be read off recorded runs here")))
 }
 
 fn judge(claim: &StageClaim, gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {

@@ -10,10 +10,16 @@
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
-use crate::history::fixture::{evaluation, flow, run, stage};
-use crate::protocol::{Evaluation, ProbeKind as Probe, TrainerEvent};
+use crate::history::fixture::{evaluation, flow, greedy, run, stage};
+use crate::protocol::{Evaluation, ProbeKind as Probe, RunStarted, TrainerEvent};
+
+#[path = "compare_tests.rs"]
+mod compare;
 
 const PAIRS: usize = 16;
+/// What an experiment of finetuning names, and one of preference optimisation.
+const SFT: [&str; 5] = ["S1", "S2", "S3", "S4", "S5"];
+const DPO: [&str; 5] = ["D1", "D2", "D3", "D4", "squeeze"];
 
 /// Three runs; each stage is measured at its start, at four points on the way, and at its end. `edit` sees every
 /// evaluation with its stage and how far the stage is, 0 to 1.
@@ -21,7 +27,8 @@ fn runs(stages: &[bool], mut edit: impl FnMut(&mut Evaluation, usize, f32)) -> V
     let mut one = |seed: u64| {
         let mut history = RunHistory::default();
         let infos = stages.iter().map(|&p| stage(if p { "DPO" } else { "SFT" }, p, 50)).collect();
-        history.apply(&TrainerEvent::RunStarted(Box::new(run(PAIRS, seed, infos))));
+        let claims = if stages.contains(&true) { DPO } else { SFT }.map(str::to_owned).to_vec();
+        history.apply(&TrainerEvent::RunStarted(Box::new(RunStarted { claims, ..run(PAIRS, seed, infos) })));
         for (index, &preference) in stages.iter().enumerate() {
             let start = 50 * index as u64;
             history.apply(&TrainerEvent::StageStarted { stage: index, step: start });
@@ -89,8 +96,15 @@ fn measured(stage: usize, preference: bool, start: u64, n: u64, seed: u64) -> Ev
     e
 }
 
+/// The claims of the one experiment that the runs are of.
+fn claims(histories: &[RunHistory]) -> Vec<ClaimResult> {
+    let mut checked = check(histories);
+    assert_eq!(checked.len(), 1);
+    checked.remove(0).claims
+}
+
 fn verdicts(histories: &[RunHistory]) -> Vec<(&'static str, Verdict)> {
-    check(histories).iter().map(|c| (c.id, c.verdict)).collect()
+    claims(histories).iter().map(|c| (c.id, c.verdict)).collect()
 }
 
 fn of<'a>(claims: &'a [ClaimResult], id: &str) -> &'a ClaimResult {
@@ -98,32 +112,82 @@ fn of<'a>(claims: &'a [ClaimResult], id: &str) -> &'a ClaimResult {
 }
 
 #[test]
-fn an_sft_run_gates_on_s() {
-    use Verdict::{Holds, NotApplicable};
+fn what_the_experiment_names_gates_and_the_rest_is_reported() {
+    use Verdict::{Holds, NotApplicable, Reported};
     let histories = runs(&[false], |_, _, _| ());
-    let expected = [("S1", Holds), ("S2", Holds), ("S3", Holds), ("S4", Holds), ("S5", Holds)]
-        .into_iter()
-        .chain(["D1", "D2", "D3", "D4", "squeeze"].map(|id| (id, NotApplicable)).into_iter().chain([("quiet", Holds)]));
+    let expected = SFT.map(|id| (id, Holds)).into_iter();
+    let expected =
+        expected.chain(["D1", "D2", "D3", "D4", "D5", "D6", "E1", "R1", "squeeze"].map(|id| (id, NotApplicable)));
+    let expected = expected.chain([("quiet", Holds), ("win rate", NotApplicable)]);
     assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
-    let claims = check(&histories);
-    assert!(!claims.iter().any(ClaimResult::failed_gate));
-    let rise = &of(&claims, "S1").figures[0];
+    let of_sft = claims(&histories);
+    assert!(!of_sft.iter().any(ClaimResult::failed_gate));
+    let rise = &of(&of_sft, "S1").figures[0];
     assert!((rise.pooled.value - 12.0).abs() < 0.5 && rise.pooled.n == 3 * PAIRS);
     assert_eq!(rise.per_seed.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [10, 11, 12]);
-    assert_eq!(of(&claims, "S2").figures[2].per_seed[0].1, 20.0);
+    assert_eq!(of(&of_sft, "S2").figures[2].per_seed[0].1, 20.0);
+
+    let histories = runs(&[false, true], |_, _, _| ());
+    let expected = SFT.map(|id| (id, Reported)).into_iter().chain(DPO[..4].iter().map(|&id| (id, Holds)));
+    let expected = expected.chain(["D5", "D6", "E1", "R1"].map(|id| (id, NotApplicable)));
+    let expected = expected.chain([("squeeze", Holds), ("quiet", Holds), ("win rate", NotApplicable)]);
+    assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
+    assert_eq!(of(&claims(&histories), "D4").figures[2].per_seed, [(10, 80.0), (11, 80.0), (12, 80.0)]);
+    assert_eq!(format!("{:?}", check(&histories)), format!("{:?}", check(&histories)), "deterministic");
 }
 
 #[test]
-fn a_preference_run_gates_on_d_and_reports_s() {
-    use Verdict::{Holds, Reported};
-    let histories = runs(&[false, true], |_, _, _| ());
-    let expected = ["S1", "S2", "S3", "S4", "S5"]
-        .map(|id| (id, Reported))
-        .into_iter()
-        .chain(["D1", "D2", "D3", "D4", "squeeze", "quiet"].map(|id| (id, Holds)));
-    assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
-    assert_eq!(of(&check(&histories), "D4").figures[2].per_seed, [(10, 80.0), (11, 80.0), (12, 80.0)]);
-    assert_eq!(format!("{:?}", check(&histories)), format!("{:?}", check(&histories)), "deterministic");
+fn a_claim_that_nobody_names_cannot_fail_and_one_that_nobody_can_check_cannot_pass() {
+    let fails = bend(Probe::Chosen, 0, |t| -t);
+    let mut histories = runs(&[false], fails);
+    for history in &mut histories {
+        history.run.as_mut().unwrap().claims.clear();
+    }
+    let all = claims(&histories);
+    assert_eq!(all.iter().filter(|c| c.gates).map(|c| c.id).collect::<Vec<_>>(), ["quiet"]);
+    assert_eq!(of(&all, "S1").verdict, Verdict::Reported);
+    // One run names a claim: it gates for all of them.
+    histories[2].run.as_mut().unwrap().claims = vec!["S1".to_owned(), "of a newer program".to_owned()];
+    let all = claims(&histories);
+    assert_eq!(of(&all, "S1").verdict, Verdict::Fails);
+    assert!(of(&all, "unknown").failed_gate());
+    assert_eq!(of(&all, "unknown").note.as_deref(), Some("of a newer program cannot be read off recorded runs here"));
+}
+
+#[test]
+fn runs_of_several_experiments_are_checked_apart() {
+    let mut histories = runs(&[false], |_, _, _| ());
+    histories.extend(runs(&[false, true], |_, _, _| ()));
+    histories[1].run.as_mut().unwrap().experiment = "other".to_owned();
+    for history in &mut histories[3..] {
+        history.run.as_mut().unwrap().experiment = "dpo".to_owned();
+    }
+    let checked: Vec<_> = check(&histories).into_iter().map(|c| (c.experiment, c.seeds)).collect();
+    let expected = [("test", vec![10, 12]), ("other", vec![11]), ("dpo", vec![10, 11, 12])];
+    assert_eq!(checked, expected.map(|(name, seeds)| (name.to_owned(), seeds)));
+}
+
+#[test]
+fn r1_needs_fewer_bigrams_and_more_repetition() {
+    let with = |distinct: f32, repeated: f32| {
+        let mut histories = runs(&[false, true], |e, stage, t| {
+            let t = if stage == 1 { t } else { 0.0 };
+            e.greedy = greedy(PAIRS, 0.9 + distinct * t, 0.1 + repeated * t);
+        });
+        for history in &mut histories {
+            history.run.as_mut().unwrap().claims = vec!["R1".to_owned()];
+        }
+        of(&claims(&histories), "R1").clone()
+    };
+    let holds = with(-0.25, 0.5);
+    assert_eq!(holds.verdict, Verdict::Holds);
+    assert_eq!((holds.figures[0].unit, holds.figures[0].pooled.n), (Unit::Points, 3 * PAIRS));
+    assert!((holds.figures[0].pooled.value + 0.25).abs() < 1e-6 && (holds.figures[1].pooled.value - 0.5).abs() < 1e-6);
+    for (distinct, repeated) in [(-0.25, 0.0), (0.0, 0.5), (0.05, 0.5), (-0.25, -0.1), (f32::NAN, 0.5)] {
+        assert_eq!(with(distinct, repeated).verdict, Verdict::Fails, "{distinct} {repeated}");
+    }
+    let none = claims(&runs(&[false, true], |_, _, _| ()));
+    assert_eq!(of(&none, "R1").note.as_deref(), Some("greedy answers were not generated at both ends of the stage"));
 }
 
 /// Sets a probe's value over the stage to `start + change(t)`.
@@ -137,7 +201,7 @@ fn bend(kind: Probe, stage: usize, change: fn(f32) -> f32) -> impl Fn(&mut Evalu
 
 /// The claims that fail when the runs are edited.
 fn failing(stages: &[bool], edit: impl FnMut(&mut Evaluation, usize, f32)) -> Vec<&'static str> {
-    check(&runs(stages, edit)).iter().filter(|c| c.failed_gate()).map(|c| c.id).collect()
+    claims(&runs(stages, edit)).iter().filter(|c| c.failed_gate()).map(|c| c.id).collect()
 }
 
 #[test]
@@ -204,13 +268,13 @@ fn missing_data_cannot_pass_a_gate() {
     assert_eq!(failing(&[false, true], lost(Probe::Repeater)), [""; 0]);
     let nan = |e: &mut Evaluation, _: usize, t: f32| e.logps.values_mut().for_each(|v| v[0] += f32::NAN * t.min(1.0));
     assert_eq!(failing(&[false], nan), ["S1", "S2", "S3", "S4", "S5"]);
-    let none = check(&[]);
-    assert!(none.iter().all(|c| c.failed_gate() && c.verdict == Verdict::NotApplicable));
+    let none = claims(&[]);
+    assert!(none.iter().all(|c| c.verdict == Verdict::NotApplicable) && of(&none, "quiet").failed_gate());
     // A run that was stopped early proves nothing.
     let mut histories = runs(&[false], |_, _, _| ());
     let run = histories[1].run.as_mut().unwrap();
     run.stages[0].steps = 60;
-    let claims = check(&histories);
+    let claims = claims(&histories);
     assert_eq!(of(&claims, "S1").note.as_deref(), Some("stage SFT of test-seed11 did not come to its end"));
     assert!(of(&claims, "S1").failed_gate());
 }
@@ -220,7 +284,7 @@ fn an_alarm_in_an_sft_stage_is_a_failure() {
     let mut histories = runs(&[false, true], |_, _, _| ());
     let alarm = histories[0].detector.alarms[0];
     histories[0].detector.alarms.insert(0, crate::history::Alarm { stage: 0, step: 30, ..alarm });
-    let claims = check(&histories);
+    let claims = claims(&histories);
     let failed: Vec<_> = claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect();
     assert_eq!(failed, ["quiet"]);
 }
@@ -231,7 +295,7 @@ fn a_response_that_some_prompts_lack_is_compared_where_it_exists() {
     for history in &mut histories {
         history.run.as_mut().unwrap().probes[0].responses.remove(&Probe::IrrTest);
     }
-    let claims = check(&histories);
+    let claims = claims(&histories);
     let s3 = of(&claims, "S3");
     assert_eq!(s3.verdict, Verdict::Holds);
     assert_eq!((s3.figures[0].pooled.n, s3.figures[1].pooled.n), (3 * PAIRS, 3 * (PAIRS - 1)));
@@ -241,6 +305,10 @@ fn a_response_that_some_prompts_lack_is_compared_where_it_exists() {
 fn the_table_is_plain_and_fits() {
     let mut histories = runs(&[false, true], |_, _, _| ());
     let wide = table(&check(&histories), 160);
+    assert!(
+        wide.starts_with("test, seeds 10 11 12\nS1       reported         SFT: the preferred answer rises\n"),
+        "{wide}"
+    );
     assert!(wide.contains("\nD1       holds*           DPO: the margin grows on at least 95 % of pairs\n"), "{wide}");
     assert!(
         wide.contains("         pairs with the margin up: 100.0 % [92.6, 100.0], n 48; by seed 100.0 100.0 100.0\n")

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::record::Trained;
 use crate::tui::chart::Glyphs;
 use crate::tui::theme::ThemeKind;
 
@@ -54,7 +55,7 @@ pub enum Command {
     },
     /// Show a recorded run in the dashboard: scrub, speed, step.
     Replay {
-        /// A run's directory, or its run file.
+        /// A run's directory, its run file, or a file of the paper's curves.
         run: PathBuf,
         /// Begin at this optimiser step instead of the last one.
         #[arg(long)]
@@ -231,9 +232,16 @@ pub struct ScoreArgs {
 /// What is verified.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
-    /// Recorded runs, or one experiment to be run now, without a screen.
-    #[arg(required = true, value_name = "RUN|EXPERIMENT")]
+    /// Recorded runs, or one experiment to be run now, without a screen; with it, its baseline.
+    #[arg(required_unless_present = "import", value_name = "RUN|EXPERIMENT")]
     pub targets: Vec<PathBuf>,
+    /// The paper's released curves (`curves_*.jsonl`, `logps_*.npy`): what they hold, where the argmax is below its label,
+    /// and the claims that they can say something of.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "targets")]
+    pub import: Vec<PathBuf>,
+    /// What was trained in the imported files; their names say it if this is absent.
+    #[arg(long = "as", value_enum, requires = "import")]
+    pub trained: Option<TrainedAs>,
     /// Runs of the experiment, with consecutive seeds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
@@ -242,10 +250,28 @@ pub struct VerifyArgs {
     pub options: RunOptions,
 }
 
+/// What an imported file was recorded in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrainedAs {
+    /// Supervised finetuning.
+    Sft,
+    /// Preference optimisation.
+    Dpo,
+}
+
+impl From<TrainedAs> for Trained {
+    fn from(trained: TrainedAs) -> Self {
+        match trained {
+            TrainedAs::Sft => Self::Sft,
+            TrainedAs::Dpo => Self::Dpo,
+        }
+    }
+}
+
 /// What is exported.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
-    /// A run's directory, or its run file.
+    /// A run's directory, its run file, or a file of the paper's curves.
     pub run: PathBuf,
     /// What to write, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',', required = true)]

@@ -174,6 +174,9 @@ fn reason(state: DynamicsState, window: &Window) -> String {
         DynamicsState::Displacing if window.squeezing_rate.is_nan() => {
             format!("{displaced}; whether it squeezes cannot be told, the run records no mass flow for this window")
         }
+        DynamicsState::Displacing if window.star_share.is_nan() => {
+            format!("{displaced}, and the argmax did not rise on any of them")
+        }
         DynamicsState::Displacing => {
             format!("{displaced}, while the argmax took {:.0} % of the freed mass", 100.0 * window.star_share)
         }

@@ -158,6 +158,39 @@ fn a_run_without_mass_flow_displaces_but_never_claims_to_squeeze() {
 }
 
 #[test]
+fn an_argmax_that_does_not_rise_is_no_squeeze_even_without_mass_flow() {
+    let flat = |e: &mut Evaluation| {
+        e.window_flow = None;
+        e.chosen.argmax_logps.fill(-40.0);
+    };
+    let history = play(&[Shows::Squeeze; 3], flat);
+    assert_eq!(history.detector.state, Displacing);
+    assert!(history.detector.reason.ends_with("fell since step 10, and the argmax did not rise on any of them"));
+    assert!(history.detector.windows.iter().all(|w| w.squeezing_rate == 0.0));
+}
+
+#[test]
+fn where_the_rejected_answer_is_not_recorded_a_falling_chosen_one_is_displaced() {
+    let lost = |e: &mut Evaluation| drop(e.logps.remove(&ProbeKind::Rejected));
+    assert_eq!(play(&[Shows::Health; 3], lost).detector.state, Healthy);
+    let history = play(&[Shows::Displaced; 3], lost);
+    assert_eq!(history.detector.state, Displacing);
+    assert!(
+        history.detector.reason.starts_with("on 100 % of pairs [84–100] y⁺ (y⁻ is not recorded) fell since step 10")
+    );
+    // In a stage that pushes nothing down there is no such deduction.
+    let mut started = run(PAIRS, 0, vec![stage("SFT", false, 1000)]);
+    started.detector.window = 1;
+    let mut sft = RunHistory::default();
+    sft.apply(&TrainerEvent::RunStarted(Box::new(started)));
+    sft.apply(&TrainerEvent::StageStarted { stage: 0, step: 0 });
+    for evaluation in &history.evaluations {
+        sft.apply(&TrainerEvent::Evaluation(Box::new(evaluation.clone())));
+    }
+    assert!(sft.detector.windows.iter().all(|w| w.measured == 0 && w.verdict == Healthy));
+}
+
+#[test]
 fn a_flow_against_another_stage_is_not_this_windows() {
     let history = play(&[Shows::Squeeze; 3], |e| e.window_flow.iter_mut().for_each(|f| f.since = 7));
     assert_eq!(history.detector.state, Displacing);

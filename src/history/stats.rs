@@ -49,24 +49,52 @@ pub fn mean(values: &[f64]) -> f64 {
 
 /// Mean over all values with a 95 % percentile-bootstrap interval, resampled within each stratum (a seed), so that a
 /// difference between seeds does not pass for noise between pairs. The generator's seed is fixed: the same values give
-/// the same interval. A NaN makes all of it NaN.
+/// the same interval. A NaN makes all of it NaN; a stratum of one value cannot be resampled, so that there is no interval.
 pub fn stratified_mean(strata: &[Vec<f64>]) -> Estimate {
     let n = strata.iter().map(Vec::len).sum();
     let value = mean(&strata.concat());
+    if !strata.iter().all(|s| can_be_resampled(s)) {
+        return Estimate { value, low: f64::NAN, high: f64::NAN, n };
+    }
+    bootstrap(value, n, |rng| strata.iter().map(|s| resampled_sum(s, rng)).sum::<f64>() / float(n))
+}
+
+/// Mean of the first of each two over that of the second, where the two are not paired: a mean of the strata's differences,
+/// weighted by the first's sizes, with an interval as in [`stratified_mean`] for which both are resampled.
+pub fn stratified_difference(strata: &[(Vec<f64>, Vec<f64>)]) -> Estimate {
+    let n = strata.iter().map(|(one, _)| one.len()).sum();
+    let weighted = |one: f64, other: f64, stratum: &(Vec<f64>, Vec<f64>)| {
+        float(stratum.0.len()) * (one / float(stratum.0.len()) - other / float(stratum.1.len())) / float(n)
+    };
+    let sum = |values: &[f64]| values.iter().sum::<f64>();
+    let value = if n == 0 { f64::NAN } else { strata.iter().map(|s| weighted(sum(&s.0), sum(&s.1), s)).sum() };
+    if !strata.iter().all(|(one, other)| can_be_resampled(one) && can_be_resampled(other)) {
+        return Estimate { value, low: f64::NAN, high: f64::NAN, n };
+    }
+    bootstrap(value, n, |rng| {
+        strata.iter().map(|s| weighted(resampled_sum(&s.0, rng), resampled_sum(&s.1, rng), s)).sum()
+    })
+}
+
+/// One value has no spread that could be seen.
+fn can_be_resampled(stratum: &[f64]) -> bool {
+    stratum.len() != 1
+}
+
+/// The sum of as many values, drawn from them with replacement.
+fn resampled_sum(values: &[f64], rng: &mut ChaCha8Rng) -> f64 {
+    (0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum()
+}
+
+/// The percentile interval of what `draw` gives.
+fn bootstrap(value: f64, n: usize, mut draw: impl FnMut(&mut ChaCha8Rng) -> f64) -> Estimate {
     if n == 0 || !value.is_finite() {
         return Estimate { value, low: f64::NAN, high: f64::NAN, n };
     }
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| {
-            let sum = |stratum: &Vec<f64>| {
-                (0..stratum.len()).map(|_| stratum[rng.random_range(0..stratum.len())]).sum::<f64>()
-            };
-            strata.iter().map(sum).sum::<f64>() / float(n)
-        })
-        .collect();
-    means.sort_by(f64::total_cmp);
-    Estimate { value, low: quantile(&means, 0.025), high: quantile(&means, 0.975), n }
+    let mut draws: Vec<f64> = (0..RESAMPLES).map(|_| draw(&mut rng)).collect();
+    draws.sort_by(f64::total_cmp);
+    Estimate { value, low: quantile(&draws, 0.025), high: quantile(&draws, 0.975), n }
 }
 
 /// Quantile `q` by linear interpolation between order statistics (numpy's default); `sorted` ascends, NaN of nothing.
@@ -132,5 +160,23 @@ mod tests {
         close(first.high - first.low, 2.0 * Z * (1.0_f64 / 12.0 / 192.0).sqrt(), 0.02);
         assert!(stratified_mean(&[]).value.is_nan());
         assert!(stratified_mean(&[vec![1.0, f64::NAN]]).value.is_nan());
+        let one = stratified_mean(&[vec![2.0], vec![1.0, 3.0]]);
+        assert_eq!(one.value, 2.0);
+        assert!(one.low.is_nan() && one.high.is_nan());
+    }
+
+    #[test]
+    fn a_difference_of_groups_that_are_not_paired_is_less_sure() {
+        let wave = |offset: f64| (0..64).map(|i| offset + f64::from((i * 37) % 64) / 64.0).collect::<Vec<_>>();
+        let (one, other) = (wave(2.0), wave(0.5));
+        let difference = stratified_difference(&[(one.clone(), other.clone()), (one.clone(), other.clone())]);
+        close(difference.value, 1.5, 1e-12);
+        assert_eq!(difference.n, 128);
+        // Var = 2 · (1/12) / 128 for each side.
+        close(difference.high - difference.low, 2.0 * Z * (2.0_f64 / 12.0 / 128.0).sqrt(), 0.02);
+        let paired = stratified_mean(&[one.iter().zip(&other).map(|(a, b)| a - b).collect()]);
+        close(paired.high - paired.low, 0.0, 1e-9);
+        assert!(stratified_difference(&[]).value.is_nan());
+        assert!(stratified_difference(&[(one, vec![1.0])]).low.is_nan());
     }
 }

@@ -15,6 +15,9 @@ pub struct Window {
     pub since: u64,
     /// Pairs whose y⁺ and y⁻ could be read at both ends: what the rates are shares of.
     pub measured: usize,
+    /// Whether y⁻ is among what was measured. Where it is not, though the stage pushes it down, a y⁺ that fell counts as
+    /// displaced: the margin grows on nearly every pair of such a stage (claim D1), so y⁻ fell further.
+    pub rejected_measured: bool,
     /// Per pair: the margin grew while y⁺ and y⁻ both fell by more than τ.
     pub displaced: Vec<bool>,
     /// Per pair: displaced, the argmax rose by more than τ and took its share of the freed mass.
@@ -23,7 +26,8 @@ pub struct Window {
     pub displacement_rate: f64,
     /// 95 % Wilson interval of the displacement rate.
     pub interval: (f64, f64),
-    /// Share of squeezed pairs; NaN where it cannot be told (no pair measured, or no mass flow in the run).
+    /// Share of squeezed pairs; NaN where it cannot be told (no pair measured, or the argmax rose on a displaced pair and
+    /// the run holds no mass flow to say what it took).
     pub squeezing_rate: f64,
     /// Mass-weighted share of all gains that y* took, S; NaN without mass flow.
     pub star_share: f64,
@@ -57,31 +61,29 @@ impl Window {
     pub(super) fn measure(run: &RunStarted, span: &[Evaluation], settings: &DetectorSettings) -> Option<Self> {
         let now = span.last()?;
         let (before, flow) = beginning(span, settings.window)?;
-        let readings = Readings { run, before, now, tau: settings.tau };
+        let readings = Readings::new(run, before, now, settings.tau);
         let pairs = 0..run.probes.len();
         let displaced: Vec<Option<bool>> = pairs.map(|pair| readings.displaced(pair)).collect();
         let displaced_pairs: Vec<bool> = displaced.iter().map(|d| *d == Some(true)).collect();
         let measured = displaced.iter().flatten().count();
         let displacement = rate(count(&displaced_pairs), measured);
-        let squeezed: Vec<bool> = displaced_pairs
-            .iter()
-            .enumerate()
-            .map(|(pair, &displaced)| {
-                displaced
-                    && readings.argmax_rose(pair)
-                    && flow.and_then(|f| star_share(f, pair)).is_some_and(|s| s >= settings.squeezed_share)
-            })
-            .collect();
-        let can_squeeze = flow.is_some() && !now.chosen.argmax_logps.is_empty();
+        let suspect: Vec<bool> =
+            displaced_pairs.iter().enumerate().map(|(pair, &d)| d && readings.argmax_rose(pair)).collect();
+        let takes_its_share =
+            |pair| flow.and_then(|f| star_share(f, pair)).is_some_and(|s| s >= settings.squeezed_share);
+        let squeezed: Vec<bool> = suspect.iter().enumerate().map(|(pair, &s)| s && takes_its_share(pair)).collect();
+        // Without a rise of the argmax there is no squeeze, whoever took the mass.
+        let can_tell = readings.argmax_measured() && (flow.is_some() || count(&suspect) == 0);
         let flows = flow.map(|flow| Flows::of(flow, &run.probes));
         Some(Self {
             stage: now.stage,
             step: now.step,
             since: before.step,
             measured,
+            rejected_measured: !readings.without_rejected,
             displacement_rate: displacement.value,
             interval: (displacement.low, displacement.high),
-            squeezing_rate: if can_squeeze { rate(count(&squeezed), measured).value } else { f64::NAN },
+            squeezing_rate: if can_tell { rate(count(&squeezed), measured).value } else { f64::NAN },
             displaced: displaced_pairs,
             squeezed,
             star_share: flows.as_ref().map_or(f64::NAN, |f| f.star_share),
@@ -113,14 +115,30 @@ struct Readings<'a> {
     before: &'a Evaluation,
     now: &'a Evaluation,
     tau: f64,
+    /// The stage pushes y⁻ down, and the run does not record where it is.
+    without_rejected: bool,
 }
 
-impl Readings<'_> {
+impl<'a> Readings<'a> {
+    fn new(run: &'a RunStarted, before: &'a Evaluation, now: &'a Evaluation, tau: f64) -> Self {
+        let pushed_down = run.stages.get(now.stage).is_some_and(|s| s.has_rejected);
+        let without_rejected = pushed_down && !now.logps.contains_key(&ProbeKind::Rejected);
+        Self { run, before, now, tau, without_rejected }
+    }
+
     /// Whether the margin grew while y⁺ and y⁻ both fell; `None` where one of them cannot be read.
     fn displaced(&self, pair: usize) -> Option<bool> {
         let (chosen, chosen_noise) = self.change(ProbeKind::Chosen, pair)?;
+        if self.without_rejected {
+            return Some(chosen < -chosen_noise);
+        }
         let (rejected, rejected_noise) = self.change(ProbeKind::Rejected, pair)?;
         Some(chosen - rejected > 0.0 && chosen < -chosen_noise && rejected < -rejected_noise)
+    }
+
+    /// Whether the argmax along the prefixes of y⁺ was read at both ends.
+    fn argmax_measured(&self) -> bool {
+        !self.before.chosen.argmax_logps.is_empty() && !self.now.chosen.argmax_logps.is_empty()
     }
 
     /// Whether the argmax along the prefixes of y⁺ rose.
@@ -215,8 +233,9 @@ impl GreedyChange {
 
 /// How many pairs are displaced, the first half of every reason.
 pub(super) fn displaced_in_words(window: &Window) -> String {
+    let fell = if window.rejected_measured { "y⁺ and y⁻ both" } else { "y⁺ (y⁻ is not recorded)" };
     format!(
-        "on {:.0} % of pairs [{:.0}–{:.0}] y⁺ and y⁻ both fell since step {}",
+        "on {:.0} % of pairs [{:.0}–{:.0}] {fell} fell since step {}",
         100.0 * window.displacement_rate,
         100.0 * window.interval.0,
         100.0 * window.interval.1,

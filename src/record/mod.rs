@@ -2,11 +2,13 @@
 //! The events file depends on the events alone, so the same run writes the same bytes.
 
 pub mod directory;
+pub mod import;
 pub mod reader;
 pub mod summary;
 pub mod writer;
 
 pub use directory::RunDirectory;
+pub use import::{Imported, Trained};
 pub use reader::{Recording, RunReader, read};
 pub use summary::{Outcome, StageSummary, Summary};
 pub use writer::RunWriter;

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::error::{Error, Location, Result};
 use crate::history::RunHistory;
 use crate::protocol::{DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent};
+use crate::record::import;
 use crate::text::Shown;
 
 /// Longest line that is read: an evaluation of thousands of prompts fits many times over.
@@ -39,12 +40,16 @@ impl Recording {
     }
 }
 
-/// Reads a whole run.
+/// Reads a whole run: a file of events, or one of the paper's (the longest run in it).
 ///
 /// # Errors
-/// As [`RunReader::next_event`], and when the file does not hold the start of a run.
+/// As [`RunReader::next_event`], and when the file does not hold the start of a run; as [`import::read`].
 pub fn read(path: &Path) -> Result<Recording> {
     let mut reader = RunReader::open(path)?;
+    let beginning = reader.input.fill_buf().map_err(|e| Error::reading(path, &e))?;
+    if import::recognise(beginning) {
+        return Ok(import::read_from(path, reader.input, None)?.into_recording());
+    }
     let mut events = Vec::new();
     while let Some(event) = reader.next_event()? {
         events.push(event);

@@ -7,6 +7,7 @@
 //! ```
 
 mod headless;
+mod imported;
 mod log;
 mod recorded;
 mod signals;

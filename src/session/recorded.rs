@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{run_headless, theme};
-use crate::claims;
-use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, VerifyArgs, say};
+use crate::claims::{self, Checked};
+use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, RunOptions, VerifyArgs, say};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::export::{self, ScreenshotMeta, csv};
@@ -42,18 +42,25 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     }
 }
 
-/// Checks the paper's claims on recorded runs, or on fresh ones.
+/// Checks the paper's claims on recorded runs, on fresh ones, or on the paper's own curves.
 ///
 /// # Errors
 /// When a run cannot be had, or a claim fails that should hold.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
-    let results = claims::check(&histories(args)?);
-    say(&claims::table(&results, TABLE_WIDTH))?;
-    let failed: Vec<&str> = results.iter().filter(|r| r.failed_gate()).map(|r| r.id).collect();
-    if failed.is_empty() {
+    let checked = if args.import.is_empty() {
+        claims::check(&histories(args)?)
+    } else {
+        super::imported::check(&args.import, args.trained.map(Into::into))?
+    };
+    say(&claims::table(&checked, TABLE_WIDTH))?;
+    let failed =
+        |checked: &Checked| -> Vec<&str> { checked.claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect() };
+    let failures = checked.iter().map(|c| (c, failed(c))).filter(|(_, ids)| !ids.is_empty());
+    let failures: Vec<String> = failures.map(|(c, ids)| format!("{} ({})", ids.join(", "), c.experiment)).collect();
+    if failures.is_empty() {
         Ok(())
     } else {
-        Err(Error::ClaimFailed(Shown::new(&format!("not shown by these runs: {}", failed.join(", ")))))
+        Err(Error::ClaimFailed(Shown::new(&format!("not shown by these runs: {}", failures.join("; ")))))
     }
 }
 
@@ -61,23 +68,40 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
 fn histories(args: &VerifyArgs) -> Result<Vec<RunHistory>> {
     let is_experiment = |path: &PathBuf| !path.exists() || path.extension().is_some_and(|e| e == "ron");
     match args.targets.as_slice() {
-        [only] if is_experiment(only) => fresh(&args.options.experiment(only)?, args),
+        [only] if is_experiment(only) => {
+            let experiment = args.options.experiment(only)?;
+            // Overrides are meant for the experiment that was named; every other flag is meant for both.
+            let options = RunOptions { set: Vec::new(), ..args.options.clone() };
+            let baseline = experiment.baseline.as_ref().map(|path| options.experiment(path)).transpose()?;
+            let baseline = baseline.map(|baseline| Experiment { seed: experiment.seed, ..baseline });
+            fresh(&[Some(experiment), baseline].into_iter().flatten().collect::<Vec<_>>(), args)
+        }
         targets if targets.iter().any(is_experiment) => {
             Err(Error::usage("verify takes recorded runs, or one experiment: not both, and not several experiments"))
         }
-        runs => runs.iter().map(|run| Ok(record::read(RunDirectory::open(run)?.events())?.history())).collect(),
+        runs => runs.iter().map(recorded).collect(),
     }
 }
 
-/// Runs the experiment with consecutive seeds, without a screen.
-fn fresh(experiment: &Experiment, args: &VerifyArgs) -> Result<Vec<RunHistory>> {
+/// A recorded run; what was passed over in it is told.
+fn recorded(run: &PathBuf) -> Result<RunHistory> {
+    let recording = record::read(RunDirectory::open(run)?.events())?;
+    recording.warnings.iter().for_each(tell);
+    Ok(recording.history())
+}
+
+/// Runs each experiment with the same consecutive seeds, without a screen.
+fn fresh(experiments: &[Experiment], args: &VerifyArgs) -> Result<Vec<RunHistory>> {
     let interrupts = Interrupts::listen()?;
-    (0..args.seeds)
-        .map(|i| {
+    let mut histories = Vec::new();
+    for experiment in experiments {
+        for i in 0..args.seeds {
             let seed = experiment.seed.checked_add(i).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
-            run_headless(Experiment { seed, ..experiment.clone() }, args.options.backend.into(), &interrupts)
-        })
-        .collect()
+            let seeded = Experiment { seed, ..experiment.clone() };
+            histories.push(run_headless(seeded, args.options.backend.into(), &interrupts)?);
+        }
+    }
+    Ok(histories)
 }
 
 /// Writes a recorded run as data and figures, and prints the paths.
@@ -132,6 +156,6 @@ fn meta(info: &ScreenshotInfo) -> ScreenshotMeta {
 }
 
 /// A remark on stderr; a closed one is no reason to stop.
-fn tell(remark: &Shown) {
+pub(super) fn tell(remark: &Shown) {
     let _ = writeln!(std::io::stderr(), "{remark}");
 }

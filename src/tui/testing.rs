@@ -197,6 +197,7 @@ pub(crate) fn squeezing() -> App {
         .map(|i| Window {
             stage: 1,
             measured: PROMPTS,
+            rejected_measured: true,
             greedy: None,
             step: 40 + 15 * u64::from(i),
             since: 25 + 15 * u64::from(i),

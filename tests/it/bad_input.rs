@@ -137,6 +137,20 @@ const RUN_FILES: &[(&str, &str)] = &[
     ("{\"event\":\"stage_started\",\"stage\":0,\"step\":0}\n", "events.jsonl"),
 ];
 
+/// A file of the paper's curves, its second line broken, and what is said of it.
+const CURVES: &[(&str, &str)] = &[
+    ("{\"logps_eval_prob_train/chosen\": -1", "sft.jsonl:2: is no JSON object: EOF while parsing an object"),
+    ("[1, 2]", "sft.jsonl:2: is no JSON object: invalid type: sequence, expected a map"),
+    ("{\"logps_eval_prob_train/chosen\": \"-1\", \"p_e\": 1}", "`logps_eval_prob_train/chosen` is no number"),
+    ("{\"p_e\": 1}", "sft.jsonl:2: lacks `logps_eval_prob_train/chosen`"),
+    ("{\"logps_eval_prob_train/chosen\": -1}", "sft.jsonl:2: lacks `p_e`, unlike the first row"),
+    (
+        "{\"logps_eval_prob_train/chosen\": -1, \"p_e\": 1, \"energy\": 1}",
+        "sft.jsonl:2: has `energy`, unlike the first row",
+    ),
+    ("{\"logps_eval_prob_train/chosen\": -\u{1b}[2J}", "sft.jsonl:2: is no JSON object: "),
+];
+
 /// Runs a command that must fail with status 2; returns what it said.
 fn refused(folder: &Path, args: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(args).current_dir(folder).output().unwrap();
@@ -306,5 +320,65 @@ fn broken_checkpoints() {
         std::fs::write(folder.path().join("rows.jsonl"), "{\"prompt\": \"a\", \"response\": \" b\"}\n").unwrap();
         let said = refused(folder.path(), &["score", "--model", ".", "--data", "rows.jsonl"]);
         assert!(said.contains(message), "{file}\n expected: {message}\n     said: {said}");
+    }
+}
+
+#[test]
+fn broken_files_of_the_papers() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path().join(name), bytes).unwrap();
+    for (line, message) in CURVES {
+        let text = format!("{{\"logps_eval_prob_train/chosen\": -2.5, \"p_e\": NaN}}\n{line}\n");
+        write("sft.jsonl", text.as_bytes());
+        for args in [["verify", "--import", "sft.jsonl"].as_slice(), &["verify", "sft.jsonl"]] {
+            let said = refused(folder.path(), args);
+            assert!(said.contains(message), "{line}\n expected: {message}\n     said: {said}");
+        }
+    }
+    write("sft.jsonl", b"\n");
+    assert!(refused(folder.path(), &["verify", "--import", "sft.jsonl"]).contains("sft.jsonl: holds no row"));
+    write("some.jsonl", b"{\"logps_eval_prob_train/chosen\": -2.5}\n");
+    let said = refused(folder.path(), &["verify", "--import", "some.jsonl"]);
+    assert!(said.contains("neither in the file nor in its name") && said.contains("--as sft"), "{said}");
+    assert!(refused(folder.path(), &["verify", "--import", "no_such.npy"]).contains("cannot be read"));
+
+    // As numpy writes it: one row of 17 columns and one prompt.
+    let array = |version: &[u8], header: &str, numbers: usize| {
+        let mut bytes = [b"\x93NUMPY", version].concat();
+        bytes.extend(u16::try_from(header.len()).unwrap().to_le_bytes());
+        bytes.extend(header.as_bytes());
+        bytes.extend(std::iter::repeat_n((-1.0_f64).to_le_bytes(), numbers).flatten());
+        bytes
+    };
+    let header = |descr: &str, order: &str, shape: &str| {
+        format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}\n")
+    };
+    let good = header("<f8", "False", "(1, 17, 1)");
+    let v1: &[u8] = &[1, 0];
+    let huge = header("<f8", "False", "(4611686018427387904, 17, 500)");
+    let billion = header("<f8", "False", "(1000000, 17, 1000000)");
+    for (bytes, message) in [
+        (b"\x93NUMPY\x01".to_vec(), "dpo.npy: breaks off in the header, at byte 7"),
+        (array(v1, &good, 0)[..40].to_vec(), "dpo.npy: breaks off in the header, at byte 40"),
+        (array(&[3, 0], &good, 17), "is of npy version 3.0; 1.0 and 2.0 are read"),
+        (array(v1, &header("<f4", "False", "(1, 17, 1)"), 17), "holds elements of type '<f4', and only '<f8'"),
+        (array(v1, &header("<f8", "True", "(1, 17, 1)"), 17), "is in Fortran order"),
+        (array(v1, &header("<f8", "False", "(1, 17)"), 17), "has 2 dimensions, not the three"),
+        (
+            array(v1, &header("<f8", "False", "(17, 1, 1)"), 17),
+            "has the shape (17, 1, 1), not (rows, 17 columns, prompts)",
+        ),
+        (array(v1, &header("<f8", "False", "(0, 17, 1)"), 0), "has the shape (0, 17, 1)"),
+        (array(v1, &header("<f8", "False", "(x, 17, 1)"), 17), "the header's shape is (x, 17, 1), not three numbers"),
+        (array(v1, "{'descr': '<f8', }\n", 17), "the header has no 'fortran_order'"),
+        (array(v1, &huge, 17), "numbers of 8 bytes, but 136 bytes follow from byte "),
+        (array(v1, &billion, 17), "the header promises 1000000 × 17 × 1000000 numbers"),
+        (array(v1, &good, 16), "the header promises 1 × 17 × 1 numbers of 8 bytes, but 128 bytes follow"),
+        (array(v1, &good, 18), "but 144 bytes follow"),
+    ] {
+        write("dpo.npy", &bytes);
+        let said = refused(folder.path(), &["verify", "--import", "dpo.npy"]);
+        assert!(said.contains(message), "expected: {message}\n    said: {said}");
+        assert!(said.contains("np.save"), "{said}");
     }
 }

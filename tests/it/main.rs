@@ -20,6 +20,7 @@ mod dashboard;
 mod hostile;
 #[cfg(unix)]
 mod panics;
+mod paper;
 #[cfg(unix)]
 mod pty;
 mod recorded;

@@ -64,6 +64,52 @@ fn the_same_seed_writes_the_same_run() {
     assert_ne!(events("sft-seed42"), events("sft-seed1"));
 }
 
+/// An experiment of seconds, with `more` fields.
+fn tiny(name: &str, sft_steps: u64, more: &str) -> String {
+    format!(
+        "(name: \"{name}\", seed: 3, data: world(train: 16, held_out: 8),
+         probes: (prompts: 4, greedy: 2, max_new_tokens: 8, held_out: 4),
+         stages: [
+           (name: \"SFT\", objective: sft, steps: {sft_steps}, batch_size: 2, learning_rate: 5e-4, evaluate_every: 2),
+           (name: \"DPO\", objective: sigmoid(beta: 0.1), steps: 2, batch_size: 2, learning_rate: 1e-4, evaluate_every: 2),
+         ], {more})"
+    )
+}
+
+#[test]
+fn verify_runs_an_experiment_and_its_baseline_with_the_same_seeds() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("base.ron"), tiny("base", 2, "output: (directory: \"elsewhere\")")).unwrap();
+    std::fs::write(folder.path().join("long.ron"), tiny("long", 4, "baseline: \"base.ron\"")).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"))
+        .args(["verify", "long.ron", "--seed", "7", "--seeds", "2", "--out", "out", "--backend", "flex"])
+        .args(["--set", "stages[DPO].steps=4"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    for run in ["long-seed7", "long-seed8", "base-seed7", "base-seed8"] {
+        assert!(folder.path().join("out").join(run).join("events.jsonl").is_file(), "{run}");
+    }
+    // The override is the named experiment's alone.
+    assert!(
+        stdout.contains("long-seed7: finished after 8 of 8") && stdout.contains("base-seed7: finished after 4 of 4")
+    );
+    let (long, base) =
+        stdout.split_once("\nlong, seeds 7 8, against base\n").unwrap().1.split_once("\nbase, seeds 7 8\n").unwrap();
+    assert!(long.contains("D5       reported") && long.contains("end over the end of base"), "{long}");
+    assert!(
+        base.contains("the experiment names no baseline") && base.contains("end of DPO over the base model"),
+        "{base}"
+    );
+    // Recorded runs are grouped the same.
+    let runs = ["out/long-seed7", "out/base-seed7"];
+    let again =
+        Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).arg("verify").args(runs).current_dir(&folder).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stdout).starts_with("long, seed 7, against base\n"));
+}
+
 #[test]
 #[cfg(unix)]
 fn an_interrupted_run_ends_well() {
