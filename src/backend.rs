@@ -41,6 +41,10 @@ enum Found {
 #[cfg(test)]
 pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
 
+/// The same on the other CPU backend.
+#[cfg(test)]
+pub(crate) type OtherTestBackend = Autodiff<burn_ndarray::NdArray<f32>>;
+
 /// What is done with a backend once it is chosen.
 trait Work {
     type Output;
