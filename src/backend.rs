@@ -28,6 +28,18 @@ pub enum BackendChoice {
     Ndarray,
 }
 
+impl BackendChoice {
+    /// The choice by the name under which a run records it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "cuda" => Some(Self::Cuda),
+            "flex" => Some(Self::Flex),
+            "ndarray" => Some(Self::Ndarray),
+            _ => None,
+        }
+    }
+}
+
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {

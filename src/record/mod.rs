@@ -9,4 +9,4 @@ pub mod writer;
 pub use directory::RunDirectory;
 pub use reader::{Recording, RunReader, read};
 pub use summary::{Outcome, StageSummary, Summary};
-pub use writer::RunWriter;
+pub use writer::{Extent, RunWriter};

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 
-
 /// Where a trainer's events go, and where it is kept where the run stands. Called on the training thread, in order.
 pub trait EventSink: Send {
     /// Takes one event. An error (a full disk) ends the run with [`RunPhase::Failed`].

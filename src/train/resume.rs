@@ -58,7 +58,8 @@ impl Cadence {
 /// What a run is begun on, as one number: the experiment alone does not tell whether a file of data or of weights has
 /// changed since.
 pub(super) fn fingerprint(started: &RunStarted, pairs: &[Pair]) -> Result<u32> {
-    let started = serde_json::to_vec(started).map_err(|e| Error::failed(format!("the run cannot be described: {e}")))?;
+    let started =
+        serde_json::to_vec(started).map_err(|e| Error::failed(format!("the run cannot be described: {e}")))?;
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&started);
     for sequence in pairs.iter().flat_map(|pair| std::iter::once(&pair.chosen).chain(&pair.rejected)) {

@@ -275,7 +275,9 @@ impl SavedState {
         let info = self.header.info(name).ok_or_else(|| self.damaged(&format!("it lacks {name}")))?;
         if info.dtype != dtype || shape.is_some_and(|shape| info.shape != shape) {
             let (found, wanted) = (&info.shape, shape.unwrap_or_default());
-            return Err(self.damaged(&format!("{name} is {:?} {found:?}, and {dtype:?} {wanted:?} is needed", info.dtype)));
+            return Err(
+                self.damaged(&format!("{name} is {:?} {found:?}, and {dtype:?} {wanted:?} is needed", info.dtype))
+            );
         }
         let (start, end) = info.data_offsets;
         let mut bytes = vec![0; end - start];

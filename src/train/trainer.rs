@@ -78,7 +78,8 @@ pub(crate) fn train<B: AutodiffBackend>(
             None
         }
         Some(mut saved) => {
-            trainer.control.say(starting("going back to the checkpoint"), 0)?;
+            let step = saved.position().step;
+            trainer.control.say(starting(&format!("going back to the checkpoint of step {step}")), step)?;
             let under_way = trainer.restore(experiment, &mut saved)?;
             trainer.control.resumed()?;
             Some(under_way)

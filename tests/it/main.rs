@@ -24,5 +24,7 @@ mod panics;
 mod pty;
 mod recorded;
 #[cfg(unix)]
+mod resume;
+#[cfg(unix)]
 mod sequences;
 mod training;
