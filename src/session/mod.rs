@@ -1,7 +1,7 @@
 //! A session: an experiment, a trainer, a run directory and whoever watches, tied together.
 //!
 //! ```text
-//! trainer thread ──LiveSink──> run file (everything, first)
+//! trainer thread ──LiveSink──> run directory (every event, first; checkpoints)
 //!        ^            └──────> bounded channel ──> dashboard or progress bar (what they can take)
 //!        └─────────── commands ────────────────────────┘
 //! ```

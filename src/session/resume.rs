@@ -150,3 +150,46 @@ fn same_backend(past: &[TrainerEvent], asked: BackendChoice) -> Result<BackendCh
         "the run was begun on the backend {name}, and another one rounds differently: leave --backend out, or begin a new run"
     )))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+mod tests {
+    use super::{last_event, unchanged};
+    use crate::protocol::{RunPhase, TrainerEvent};
+
+    const BEGUN: &str =
+        "(\n  name: \"x\", data: world(),\n  stages: [(name: \"S\", objective: sft, steps: 1, learning_rate: 1.0)],\n)";
+
+    #[test]
+    fn an_experiment_may_look_different_and_must_say_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("experiment.ron");
+        let now = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            unchanged(&path, BEGUN).map(|experiment| experiment.total_steps()).map_err(|e| e.to_string())
+        };
+        assert_eq!(now(BEGUN), Ok(1));
+        assert_eq!(now(&format!("// A remark.\n{}", BEGUN.replace("1.0", "1"))), Ok(1));
+        let error = now(&BEGUN.replace("steps: 1", "steps: 2")).unwrap_err();
+        assert!(error.contains("experiment.ron:3: was changed since the run began; it said `stages: ["), "{error}");
+        let error = now(&BEGUN.replace("  name", "  seed: 7,\n  name")).unwrap_err();
+        assert!(error.contains("experiment.ron:2: was changed since the run began; it said `name: "), "{error}");
+    }
+
+    #[test]
+    fn the_last_event_is_found_behind_long_lines() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let finished = TrainerEvent::Phase { phase: RunPhase::Finished, step: 4 };
+        let line = serde_json::to_string(&finished).unwrap();
+        for (text, expected) in [
+            (format!("{line}\n"), Some(&finished)),
+            (format!("{}\n{line}\n", "x".repeat(10_000)), Some(&finished)),
+            (format!("{line}\n{}", "x".repeat(10_000)), None),
+            (String::new(), None),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert_eq!(last_event(&path).as_ref(), expected);
+        }
+    }
+}

@@ -37,7 +37,8 @@ enum Ending {
     Stopped,
 }
 
-/// Trains an experiment from beginning to end, or from where a saved state stands. `model_folder` is where the final weights go, if they are to be kept.
+/// Trains an experiment from beginning to end, or from where a saved state stands. `model_folder` is where the final
+/// weights go, if they are to be kept.
 ///
 /// # Errors
 /// On bad data or a broken checkpoint, when the loss is no longer finite, when an invariant of a measurement breaks, or

@@ -56,11 +56,17 @@ impl Bench {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
+    /// Starts to train.
+    fn start(&self) -> Child {
+        self.command(&["run", "x.ron", "--headless", "--backend", "flex", "--out", "part"]).spawn().unwrap()
+    }
+
     /// Trains until the first checkpoint is there, then kills.
     fn killed(&self) {
-        let mut child =
-            self.command(&["run", "x.ron", "--headless", "--backend", "flex", "--out", "part"]).spawn().unwrap();
-        self.kill_after_checkpoint(&mut child, None, Duration::ZERO);
+        let mut child = self.start();
+        assert!(self.wait_for_checkpoint(&mut child, None), "the run ended before its first checkpoint");
+        child.kill().unwrap();
+        child.wait().unwrap();
     }
 
     /// Which checkpoint lies there: every new one is another file.
@@ -68,8 +74,8 @@ impl Bench {
         fs::metadata(self.path("part/killed-seed1/checkpoint.safetensors")).ok().map(|m| m.ino())
     }
 
-    /// Kills the process some time after it wrote another checkpoint; returns false if it ended by itself before.
-    fn kill_after_checkpoint(&self, child: &mut Child, before: Option<u64>, delay: Duration) -> bool {
+    /// Waits for another checkpoint than `before`; returns false if the process ended by itself first.
+    fn wait_for_checkpoint(&self, child: &mut Child, before: Option<u64>) -> bool {
         let start = Instant::now();
         while self.checkpoint() == before {
             if child.try_wait().unwrap().is_some() {
@@ -78,11 +84,7 @@ impl Bench {
             assert!(start.elapsed() < DEADLINE, "no checkpoint");
             std::thread::sleep(Duration::from_millis(1));
         }
-        std::thread::sleep(delay);
-        // SIGKILL on Unix.
-        child.kill().unwrap();
-        let status = child.wait().unwrap();
-        !status.success()
+        true
     }
 }
 
@@ -94,23 +96,24 @@ fn error(output: &Output) -> String {
 fn a_run_that_is_killed_again_and_again_writes_the_same_file() {
     let bench = Bench::new();
     bench.whole();
-    let mut child =
-        bench.command(&["run", "x.ron", "--headless", "--backend", "flex", "--out", "part"]).spawn().unwrap();
+    let mut child = bench.start();
     let resume = ["run", "--resume", "part/killed-seed1", "--headless"];
     let mut kills = 0;
     // Right after a checkpoint, within the next steps, within the evaluation and the writing of the next one.
-    for delay in [0, 1, 7, 20, 55, 110, 180, 260].map(Duration::from_millis) {
+    for delay in [0, 1, 7, 20, 55, 110, 180, 260] {
         let before = bench.checkpoint();
+        if !bench.wait_for_checkpoint(&mut child, before) {
+            break;
+        }
         if kills == 0 {
-            // While somebody writes, nobody else may.
-            while bench.checkpoint().is_none() {
-                std::thread::sleep(Duration::from_millis(1));
-            }
             let output = bench.output(&resume);
             assert_eq!(output.status.code(), Some(2), "{}", error(&output));
             assert!(error(&output).contains("another process is still writing this run"), "{}", error(&output));
         }
-        if !bench.kill_after_checkpoint(&mut child, before, delay) {
+        std::thread::sleep(Duration::from_millis(delay));
+        // SIGKILL on Unix.
+        child.kill().unwrap();
+        if child.wait().unwrap().success() {
             break;
         }
         kills += 1;
@@ -203,7 +206,7 @@ fn what_cannot_be_resumed_is_refused_with_its_place_and_nothing_is_touched() {
     refused("events.jsonl", &edited("\n", ""), &[], &["events.jsonl: has"]);
     refused(
         "events.jsonl",
-        &edited("\"event\":\"step\"", "\"event\":\"step\"!"),
+        &edited("\"event\":\"step\"", "\"event\":!step\""),
         &[],
         &["events.jsonl:", "not an event"],
     );
@@ -243,11 +246,8 @@ fn other_data_is_refused_and_nothing_is_touched() {
 fn a_run_that_was_stopped_is_resumed_and_comments_may_change() {
     let bench = Bench::new();
     bench.whole();
-    let mut child =
-        bench.command(&["run", "x.ron", "--headless", "--backend", "flex", "--out", "part"]).spawn().unwrap();
-    while bench.checkpoint().is_none() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    let mut child = bench.start();
+    assert!(bench.wait_for_checkpoint(&mut child, None));
     Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let path = bench.path("part/killed-seed1/experiment.ron");
