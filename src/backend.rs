@@ -28,6 +28,18 @@ pub enum BackendChoice {
     Ndarray,
 }
 
+impl BackendChoice {
+    /// The choice by the name under which a run records it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "cuda" => Some(Self::Cuda),
+            "flex" => Some(Self::Flex),
+            "ndarray" => Some(Self::Ndarray),
+            _ => None,
+        }
+    }
+}
+
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
@@ -41,6 +53,10 @@ enum Found {
 /// What unit tests compute with.
 #[cfg(test)]
 pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
+
+/// The same on the other CPU backend.
+#[cfg(test)]
+pub(crate) type OtherTestBackend = Autodiff<burn_ndarray::NdArray<f32>>;
 
 /// What is done with a backend once it is chosen.
 trait Work {

@@ -23,6 +23,9 @@ pub struct Cli {
     /// Experiment to train and watch: a RON file, or one that comes with the program (`experiments/dpo_offpolicy.ron`).
     #[arg(value_name = "EXPERIMENT")]
     pub experiment: Option<PathBuf>,
+    /// Go on with a run that was stopped or killed, from its last checkpoint: the same curve as if nothing had happened.
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "steps", "seed", "out", "set"])]
+    pub resume: Option<PathBuf>,
     #[command(flatten)]
     pub(super) options: RunOptions,
     #[command(flatten)]
@@ -38,8 +41,11 @@ pub enum Command {
     /// Train, with the dashboard, or without a screen.
     Run {
         /// A RON file, or an experiment that comes with the program.
-        #[arg(value_name = "EXPERIMENT")]
-        experiment: PathBuf,
+        #[arg(value_name = "EXPERIMENT", required_unless_present = "resume")]
+        experiment: Option<PathBuf>,
+        /// Go on with a run that was stopped or killed, from its last checkpoint: the same curve as if nothing had happened.
+        #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "steps", "seed", "out", "set"])]
+        resume: Option<PathBuf>,
         /// How to run it.
         #[command(flatten)]
         options: RunOptions,
@@ -343,11 +349,24 @@ mod tests {
         assert_eq!(bare.experiment.as_deref(), Some(std::path::Path::new("x.ron")));
         assert_eq!(bare.options.steps, Some(3));
         let run = Cli::try_parse_from(["ldyn-tui", "run", "x.ron", "--steps", "3", "--theme", "light"]).unwrap();
-        let Some(Command::Run { experiment, options, display }) = run.command else { panic!("the run command") };
-        assert_eq!(Some(experiment), bare.experiment);
+        let Some(Command::Run { experiment, options, display, .. }) = run.command else { panic!("the run command") };
+        assert_eq!(experiment, bare.experiment);
         assert_eq!((options.steps, display.theme), (bare.options.steps, bare.display.theme));
         let check = Cli::try_parse_from(["ldyn-tui", "check", "check"]).unwrap();
         assert!(matches!(check.command, Some(Command::Check { .. })));
+    }
+
+    #[test]
+    fn a_run_is_resumed_as_it_was_begun() {
+        let resumed = Cli::try_parse_from(["ldyn-tui", "run", "--resume", "runs/x", "--headless"]).unwrap();
+        assert!(matches!(resumed.command, Some(Command::Run { experiment: None, resume: Some(_), .. })));
+        let bare = Cli::try_parse_from(["ldyn-tui", "--resume", "runs/x"]).unwrap();
+        assert_eq!(bare.resume.as_deref(), Some(std::path::Path::new("runs/x")));
+        for more in [&["x.ron"][..], &["--seed", "1"], &["--steps", "1"], &["--out", "d"], &["--set", "seed=1"]] {
+            let arguments = ["ldyn-tui", "run", "--resume", "runs/x"].iter().chain(more);
+            assert!(Cli::try_parse_from(arguments).is_err(), "{more:?}");
+        }
+        assert!(Cli::try_parse_from(["ldyn-tui", "run"]).is_err());
     }
 
     #[test]

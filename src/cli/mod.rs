@@ -13,7 +13,7 @@ pub use args::{Cli, Command, DisplayOptions, ExportArgs, ExportFormat, RunOption
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::session;
+use crate::session::{self, Job};
 use crate::text::Shown;
 use crate::train::score;
 
@@ -37,16 +37,23 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
         Err(e) => return Err(usage(&e.render().to_string())),
     };
     session::catch_panics();
-    match (cli.command, cli.experiment) {
-        (Some(command), _) => answer(command),
-        (None, Some(path)) => train(&path, &cli.options, &cli.display),
-        (None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
+    match (cli.command, cli.experiment, cli.resume) {
+        (Some(command), ..) => answer(command),
+        (None, Some(path), _) => train(new(&path, &cli.options)?, &cli.options, &cli.display),
+        (None, None, Some(run)) => train(Job::Resume(run), &cli.options, &cli.display),
+        (None, None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
     }
 }
 
 fn answer(command: Command) -> Result<()> {
     match command {
-        Command::Run { experiment, options, display } => train(&experiment, &options, &display),
+        Command::Run { experiment: Some(path), options, display, .. } => {
+            train(new(&path, &options)?, &options, &display)
+        }
+        Command::Run { experiment: None, resume, options, display } => {
+            let run = resume.ok_or_else(|| Error::usage("run needs an experiment, or --resume and a run"))?;
+            train(Job::Resume(run), &options, &display)
+        }
         Command::Check { experiments } => check(&experiments),
         Command::Replay { run, step, display } => {
             need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
@@ -70,13 +77,17 @@ fn answer(command: Command) -> Result<()> {
     }
 }
 
+/// The job of training an experiment from its beginning.
+fn new(path: &Path, options: &RunOptions) -> Result<Job> {
+    Ok(Job::New(Box::new(options.experiment(path)?)))
+}
+
 /// Trains, with the dashboard where there is a terminal to show it on.
-fn train(path: &Path, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
-    let experiment = options.experiment(path)?;
+fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
     if options.headless || !std::io::stdout().is_terminal() {
-        session::headless(experiment, options.backend.into())
+        session::headless(job, options.backend.into())
     } else {
-        session::dashboard(experiment, options.backend.into(), display)
+        session::dashboard(job, options.backend.into(), display)
     }
 }
 

@@ -525,10 +525,14 @@ pub struct Output {
     pub directory: PathBuf,
     /// Whether the final weights are written to the run directory as a Hugging Face folder `model/`.
     pub save_model: bool,
+    /// Evaluations between two checkpoints, from which `run --resume` goes on with a run that was killed; 0 for none. Where
+    /// it is absent the clock decides: no checkpoint in the first minute, and then so seldom that writing them takes 1 % of
+    /// the time at most.
+    pub checkpoint_every: Option<u64>,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { directory: PathBuf::from("runs"), save_model: false }
+        Self { directory: PathBuf::from("runs"), save_model: false, checkpoint_every: None }
     }
 }

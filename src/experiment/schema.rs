@@ -74,7 +74,14 @@ pub(super) const EXPERIMENT: Type = Struct(&[
     optional("claims", List(&Text)),
     optional("baseline", Optional(&Text)),
     optional("detector", DETECTOR),
-    optional("output", Struct(&[optional("directory", Text), optional("save_model", Bool)])),
+    optional(
+        "output",
+        Struct(&[
+            optional("directory", Text),
+            optional("save_model", Bool),
+            optional("checkpoint_every", Optional(&Whole)),
+        ]),
+    ),
 ]);
 
 const NEW_MODEL: Type = Struct(&[

@@ -104,6 +104,9 @@ impl<B: Backend> Completions<B> {
     }
 }
 
+/// The distributions at a step.
+pub(crate) type Measured = (u64, Arc<Distributions>);
+
 /// Measures the probes and remembers what mass flow is measured against.
 #[derive(Debug)]
 pub struct Observer {
@@ -113,9 +116,9 @@ pub struct Observer {
     window: usize,
     positions: Positions,
     /// The stage's first measurement.
-    stage_start: Option<(u64, Arc<Distributions>)>,
+    stage_start: Option<Measured>,
     /// The stage's latest measurements, oldest first, at most `window`.
-    recent: VecDeque<(u64, Arc<Distributions>)>,
+    recent: VecDeque<Measured>,
 }
 
 impl Observer {
@@ -137,6 +140,22 @@ impl Observer {
         let latest = self.recent.back().cloned();
         self.recent = latest.iter().cloned().collect();
         self.stage_start = latest;
+    }
+
+    /// What mass flow is measured against: the stage's first measurement, and its latest ones, oldest first.
+    pub(crate) fn memory(&self) -> (Option<&Measured>, &VecDeque<Measured>) {
+        (self.stage_start.as_ref(), &self.recent)
+    }
+
+    /// Goes back to such a memory.
+    pub(crate) fn remember(&mut self, stage_start: Option<Measured>, recent: Vec<Measured>) {
+        self.stage_start = stage_start;
+        self.recent = recent.into();
+    }
+
+    /// Positions at which distributions are measured, over all prompts.
+    pub(crate) fn positions(&self) -> usize {
+        self.positions.labels.len()
     }
 
     /// Measures every probe.
@@ -195,7 +214,7 @@ impl Observer {
     fn measure_flow(&mut self, distributions: Distributions, evaluation: &mut Evaluation) -> Result<()> {
         let now = Arc::new(distributions);
         let tokenizer = &self.tokenizer;
-        let since = |start: Option<&(u64, Arc<Distributions>)>| {
+        let since = |start: Option<&Measured>| {
             start
                 .map(|(step, before)| {
                     massflow::between(before, &now, &self.positions, *step, &|id| tokenizer.token(id))

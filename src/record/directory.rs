@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 /// <name>-seed<seed>/
 ///   experiment.ron   the experiment as run
 ///   events.jsonl     what the trainer said, one JSON object a line
+///   checkpoint.safetensors   where it stood at its last checkpoint, until it is finished
 ///   summary.json     what it came to
 ///   log.txt          diagnostics
 ///   screenshots/     pictures taken on the way
@@ -84,6 +85,11 @@ impl RunDirectory {
     /// The experiment as run.
     pub fn experiment(&self) -> PathBuf {
         self.root.join("experiment.ron")
+    }
+
+    /// Where the run stood at its last checkpoint.
+    pub fn checkpoint(&self) -> PathBuf {
+        self.root.join("checkpoint.safetensors")
     }
 
     /// What the run came to.

@@ -11,4 +11,4 @@ pub use directory::RunDirectory;
 pub use import::{Imported, Trained};
 pub use reader::{Recording, RunReader, read};
 pub use summary::{Outcome, StageSummary, Summary};
-pub use writer::RunWriter;
+pub use writer::{Extent, RunWriter};

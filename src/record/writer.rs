@@ -1,10 +1,10 @@
 //! Writes a run's events, one JSON object a line.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufWriter, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Location, Result};
 use crate::protocol::TrainerEvent;
 
 /// Writes events as they happen. A line reaches the disk whole; whatever was written before an error or a crash stays
@@ -14,6 +14,16 @@ pub struct RunWriter<W: Write = File> {
     path: PathBuf,
     out: BufWriter<W>,
     line: Vec<u8>,
+    written: Extent,
+}
+
+/// How much of a file of events there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Extent {
+    /// Bytes.
+    pub bytes: u64,
+    /// Lines, one an event.
+    pub lines: u64,
 }
 
 impl RunWriter {
@@ -23,14 +33,67 @@ impl RunWriter {
     /// When the file exists or cannot be created.
     pub fn create(path: &Path) -> Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| Error::writing(path, &e))?;
+        claim(path, &file)?;
         Ok(Self::new(path, file))
     }
+
+    /// Opens the file of a run that is to be continued. It stays as it is until [`RunWriter::go_back`].
+    ///
+    /// # Errors
+    /// When it cannot be written to, or another process still does.
+    pub fn reopen(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().write(true).open(path).map_err(|e| Error::writing(path, &e))?;
+        claim(path, &file)?;
+        Ok(Self::new(path, file))
+    }
+
+    /// Forgets what was written after `extent`, and goes on from there.
+    ///
+    /// # Errors
+    /// When the file cannot be cut.
+    pub fn go_back(&mut self, extent: Extent) -> Result<()> {
+        self.flush()?;
+        let file = self.out.get_mut();
+        file.set_len(extent.bytes)
+            .and_then(|()| file.seek(SeekFrom::Start(extent.bytes)))
+            .map_err(|e| Error::writing(&self.path, &e))?;
+        self.written = extent;
+        Ok(())
+    }
+
+    /// Waits until everything so far is on the disk; returns how much that is.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn sync(&mut self) -> Result<Extent> {
+        self.flush()?;
+        self.out.get_ref().sync_data().map_err(|e| Error::writing(&self.path, &e))?;
+        Ok(self.written)
+    }
+}
+
+/// Claims the file for this process, where the system can: two writers would garble the run. Elsewhere than on Unix a lock
+/// would keep readers out as well.
+fn claim(path: &Path, file: &File) -> Result<()> {
+    if cfg!(unix) && matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return Err(Error::input(
+            Location::file(path),
+            "another process is still writing this run",
+            "wait for it or end it first",
+        ));
+    }
+    Ok(())
 }
 
 impl<W: Write> RunWriter<W> {
     /// Writes to anything; `path` is what errors name.
     pub fn new(path: &Path, out: W) -> Self {
-        Self { path: path.to_owned(), out: BufWriter::with_capacity(1 << 16, out), line: Vec::new() }
+        Self {
+            path: path.to_owned(),
+            out: BufWriter::with_capacity(1 << 16, out),
+            line: Vec::new(),
+            written: Extent::default(),
+        }
     }
 
     /// Records one event; those that are for the screen alone are passed over. Everything so far is flushed at each
@@ -47,6 +110,8 @@ impl<W: Write> RunWriter<W> {
             .map_err(|e| Error::failed(format!("{}: an event cannot be written: {e}", self.path.display())))?;
         self.line.push(b'\n');
         self.out.write_all(&self.line).map_err(|e| Error::writing(&self.path, &e))?;
+        self.written.bytes += self.line.len() as u64;
+        self.written.lines += 1;
         if matches!(event, TrainerEvent::Step(_)) { Ok(()) } else { self.flush() }
     }
 
@@ -134,6 +199,29 @@ mod tests {
         assert_eq!(error.exit_status(), 1);
         assert!(error.to_string().starts_with("run/events.jsonl: cannot be written"), "{error}");
         assert!(disk.bytes.lock().unwrap().starts_with(&written));
+    }
+
+    #[test]
+    fn a_run_goes_back_and_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.jsonl");
+        let mut writer = RunWriter::create(&path).unwrap();
+        writer.write(&step(1)).unwrap();
+        let kept = writer.sync().unwrap();
+        assert_eq!(kept, Extent { bytes: std::fs::metadata(&path).unwrap().len(), lines: 1 });
+        writer.write(&step(2)).unwrap();
+        if cfg!(unix) {
+            let error = RunWriter::reopen(&path).unwrap_err();
+            assert_eq!(error.exit_status(), 2, "{error}");
+        }
+        drop(writer);
+        let before = std::fs::read_to_string(&path).unwrap();
+        let mut writer = RunWriter::reopen(&path).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before, "nothing is lost yet");
+        writer.go_back(kept).unwrap();
+        writer.write(&step(2)).unwrap();
+        assert_eq!(writer.sync().unwrap().lines, 2);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), before);
     }
 
     #[test]

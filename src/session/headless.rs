@@ -15,14 +15,19 @@ use crate::text::Shown;
 /// How often a signal is looked for while the trainer is silent.
 const PATIENCE: Duration = Duration::from_millis(100);
 
-/// Follows a run to its end; returns whether it was interrupted.
+/// Follows a run to its end, after what was recorded of it earlier; returns whether it was interrupted.
 pub(super) fn follow(
     events: &Receiver<Arc<TrainerEvent>>,
     commands: &Sender<TrainerCommand>,
     interrupts: &Interrupts,
     label: &str,
+    past: &[TrainerEvent],
 ) -> bool {
     let mut progress = Progress::new(label);
+    if !past.is_empty() {
+        past.iter().for_each(|event| progress.history.apply(event));
+        progress.bar.set_length(progress.history.total_steps());
+    }
     let mut interrupted = false;
     loop {
         if interrupts.asked() && !interrupted {

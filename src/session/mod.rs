@@ -1,7 +1,7 @@
 //! A session: an experiment, a trainer, a run directory and whoever watches, tied together.
 //!
 //! ```text
-//! trainer thread ──LiveSink──> run file (everything, first)
+//! trainer thread ──LiveSink──> run directory (every event, first; checkpoints)
 //!        ^            └──────> bounded channel ──> dashboard or progress bar (what they can take)
 //!        └─────────── commands ────────────────────────┘
 //! ```
@@ -10,9 +10,12 @@ mod headless;
 mod imported;
 mod log;
 mod recorded;
+mod recorder;
+mod resume;
 mod signals;
 mod sink;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, Instant};
@@ -22,6 +25,8 @@ use crossbeam_channel::{Receiver, bounded};
 pub(crate) use log::catch_panics;
 pub use recorded::{export, replay, verify};
 
+use self::recorder::Recorder;
+use self::resume::Resumed;
 use self::signals::Interrupts;
 use self::sink::{CAPACITY, LiveSink};
 use crate::backend::BackendChoice;
@@ -29,10 +34,10 @@ use crate::cli::{DisplayOptions, say};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::history::RunHistory;
-use crate::protocol::RunPhase;
-use crate::record::{self, RunDirectory, RunWriter, Summary};
+use crate::protocol::{RunPhase, TrainerEvent};
+use crate::record::{self, RunDirectory, Summary};
 use crate::text::Shown;
-use crate::tui::app::{App, Ending};
+use crate::tui::app::{App, Ending, Message};
 use crate::tui::run::Live;
 use crate::tui::theme::Theme;
 
@@ -41,29 +46,58 @@ const LAST_STEP: Duration = Duration::from_secs(20);
 /// The same after a second Ctrl-C.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
+/// What is to be trained.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// An experiment, from its beginning.
+    New(Box<Experiment>),
+    /// A recorded run, from its last checkpoint on.
+    Resume(PathBuf),
+}
+
 /// A trainer at work and its run directory.
 struct Session {
     directory: RunDirectory,
-    label: String,
+    experiment: Experiment,
+    /// What was recorded by earlier processes and stays.
+    past: Vec<TrainerEvent>,
+    /// What that took.
+    before: Duration,
     live: Live,
     /// What ended the trainer, for the session itself; `live.finished` is for the screen.
     ended: Receiver<std::result::Result<(), Shown>>,
 }
 
 impl Session {
-    /// Makes the run directory and starts the trainer.
-    fn start(experiment: Experiment, backend: BackendChoice) -> Result<Self> {
-        crate::backend::check(backend)?;
-        let label = experiment.run_id();
-        let directory = RunDirectory::create(&experiment.output.directory, &label, &experiment.to_ron()?)?;
+    /// Starts the trainer, after making the run directory or reading what is in it.
+    fn start(job: Job, backend: BackendChoice) -> Result<Self> {
+        match job {
+            Job::New(experiment) => {
+                crate::backend::check(backend)?;
+                let ron = experiment.to_ron()?;
+                let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
+                let recorder = Recorder::new(directory.clone(), ron)?;
+                let (past, before) = (Vec::new(), Duration::ZERO);
+                Self::spawn(Resumed { directory, experiment: *experiment, backend, past, before, recorder })
+            }
+            Job::Resume(run) => {
+                let resumed = Resumed::open(&run, backend)?;
+                crate::backend::check(resumed.backend)?;
+                Self::spawn(resumed)
+            }
+        }
+    }
+
+    fn spawn(run: Resumed) -> Result<Self> {
+        let Resumed { directory, experiment, backend, past, before, recorder } = run;
         log::write_to(&directory.log())?;
-        tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&label));
-        let mut writer = RunWriter::create(directory.events())?;
+        let id = experiment.run_id();
+        tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
         let (screen, events) = bounded(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
-        let sink = LiveSink::new(Box::new(move |event| writer.write(event)), screen, Arc::clone(&dropped));
+        let sink = LiveSink::new(Box::new(recorder), screen, Arc::clone(&dropped));
         let model_folder = experiment.output.save_model.then(|| directory.root().join("model"));
-        let trainer = crate::train::spawn(experiment, backend, model_folder, Box::new(sink))?;
+        let trainer = crate::train::spawn(experiment.clone(), backend, model_folder, Box::new(sink))?;
         let commands = trainer.commands.clone();
         let (tell_screen, finished) = bounded(1);
         let (tell_session, ended) = bounded(1);
@@ -76,7 +110,8 @@ impl Session {
                 let _ = tell_session.send(result);
             })
             .map_err(|e| Error::failed(format!("a thread cannot be started: {e}")))?;
-        Ok(Self { directory, label, live: Live { events, commands, dropped, finished }, ended })
+        let live = Live { events, commands, dropped, finished };
+        Ok(Self { directory, experiment, past, before, live, ended })
     }
 }
 
@@ -84,28 +119,31 @@ impl Session {
 ///
 /// # Errors
 /// What ended the run; [`Error::Interrupted`] after Ctrl-C.
-pub fn headless(experiment: Experiment, backend: BackendChoice) -> Result<()> {
+pub fn headless(job: Job, backend: BackendChoice) -> Result<()> {
     let interrupts = Interrupts::listen()?;
-    run_headless(experiment, backend, &interrupts).map(drop)
+    run_headless(job, backend, &interrupts).map(drop)
 }
 
 /// The same; returns what was recorded.
-fn run_headless(experiment: Experiment, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
+fn run_headless(job: Job, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
     let started = Instant::now();
-    let Session { directory, label, live, ended } = Session::start(experiment, backend)?;
-    let interrupted = headless::follow(&live.events, &live.commands, interrupts, &label);
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job, backend)?;
+    let interrupted = headless::follow(&live.events, &live.commands, interrupts, &experiment.run_id(), &past);
     let result = ended.recv().unwrap_or(Ok(()));
-    outcome(finish(&directory, started)?, result, interrupted)
+    outcome(finish(&directory, before + started.elapsed())?, result, interrupted)
 }
 
 /// Trains with the dashboard; prints where the run is and how it ended once the terminal is given back.
 ///
 /// # Errors
 /// What ended the run or broke the screen; [`Error::Interrupted`] after a signal.
-pub fn dashboard(experiment: Experiment, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
+pub fn dashboard(job: Job, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
-    let app = App::live(&experiment.name, theme(display), display.glyphs());
-    let Session { directory, live, ended, .. } = Session::start(experiment, backend)?;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job, backend)?;
+    let mut app = App::live(&experiment.name, theme(display), display.glyphs());
+    for event in past {
+        app.update(Message::Trainer(Arc::new(event)));
+    }
     let commands = live.commands.clone();
     let left = crate::tui::run::run(app, Some(live), started, recorded::screenshots(directory.screenshots()));
     // The screen has gone, and with it the channel that it read: the trainer cannot be waiting for it.
@@ -113,16 +151,16 @@ pub fn dashboard(experiment: Experiment, backend: BackendChoice, display: &Displ
     let interrupted = left.as_ref().is_ok_and(|app| app.ending() != Ending::Quit);
     let patience = if left.as_ref().is_ok_and(|app| app.ending() == Ending::Forced) { AT_ONCE } else { LAST_STEP };
     let result = ended.recv_timeout(patience).unwrap_or(Ok(()));
-    let history = finish(&directory, started)?;
+    let history = finish(&directory, before + started.elapsed())?;
     left?;
     outcome(history, result, interrupted).map(drop)
 }
 
 /// Reads the run back, writes its summary and prints it; `None` where the run ended before it began.
-fn finish(directory: &RunDirectory, started: Instant) -> Result<Option<RunHistory>> {
+fn finish(directory: &RunDirectory, took: Duration) -> Result<Option<RunHistory>> {
     // A run that failed before its first event has no more to tell than its error.
     let history = record::read(directory.events()).ok().map(|recording| recording.history());
-    let summary = history.as_ref().and_then(|history| Summary::new(history, started.elapsed().as_secs_f64()));
+    let summary = history.as_ref().and_then(|history| Summary::new(history, took.as_secs_f64()));
     let lines = match &summary {
         Some(summary) => {
             summary.write(&directory.summary())?;

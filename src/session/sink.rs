@@ -8,18 +8,15 @@ use crossbeam_channel::{Sender, TrySendError};
 
 use crate::error::Result;
 use crate::protocol::{RunPhase, TrainerEvent};
-use crate::train::EventSink;
+use crate::train::{EventSink, SavedState, TrainerState};
 
 /// Events that may wait for the screen. At a hundred steps a second that is half a minute.
 pub(super) const CAPACITY: usize = 4096;
 
-/// Writes an event to the run file.
-pub(super) type Record = Box<dyn FnMut(&TrainerEvent) -> Result<()> + Send>;
-
 /// Records losslessly and shows what the screen can take. The trainer never waits for the screen: while the channel is
 /// full, steps and speeds are dropped from the display and counted, and everything else waits here for the next event.
 pub(super) struct LiveSink {
-    record: Record,
+    record: Box<dyn EventSink>,
     screen: Sender<Arc<TrainerEvent>>,
     waiting: VecDeque<Arc<TrainerEvent>>,
     dropped: Arc<AtomicU64>,
@@ -28,8 +25,8 @@ pub(super) struct LiveSink {
 }
 
 impl LiveSink {
-    /// A sink that counts in `dropped` what the screen never saw.
-    pub(super) fn new(record: Record, screen: Sender<Arc<TrainerEvent>>, dropped: Arc<AtomicU64>) -> Self {
+    /// A sink that records in `record` and counts in `dropped` what the screen never saw.
+    pub(super) fn new(record: Box<dyn EventSink>, screen: Sender<Arc<TrainerEvent>>, dropped: Arc<AtomicU64>) -> Self {
         Self { record, screen, waiting: VecDeque::new(), dropped, step: 0, ended: false }
     }
 
@@ -72,10 +69,27 @@ impl EventSink for LiveSink {
             TrainerEvent::Step(metrics) => self.step = metrics.step,
             _ => {}
         }
-        let recorded = if event.is_recorded() { (self.record)(event) } else { Ok(()) };
+        let recorded = if event.is_recorded() { self.record.emit(event) } else { Ok(()) };
         // What could not be recorded is still shown: above all, the failure that follows.
         self.show(event);
         recorded
+    }
+
+    fn keep(&mut self, state: &TrainerState) -> Result<()> {
+        self.record.keep(state)
+    }
+
+    fn saved(&mut self) -> Option<SavedState> {
+        let saved = self.record.saved()?;
+        self.step = saved.position().step;
+        Some(saved)
+    }
+
+    /// Says to the screen alone that the run runs: the record has that from before.
+    fn resumed(&mut self) -> Result<()> {
+        self.record.resumed()?;
+        self.show(&TrainerEvent::Phase { phase: RunPhase::Running, step: self.step });
+        Ok(())
     }
 }
 
@@ -128,7 +142,7 @@ mod tests {
         let dropped = Arc::new(AtomicU64::new(0));
         let record = Arc::clone(&recorded);
         let mut sink = LiveSink::new(
-            Box::new(move |e| {
+            Box::new(move |e: &TrainerEvent| {
                 record.lock().unwrap().push(e.clone());
                 Ok(())
             }),
@@ -154,7 +168,8 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error_and_is_still_shown() {
         let (screen, shown) = bounded(8);
-        let mut sink = LiveSink::new(Box::new(|_| Err(Error::failed("no space left"))), screen, Arc::default());
+        let mut sink =
+            LiveSink::new(Box::new(|_: &TrainerEvent| Err(Error::failed("no space left"))), screen, Arc::default());
         assert!(sink.emit(&step(1)).is_err());
         assert!(sink.emit(&TrainerEvent::Phase { phase: RunPhase::Failed("no space left".into()), step: 1 }).is_err());
         drop(sink);
@@ -164,7 +179,7 @@ mod tests {
     #[test]
     fn a_trainer_that_vanishes_is_recorded_as_failed() {
         let (screen, shown) = bounded(8);
-        let mut sink = LiveSink::new(Box::new(|_| Ok(())), screen, Arc::default());
+        let mut sink = LiveSink::new(Box::new(|_: &TrainerEvent| Ok(())), screen, Arc::default());
         sink.emit(&step(7)).unwrap();
         drop(sink);
         let last = shown.iter().last().unwrap();
@@ -175,7 +190,7 @@ mod tests {
     fn a_screen_that_has_gone_stops_nothing() {
         let (screen, shown) = bounded(1);
         drop(shown);
-        let mut sink = LiveSink::new(Box::new(|_| Ok(())), screen, Arc::default());
+        let mut sink = LiveSink::new(Box::new(|_: &TrainerEvent| Ok(())), screen, Arc::default());
         for event in [step(1), evaluation(1), finished()] {
             sink.emit(&event).unwrap();
         }

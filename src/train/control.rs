@@ -3,6 +3,7 @@
 use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::handle::EventSink;
+use super::state::TrainerState;
 use crate::error::Result;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 
@@ -34,6 +35,16 @@ impl<'a> Control<'a> {
     /// Emits an event.
     pub(super) fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
         self.events.emit(event)
+    }
+
+    /// Hands over where the run stands.
+    pub(super) fn keep(&mut self, state: &TrainerState) -> Result<()> {
+        self.events.keep(state)
+    }
+
+    /// Says that the run goes on from the saved state.
+    pub(super) fn resumed(&mut self) -> Result<()> {
+        self.events.resumed()
     }
 
     /// Says what the trainer is doing.

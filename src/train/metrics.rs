@@ -87,13 +87,16 @@ pub(super) struct Speed {
     began: Instant,
     told: Instant,
     tokens_told: u64,
+    /// Steps taken before this process took its first.
+    before: u64,
     total_steps: u64,
 }
 
 impl Speed {
-    pub(super) fn new(experiment: &Experiment) -> Self {
+    /// Begins to count after `step` steps and `tokens` tokens.
+    pub(super) fn new(experiment: &Experiment, step: u64, tokens: u64) -> Self {
         let now = Instant::now();
-        Self { began: now, told: now, tokens_told: 0, total_steps: experiment.stages.iter().map(|s| s.steps).sum() }
+        Self { began: now, told: now, tokens_told: tokens, before: step, total_steps: experiment.total_steps() }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "an estimate for a person")]
@@ -103,7 +106,7 @@ impl Speed {
             return None;
         }
         let tokens_per_second = (tokens - self.tokens_told) as f64 / since;
-        let per_step = self.began.elapsed().as_secs_f64() / step.max(1) as f64;
+        let per_step = self.began.elapsed().as_secs_f64() / step.saturating_sub(self.before).max(1) as f64;
         self.told = Instant::now();
         self.tokens_told = tokens;
         let seconds_left = per_step * self.total_steps.saturating_sub(step) as f64;

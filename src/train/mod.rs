@@ -8,11 +8,17 @@ mod on_policy;
 mod optimizer;
 mod order;
 mod prepare;
+mod resume;
+#[cfg(test)]
+mod resume_tests;
 pub mod score;
 mod stage;
+pub mod state;
 #[cfg(test)]
 mod tests;
 mod trainer;
+mod weights;
 
 pub use handle::{EventSink, TrainerHandle, spawn};
+pub use state::{SavedState, TrainerState};
 pub(crate) use trainer::train;

@@ -35,6 +35,16 @@ impl Sampler {
         Self { settings, judge, source }
     }
 
+    /// How far chance has been read.
+    pub(super) fn drawn(&self) -> u128 {
+        self.source.position()
+    }
+
+    /// Goes on from there.
+    pub(super) fn seek(&mut self, drawn: u128) {
+        self.source.seek(drawn);
+    }
+
     /// Whether answers are due before a stage's step, counted from 1, and for how many steps they serve; `None` for all
     /// the stage's.
     pub(super) fn due(&self, step: u64) -> Option<Option<usize>> {

@@ -5,6 +5,9 @@ use burn::optim::adaptor::OptimizerAdaptor;
 use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer as _, RmsProp, RmsPropConfig, Sgd, SgdConfig};
 use burn::tensor::backend::AutodiffBackend;
 
+use super::state::{SavedState, TrainerState};
+use super::weights::{load_optimizer, save_optimizer};
+use crate::error::Result;
 use crate::experiment::{OptimizerConfig, Schedule, Stage};
 
 /// PyTorch's ε for AdamW and RMSprop.
@@ -44,6 +47,24 @@ impl<B: AutodiffBackend, M: AutodiffModule<B>> Optimizer<B, M> {
             Self::RmsProp(o) => o.step(learning_rate, module, gradients),
             Self::Sgd(o) => o.step(learning_rate, module, gradients),
         }
+    }
+
+    /// Adds what it remembers of the module's parameters to a state.
+    pub(super) fn save(&self, module: &M, prefix: &str, state: &mut TrainerState) {
+        match self {
+            Self::AdamW(o) => save_optimizer(o, module, prefix, state),
+            Self::RmsProp(o) => save_optimizer(o, module, prefix, state),
+            Self::Sgd(o) => save_optimizer(o, module, prefix, state),
+        }
+    }
+
+    /// This fresh optimiser with the memory of a saved state.
+    pub(super) fn load(self, module: &M, prefix: &str, state: &mut SavedState) -> Result<Self> {
+        Ok(match self {
+            Self::AdamW(o) => Self::AdamW(load_optimizer(o, module, prefix, state)?),
+            Self::RmsProp(o) => Self::RmsProp(load_optimizer(o, module, prefix, state)?),
+            Self::Sgd(o) => Self::Sgd(load_optimizer(o, module, prefix, state)?),
+        })
     }
 }
 

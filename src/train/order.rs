@@ -54,6 +54,13 @@ impl Batches {
         self.ahead.pop_front().unwrap_or_else(|| self.draw())
     }
 
+    /// Passes over the batches of so many steps.
+    pub(super) fn skip(&mut self, steps: u64) {
+        for _ in 0..steps {
+            self.take();
+        }
+    }
+
     /// The examples of the next `steps` steps, each once, ascending.
     pub(super) fn examples_of_next(&mut self, steps: usize) -> Vec<usize> {
         while self.ahead.len() < steps {
@@ -83,6 +90,17 @@ mod tests {
                 assert!(ahead.is_sorted() && ahead.len() == 10, "24 examples of 10 are all of them");
             }
             assert_eq!(plain.take(), looking.take());
+        }
+    }
+
+    #[test]
+    fn batches_go_on_from_any_step() {
+        let mut whole = Batches::new(Order::new(7, 1, 10), 3, 2);
+        let expected: Vec<_> = (0..20).map(|_| whole.take()).collect();
+        for taken in 0..20 {
+            let mut rest = Batches::new(Order::new(7, 1, 10), 3, 2);
+            rest.skip(taken as u64);
+            assert_eq!(rest.take(), expected[taken]);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::Instant;
 
 use burn::module::AutodiffModule;
 use burn::optim::{GradientsAccumulator, GradientsParams};
@@ -16,6 +17,7 @@ use super::metrics::{Means, Speed, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::{Optimizer, learning_rate};
 use super::prepare::{self, Pair, rejected};
+use super::resume::{Cadence, fingerprint};
 use super::stage::StageData;
 use crate::data::batch::{Batch, Sequence};
 use crate::data::{self, tokenizer::Tokenizer};
@@ -35,7 +37,8 @@ enum Ending {
     Stopped,
 }
 
-/// Trains an experiment from beginning to end. `model_folder` is where the final weights go, if they are to be kept.
+/// Trains an experiment from beginning to end, or from where a saved state stands. `model_folder` is where the final
+/// weights go, if they are to be kept.
 ///
 /// # Errors
 /// On bad data or a broken checkpoint, when the loss is no longer finite, when an invariant of a measurement breaks, or
@@ -48,6 +51,7 @@ pub(crate) fn train<B: AutodiffBackend>(
     events: &mut dyn EventSink,
     commands: &Receiver<TrainerCommand>,
 ) -> Result<()> {
+    let saved = events.saved();
     let mut control = Control::new(commands, events);
     let starting = |what: &str| RunPhase::Starting(what.to_owned());
     control.say(starting("drawing the data"), 0)?;
@@ -64,11 +68,25 @@ pub(crate) fn train<B: AutodiffBackend>(
         probes.add_initial(&model.valid(), &tokenizer, experiment.probes.max_new_tokens);
     }
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
-    control.emit(&TrainerEvent::RunStarted(Box::new(started)))?;
+    let fingerprint = fingerprint(&started, &pairs)?;
     let asked = prepare::asked(experiment, &data, &tokenizer)?;
     let observer = Observer::new(probes, tokenizer.clone(), asked, experiment.detector.window);
-    let mut trainer = Trainer { model, tokenizer, pairs, observer, control, step: 0, tokens: 0, measured: None };
-    let ending = trainer.run(experiment)?;
+    let mut trainer =
+        Trainer { model, tokenizer, pairs, observer, control, fingerprint, step: 0, tokens: 0, measured: None };
+    let under_way = match saved {
+        None => {
+            trainer.control.emit(&TrainerEvent::RunStarted(Box::new(started)))?;
+            None
+        }
+        Some(mut saved) => {
+            let step = saved.position().step;
+            trainer.control.say(starting(&format!("going back to the checkpoint of step {step}")), step)?;
+            let under_way = trainer.restore(experiment, &mut saved)?;
+            trainer.control.resumed()?;
+            Some(under_way)
+        }
+    };
+    let ending = trainer.run(experiment, under_way)?;
     if let (Ending::Finished, Some(folder)) = (ending, model_folder) {
         checkpoint.with_weights(&trainer.model).write(folder)?;
     }
@@ -80,34 +98,44 @@ pub(crate) fn train<B: AutodiffBackend>(
     trainer.control.say(last, step)
 }
 
-struct Trainer<'a, B: AutodiffBackend> {
-    model: Transformer<B>,
+pub(super) struct Trainer<'a, B: AutodiffBackend> {
+    pub(super) model: Transformer<B>,
     tokenizer: Tokenizer,
-    pairs: Vec<Pair>,
-    observer: Observer,
+    pub(super) pairs: Vec<Pair>,
+    pub(super) observer: Observer,
     control: Control<'a>,
+    /// Of what the run was begun on.
+    pub(super) fingerprint: u32,
     /// Optimiser steps taken.
-    step: u64,
+    pub(super) step: u64,
     /// Tokens seen by the optimiser.
-    tokens: u64,
+    pub(super) tokens: u64,
     /// The step last measured.
-    measured: Option<u64>,
+    pub(super) measured: Option<u64>,
+}
+
+/// A stage under way.
+pub(super) struct StageRun<B: AutodiffBackend> {
+    /// Index into the experiment's stages.
+    pub(super) index: usize,
+    /// Optimiser steps taken in it.
+    pub(super) taken: u64,
+    pub(super) data: StageData<B::InnerBackend>,
+    pub(super) optimizer: Optimizer<B, Transformer<B>>,
 }
 
 impl<B: AutodiffBackend> Trainer<'_, B> {
-    fn run(&mut self, experiment: &Experiment) -> Result<Ending> {
-        let mut speed = Speed::new(experiment);
-        for (index, stage) in experiment.stages.iter().enumerate() {
-            self.control.emit(&TrainerEvent::StageStarted { stage: index, step: self.step })?;
-            self.evaluate(index)?;
-            self.observer.begin_stage();
-            if stage.objective.has_reference() {
-                self.control.say(RunPhase::Starting("scoring every pair under the reference".to_owned()), self.step)?;
-            }
-            let mut data = StageData::new(experiment, index, &self.model.valid(), &self.tokenizer, &self.pairs)?;
-            let mut optimizer = Optimizer::new(&stage.optimizer);
-            self.control.say(RunPhase::Running, self.step)?;
-            for stage_step in 1..=stage.steps {
+    /// Runs every stage, or those from the one that is under way on.
+    fn run(&mut self, experiment: &Experiment, mut under_way: Option<StageRun<B>>) -> Result<Ending> {
+        let mut speed = Speed::new(experiment, self.step, self.tokens);
+        let mut cadence = Cadence::new(experiment.output.checkpoint_every);
+        let first = under_way.as_ref().map_or(0, |run| run.index);
+        for (index, stage) in experiment.stages.iter().enumerate().skip(first) {
+            let mut run = match under_way.take() {
+                Some(run) => run,
+                None => self.begin(experiment, index)?,
+            };
+            while run.taken < stage.steps {
                 loop {
                     match self.control.next(self.step)? {
                         Next::Step => break,
@@ -115,15 +143,22 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
                         Next::Stop => return Ok(Ending::Stopped),
                     }
                 }
-                let sampled = self.sample(&mut data, stage_step)?;
-                let mut metrics = self.optimise(stage, stage_step, &mut data, &mut optimizer)?;
+                run.taken += 1;
+                let sampled = self.sample(&mut run.data, run.taken)?;
+                let mut metrics = self.optimise(stage, &mut run)?;
                 if let Some(sampled) = sampled {
                     add_sampled(&mut metrics, sampled);
                 }
                 self.control.emit(&TrainerEvent::Step(StepMetrics { step: self.step, stage: index, metrics }))?;
-                let evaluating = stage_step % stage.evaluate_every == 0 || stage_step == stage.steps;
-                if evaluating {
+                if run.taken.is_multiple_of(stage.evaluate_every) || run.taken == stage.steps {
                     self.evaluate(index)?;
+                    // After the last step there is nothing to go on with.
+                    let last = index + 1 == experiment.stages.len() && run.taken == stage.steps;
+                    if !last && cadence.is_due() {
+                        let began = Instant::now();
+                        self.control.keep(&self.state(&run))?;
+                        cadence.written(began);
+                    }
                 }
                 if let Some(event) = speed.tick(self.step, self.tokens) {
                     self.control.emit(&event)?;
@@ -131,6 +166,20 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             }
         }
         Ok(Ending::Finished)
+    }
+
+    /// Begins a stage.
+    fn begin(&mut self, experiment: &Experiment, index: usize) -> Result<StageRun<B>> {
+        let stage = &experiment.stages[index];
+        self.control.emit(&TrainerEvent::StageStarted { stage: index, step: self.step })?;
+        self.evaluate(index)?;
+        self.observer.begin_stage();
+        if stage.objective.has_reference() {
+            self.control.say(RunPhase::Starting("scoring every pair under the reference".to_owned()), self.step)?;
+        }
+        let data = StageData::new(experiment, index, &self.model.valid(), &self.tokenizer, &self.pairs)?;
+        self.control.say(RunPhase::Running, self.step)?;
+        Ok(StageRun { index, taken: 0, data, optimizer: Optimizer::new(&stage.optimizer) })
     }
 
     /// Measures the probes, unless that was done at these weights already.
@@ -163,14 +212,9 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
 
     /// One optimiser step over one or more slices.
     #[allow(clippy::cast_precision_loss, reason = "a batch has few tokens")]
-    fn optimise(
-        &mut self,
-        stage: &Stage,
-        stage_step: u64,
-        data: &mut StageData<B::InnerBackend>,
-        optimizer: &mut Optimizer<B, Transformer<B>>,
-    ) -> Result<BTreeMap<MetricKey, f64>> {
-        let slices = data.take();
+    fn optimise(&mut self, stage: &Stage, run: &mut StageRun<B>) -> Result<BTreeMap<MetricKey, f64>> {
+        let slices = run.data.take();
+        let data = &run.data;
         let examples: usize = slices.iter().map(Vec::len).sum();
         let drawn = || slices.iter().flatten().map(|&i| &data.pairs[i]);
         let chosen_tokens = drawn().map(|pair| pair.chosen.completion_ids.len()).sum();
@@ -195,8 +239,8 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         }
         let mut gradients = accumulator.grads();
         let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
-        let learning_rate = learning_rate(stage, stage_step);
-        self.model = optimizer.step(learning_rate, self.model.clone(), gradients);
+        let learning_rate = learning_rate(stage, run.taken);
+        self.model = run.optimizer.step(learning_rate, self.model.clone(), gradients);
         Ok(means.metrics(stage, grad_norm, learning_rate, self.tokens as f64))
     }
 

@@ -25,5 +25,7 @@ mod paper;
 mod pty;
 mod recorded;
 #[cfg(unix)]
+mod resume;
+#[cfg(unix)]
 mod sequences;
 mod training;

@@ -18,6 +18,16 @@ impl Source {
         Self(ChaCha8Rng::from_seed(key))
     }
 
+    /// How far the stream has been read, in 32-bit words.
+    pub(crate) fn position(&self) -> u128 {
+        self.0.get_word_pos()
+    }
+
+    /// Goes on reading from a position.
+    pub(crate) fn seek(&mut self, position: u128) {
+        self.0.set_word_pos(position);
+    }
+
     /// Uniform in [0, 1), with 53 random bits.
     pub(crate) fn unit(&mut self) -> f64 {
         (self.0.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
@@ -111,6 +121,19 @@ mod tests {
         assert_eq!(first("a", 1), first("a", 1));
         assert_ne!(first("a", 1), first("b", 1));
         assert_ne!(first("a", 1), first("a", 2));
+    }
+
+    #[test]
+    fn a_stream_goes_on_from_any_position() {
+        for draws in [0, 1, 7, 8, 31, 32, 33, 1000] {
+            let mut source = Source::new("test", 5);
+            for _ in 0..draws {
+                source.unit();
+            }
+            let mut other = Source::new("test", 5);
+            other.seek(source.position());
+            assert!((0..100).all(|_| source.unit() == other.unit()), "after {draws} draws");
+        }
     }
 
     #[test]

@@ -1,0 +1,137 @@
+//! A run that goes on from a saved state emits what the uninterrupted one emits, to the byte, from whichever step.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::io::Cursor;
+use std::path::Path;
+
+use burn::tensor::backend::AutodiffBackend;
+use crossbeam_channel::never;
+
+use super::handle::EventSink;
+use super::state::{SavedState, TrainerState};
+use super::train;
+use crate::backend::{OtherTestBackend, TestBackend};
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::protocol::TrainerEvent;
+
+/// A run directory in memory.
+#[derive(Default)]
+struct Memory {
+    /// The lines of the run file.
+    lines: Vec<String>,
+    /// Lines written when a state was kept, and the state.
+    states: Vec<(usize, Vec<u8>)>,
+    saved: Option<SavedState>,
+    /// Whether a saved state is still to be taken over.
+    waiting: bool,
+}
+
+impl Memory {
+    fn resuming(saved: &[u8]) -> Self {
+        let saved = SavedState::open(Path::new("checkpoint"), Cursor::new(saved.to_vec())).unwrap();
+        Self { saved: Some(saved), waiting: true, ..Self::default() }
+    }
+}
+
+impl EventSink for Memory {
+    fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
+        if event.is_recorded() && !self.waiting {
+            self.lines.push(serde_json::to_string(event).unwrap());
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, state: &TrainerState) -> Result<()> {
+        let mut bytes = Vec::new();
+        state.write(&[], &mut bytes).unwrap();
+        self.states.push((self.lines.len(), bytes));
+        Ok(())
+    }
+
+    fn saved(&mut self) -> Option<SavedState> {
+        self.saved.take()
+    }
+
+    fn resumed(&mut self) -> Result<()> {
+        self.waiting = false;
+        Ok(())
+    }
+}
+
+/// An experiment of these stages, each of which is completed with what all have in common.
+fn experiment(seed: u64, stages: &[&str]) -> Experiment {
+    let common = "batch_size: 2, learning_rate: 1e-3, evaluate_every: 1";
+    let stages: String = stages.iter().map(|stage| format!("(name: \"T\", {common}, {stage}),")).collect();
+    let text = format!(
+        "(name: \"test\", seed: {seed}, data: world(train: 6, held_out: 3),
+          probes: (prompts: 2, greedy: 1, max_new_tokens: 4, held_out: 1), detector: (window: 2),
+          output: (checkpoint_every: 1), stages: [{stages}])"
+    );
+    Experiment::parse(Path::new("test.ron"), &text, &[]).unwrap()
+}
+
+fn run<B: AutodiffBackend>(experiment: &Experiment, memory: &mut Memory) -> Result<()> {
+    train::<B>(experiment, &Default::default(), "test", None, memory, &never())
+}
+
+/// Runs the experiment, then goes on from every state that was kept; returns how many there were.
+fn goes_on_from_every_state<B: AutodiffBackend>(experiment: &Experiment) -> usize {
+    let mut whole = Memory::default();
+    run::<B>(experiment, &mut whole).unwrap();
+    for (written, state) in &whole.states {
+        let mut rest = Memory::resuming(state);
+        run::<B>(experiment, &mut rest).unwrap();
+        assert!(rest.lines.iter().any(|line| line.contains("\"event\":\"step\"")), "steps were left");
+        for (at, (again, expected)) in rest.lines.iter().zip(&whole.lines[*written..]).enumerate() {
+            assert_eq!(again, expected, "line {at} after a resumption at line {written}");
+        }
+        assert_eq!(rest.lines.len(), whole.lines.len() - written, "from line {written} on");
+        // What the resumed run keeps is what the uninterrupted one kept.
+        let later = whole.states.iter().filter(|(at, _)| at > written).map(|(_, state)| state);
+        assert!(rest.states.iter().map(|(_, state)| state).eq(later), "states after line {written}");
+    }
+    whole.states.len()
+}
+
+#[test]
+fn supervised_finetuning_and_dpo_go_on_from_every_step() {
+    let stages = [
+        "objective: sft, optimizer: adamw(weight_decay: 0.01), steps: 3, warmup_steps: 2, schedule: cosine(0.1)",
+        "objective: sigmoid(beta: 0.1), optimizer: rmsprop(), steps: 3, gradient_accumulation_steps: 2",
+        "objective: ipo(), optimizer: sgd, steps: 2",
+    ];
+    assert_eq!(goes_on_from_every_state::<TestBackend>(&experiment(3, &stages)), 7, "after every step but the last");
+}
+
+#[test]
+fn sampled_answers_go_on_from_every_step() {
+    let stages = [
+        "objective: sigmoid(), steps: 5, on_policy: (every: 3, max_new_tokens: 6)",
+        "objective: simpo(), steps: 2, on_policy: (every: 0, replaces: both, candidates: 2, max_new_tokens: 40)",
+    ];
+    assert_eq!(goes_on_from_every_state::<TestBackend>(&experiment(4, &stages)), 6);
+}
+
+#[test]
+fn so_do_runs_on_the_other_backend() {
+    let stages = ["objective: sft, steps: 2", "objective: sigmoid(), optimizer: rmsprop(), steps: 2"];
+    assert_eq!(goes_on_from_every_state::<OtherTestBackend>(&experiment(5, &stages)), 3);
+}
+
+#[test]
+fn a_state_of_another_run_is_refused_and_nothing_is_recorded() {
+    let stages = ["objective: sft, steps: 2"];
+    let mut whole = Memory::default();
+    run::<TestBackend>(&experiment(3, &stages), &mut whole).unwrap();
+    for other in [
+        experiment(9, &stages),
+        experiment(3, &["objective: sft, steps: 2, optimizer: sgd", "objective: sft, steps: 1"]),
+    ] {
+        let mut rest = Memory::resuming(&whole.states[0].1);
+        let error = run::<TestBackend>(&other, &mut rest).unwrap_err();
+        assert_eq!(error.exit_status(), 2);
+        assert!(error.to_string().starts_with("checkpoint: cannot be resumed from"), "{error}");
+        assert!(rest.lines.is_empty() && rest.waiting);
+    }
+}
