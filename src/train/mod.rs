@@ -15,4 +15,5 @@ mod tests;
 mod trainer;
 
 pub use handle::{EventSink, TrainerHandle, spawn};
+pub use prepare::data_report;
 pub(crate) use trainer::train;

@@ -57,7 +57,7 @@ impl Sampler {
         let candidates = self.settings.candidates.max(1);
         let prompts: Vec<&[u32]> = which
             .iter()
-            .flat_map(|&i| std::iter::repeat_n(pairs[i].chosen.prompt_ids.as_slice(), candidates))
+            .flat_map(|&i| std::iter::repeat_n(&*pairs[i].chosen.prompt_ids, candidates))
             .collect();
         let sampling = Sampling {
             temperature: self.settings.temperature,

@@ -1,5 +1,7 @@
 //! What a stage works with besides the model: its pairs, its frozen reference, the order of its batches.
 
+use std::sync::Arc;
+
 use burn::tensor::backend::Backend;
 
 use super::on_policy::{Sampled, Sampler};
@@ -48,7 +50,8 @@ impl<B: Backend> Reference<B> {
 
 /// One stage's pairs, as they are trained on, with what goes with them.
 pub(super) struct StageData<B: Backend> {
-    pub(super) pairs: Vec<Pair>,
+    /// Shared with the other stages, until answers are sampled into them.
+    pub(super) pairs: Arc<Vec<Pair>>,
     pub(super) reference: Reference<B>,
     batches: Batches,
     sampler: Option<Sampler>,
@@ -62,13 +65,13 @@ impl<B: Backend> StageData<B> {
         index: usize,
         model: &Transformer<B>,
         tokenizer: &Tokenizer,
-        pairs: &[Pair],
+        pairs: &Arc<Vec<Pair>>,
     ) -> Result<Self> {
         let stage = &experiment.stages[index];
         let order = Order::new(experiment.seed, index, pairs.len());
         let judge = matches!(experiment.data, DataSource::World(_)).then(Judge::default);
         let mut data = Self {
-            pairs: pairs.to_vec(),
+            pairs: Arc::clone(pairs),
             reference: Reference::new(stage.objective.has_reference().then(|| model.clone()), pairs.len()),
             batches: Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps),
             sampler: stage.on_policy.map(|settings| Sampler::new(settings, judge, experiment.seed, index)),
@@ -101,7 +104,8 @@ impl<B: Backend> StageData<B> {
             None => (0..self.pairs.len()).collect(),
             Some(steps) => self.batches.examples_of_next(steps),
         };
-        sampler.refresh(model, tokenizer, &mut self.pairs, &which, &mut self.reference).map(Some)
+        let pairs = Arc::make_mut(&mut self.pairs);
+        sampler.refresh(model, tokenizer, pairs, &which, &mut self.reference).map(Some)
     }
 
     /// The slices of the next step.
