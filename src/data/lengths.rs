@@ -86,7 +86,8 @@ impl Lengths {
             }
             let length = prompt.len() + ids.len();
             if let Some(positions) = self.positions.filter(|&positions| length > positions) {
-                let problem = format!("\"{kind}\" and its prompt have {length} tokens, and the model reads {positions}");
+                let problem =
+                    format!("\"{kind}\" and its prompt have {length} tokens, and the model reads {positions}");
                 return Ok(Err(Unfit::Refused(problem)));
             }
             responses.push((kind, ids));

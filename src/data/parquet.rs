@@ -69,7 +69,10 @@ fn decode(path: &Path, file: File, send: &Sender<Result<Entry>>) -> Result<()> {
     for (index, decoded) in RowIter::from_file(Some(columns), &reader).map_err(broken)?.enumerate() {
         let place = Place::new(path, index + 1);
         let decoded = decoded.map_err(|error| {
-            place.error(format!("cannot be decoded: {error}"), "download or copy the file again: it may have been cut short")
+            place.error(
+                format!("cannot be decoded: {error}"),
+                "download or copy the file again: it may have been cut short",
+            )
         })?;
         if send.send(row::read(place, fields(decoded))).is_err() {
             return Ok(());

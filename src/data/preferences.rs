@@ -123,7 +123,12 @@ impl PreferenceData {
         }
         let held_out = self.held_out(observe)?;
         if !asks {
-            return Ok(Visited { observed: self.examples(&held_out)?, held_out: Vec::new(), asks, report: Some(report) });
+            return Ok(Visited {
+                observed: self.examples(&held_out)?,
+                held_out: Vec::new(),
+                asks,
+                report: Some(report),
+            });
         }
         let others: Vec<Option<String>> = held_out
             .iter()
@@ -201,7 +206,8 @@ fn is_conversation(row: &Row) -> bool {
 }
 
 fn no_template(place: Place<'_>) -> Error {
-    let advice = "name one in the data (chat_template: \"FILE.jinja\", or the Jinja itself), or a model folder that has one";
+    let advice =
+        "name one in the data (chat_template: \"FILE.jinja\", or the Jinja itself), or a model folder that has one";
     place.error("is a conversation, and there is no chat template to write it with", advice)
 }
 

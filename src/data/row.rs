@@ -220,7 +220,8 @@ impl Reader<'_> {
     fn unpaired(mut self, prompt: Option<Turns>, mut responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
         if let Some(completion) = self.take(COMPLETION)? {
             if self.fields.contains_key(LABEL) {
-                let advice = "answers judged one by one (KTO) are not trained on: pair them as \"chosen\" and \"rejected\"";
+                let advice =
+                    "answers judged one by one (KTO) are not trained on: pair them as \"chosen\" and \"rejected\"";
                 return Err(self.place.error("has a \"label\" and no pair", advice));
             }
             let prompt = prompt.ok_or_else(|| self.place.error("has no \"prompt\"", EXPECTED))?;
@@ -309,16 +310,13 @@ impl Reader<'_> {
         self.row(Turns::Messages(chosen), responses)
     }
 
-    fn split_texts(
-        &self,
-        chosen: &str,
-        rejected: &str,
-        mut responses: BTreeMap<ProbeKind, Turns>,
-    ) -> Result<Entry> {
+    fn split_texts(&self, chosen: &str, rejected: &str, mut responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
         let at = match prompt_end(chosen, rejected) {
             Some(0) => return Err(self.no_common_beginning()),
             Some(at) => at,
-            None => return self.dropped("one answer is the beginning of the other, so the prompt's end cannot be told"),
+            None => {
+                return self.dropped("one answer is the beginning of the other, so the prompt's end cannot be told");
+            }
         };
         let (prompt, answer, other) = (&chosen[..at], &chosen[at..], &rejected[at..]);
         if answer.trim().is_empty() || other.trim().is_empty() {
@@ -340,7 +338,8 @@ impl Reader<'_> {
 /// In an HH dialogue it is after the last `Assistant:` that both have. Elsewhere the prompt is what both have in common,
 /// less a space at its end, as TRL has it: words that both answers begin with count as the prompt's there.
 fn prompt_end(chosen: &str, rejected: &str) -> Option<usize> {
-    let common: usize = chosen.chars().zip(rejected.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let common: usize =
+        chosen.chars().zip(rejected.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
     let shared = &chosen[..common];
     if let Some(at) = shared.rfind(HH_ANSWER).filter(|_| shared.starts_with(HH_QUESTION)) {
         return Some(at + HH_ANSWER.len());

@@ -134,11 +134,7 @@ fn finish(directory: &RunDirectory, started: Instant) -> Result<Option<RunHistor
 }
 
 /// How the run's end is reported to whoever started it; returns what was recorded.
-fn outcome(
-    history: Option<RunHistory>,
-    result: Result<()>,
-    interrupted: bool,
-) -> Result<RunHistory> {
+fn outcome(history: Option<RunHistory>, result: Result<()>, interrupted: bool) -> Result<RunHistory> {
     let history = match (history, result) {
         (_, Err(why)) => return Err(why),
         (None, Ok(())) if interrupted => return Err(Error::Interrupted),

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use crate::data::batch::Sequence;
+use crate::data::lengths::{Fate, Tokenised, Unfit};
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
-use crate::data::lengths::{Fate, Tokenised, Unfit};
 use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource};
@@ -99,11 +99,7 @@ fn lengths(experiment: &Experiment, positions: Option<usize>) -> Lengths {
 }
 
 /// One training example as tokens.
-fn pair(
-    lengths: &Lengths,
-    tokenizer: &Tokenizer,
-    example: &PreferenceExample,
-) -> Result<Result<(Pair, Fate), Unfit>> {
+fn pair(lengths: &Lengths, tokenizer: &Tokenizer, example: &PreferenceExample) -> Result<Result<(Pair, Fate), Unfit>> {
     let tokenised = lengths.tokenise(tokenizer, example, &[ProbeKind::Chosen, ProbeKind::Rejected])?;
     Ok(tokenised.and_then(|Tokenised { prompt, responses, fate }| {
         let (mut chosen, mut rejected) = (None, None);

@@ -88,7 +88,13 @@ pub fn score(
     for (sequence, logps) in sequences.into_iter().zip(scored) {
         let sum = logps.sum();
         let Sequence { prompt_ids, completion_ids: ids } = sequence;
-        each(Scored { prompt_ids: prompt_ids.to_vec(), ids, logps: logps.logps, sum, argmax_logps: logps.argmax_logps })?;
+        each(Scored {
+            prompt_ids: prompt_ids.to_vec(),
+            ids,
+            logps: logps.logps,
+            sum,
+            argmax_logps: logps.argmax_logps,
+        })?;
     }
     Ok(())
 }
