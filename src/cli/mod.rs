@@ -99,6 +99,10 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let file = Shown::new(&path.display().to_string());
                 say(&format!("{file}: ok ({}; steps: {})\n", experiment.name, Shown::new(&stages.join(", "))))?;
+                match crate::train::data_report(&experiment) {
+                    Ok(report) => report.iter().try_for_each(|report| say(&format!("{report}\n")))?,
+                    Err(e) => errors.push(e),
+                }
             }
             Err(e) => errors.push(e),
         }

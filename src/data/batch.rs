@@ -1,5 +1,7 @@
 //! Rows of tokens, padded, with the mask of what is to be predicted.
 
+use std::sync::Arc;
+
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
@@ -8,18 +10,19 @@ use crate::model::transformer::int_tensor;
 /// A prompt and its completion, as token ids. The completion ends with the end-of-text token where the text does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sequence {
-    /// Read, not learnt.
-    pub prompt_ids: Vec<u32>,
+    /// Read, not learnt. The answers to a prompt share it.
+    pub prompt_ids: Arc<[u32]>,
     /// Learnt and measured.
     pub completion_ids: Vec<u32>,
 }
 
 impl Sequence {
     /// A model needs a token to begin with: where the prompt is empty, the completion's first token is read and not learnt.
-    pub fn new(prompt_ids: Vec<u32>, mut completion_ids: Vec<u32>) -> Self {
+    pub fn new(prompt_ids: impl Into<Arc<[u32]>>, mut completion_ids: Vec<u32>) -> Self {
+        let prompt_ids = prompt_ids.into();
         if prompt_ids.is_empty() && !completion_ids.is_empty() {
             let rest = completion_ids.split_off(1);
-            return Self { prompt_ids: completion_ids, completion_ids: rest };
+            return Self { prompt_ids: completion_ids.into(), completion_ids: rest };
         }
         Self { prompt_ids, completion_ids }
     }

@@ -1,6 +1,7 @@
-//! Preference examples, the probes that follow from them, and their JSONL form.
+//! Preference examples, the probes that follow from them, and what of them is made from other examples.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::data::world::Source;
 use crate::protocol::ProbeKind;
@@ -14,6 +15,14 @@ pub struct PreferenceExample {
     pub responses: BTreeMap<ProbeKind, String>,
 }
 
+impl PreferenceExample {
+    /// Prompt and chosen answer in one.
+    pub fn document(&self) -> String {
+        let chosen = self.responses.get(&ProbeKind::Chosen).map_or("", String::as_str);
+        format!("{}{chosen}", self.prompt)
+    }
+}
+
 /// What is learnt and what is held out.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Dataset {
@@ -23,45 +32,62 @@ pub struct Dataset {
     pub held_out: Vec<PreferenceExample>,
 }
 
-impl Dataset {
-    /// Whether the examples answer prompts; documents do not.
-    pub fn has_prompts(&self) -> bool {
-        self.train.iter().any(|example| !example.prompt.is_empty())
-    }
-}
-
-/// Fills in, where absent, the probes that follow from the data itself: `irr_train` (the chosen answer of the example
-/// half the set away), `irr_test` (of a held-out example, where there are any), `random_permute` and `random_nonhum`
-/// (the words of y⁺ and of `irr_test`, shuffled) and `repeater` (a few words of y⁺, over and over to its length).
-///
-/// Only training examples are observed, so only they get probes. The same `seed` gives the same probes.
+/// Fills in, where absent, the probes that follow from the data itself; see [`Others`]. Only training examples are
+/// observed, so only they get probes. The same `seed` gives the same probes.
 pub fn derive_probes(dataset: &mut Dataset, seed: u64) {
-    let mut source = Source::new("probes", seed);
     let chosen = |examples: &[PreferenceExample]| -> Vec<Option<String>> {
         examples.iter().map(|example| example.responses.get(&ProbeKind::Chosen).cloned()).collect()
     };
     let (train, held_out) = (chosen(&dataset.train), chosen(&dataset.held_out));
-    let offset = (train.len() / 2).max(1);
+    let mut others = Others::new(seed, &train, &held_out);
     for (index, example) in dataset.train.iter_mut().enumerate() {
-        let mut provide = |kind, text: Option<String>| {
-            if let Some(text) = text {
-                example.responses.entry(kind).or_insert(text);
+        others.derive(index, &mut example.responses);
+    }
+}
+
+/// The chosen answers from which missing probes are made.
+pub(super) struct Others<'a> {
+    source: Source,
+    train: &'a [Option<String>],
+    held_out: &'a [Option<String>],
+}
+
+impl<'a> Others<'a> {
+    /// The chosen answers of all training examples and of (the first) held-out ones.
+    pub(super) fn new(seed: u64, train: &'a [Option<String>], held_out: &'a [Option<String>]) -> Self {
+        Self { source: Source::new("probes", seed), train, held_out }
+    }
+
+    /// Gives training example `index` what it lacks: `irr_train` (the chosen answer of the example half the set away),
+    /// `irr_test` (of a held-out example, where there are any), `random_permute` and `random_nonhum` (the words of y⁺ and of
+    /// `irr_test`, shuffled) and `repeater` (a few words of y⁺, over and over to its length). To be asked in the examples'
+    /// order. Returns what was made.
+    pub(super) fn derive<T: AsRef<str> + From<String>>(
+        &mut self,
+        index: usize,
+        responses: &mut BTreeMap<ProbeKind, T>,
+    ) -> Vec<ProbeKind> {
+        let Self { source, train, held_out } = self;
+        let mut made = Vec::new();
+        let mut provide = |responses: &mut BTreeMap<ProbeKind, T>, kind, text: Option<String>| {
+            if let (Entry::Vacant(place), Some(text)) = (responses.entry(kind), text) {
+                place.insert(text.into());
+                made.push(kind);
             }
         };
         if train.len() > 1 {
-            provide(ProbeKind::IrrTrain, train[(index + offset) % train.len()].clone());
+            let offset = train.len() / 2;
+            provide(responses, ProbeKind::IrrTrain, train[(index + offset) % train.len()].clone());
         }
         if !held_out.is_empty() {
-            provide(ProbeKind::IrrTest, held_out[index % held_out.len()].clone());
+            provide(responses, ProbeKind::IrrTest, held_out[index % held_out.len()].clone());
         }
         let own = train[index].as_deref();
-        provide(ProbeKind::RandomPermute, own.map(|text| source.shuffle_words(text)));
-        provide(ProbeKind::Repeater, own.map(|text| repeat_phrase(&mut source, text)));
-        let irr_test = example.responses.get(&ProbeKind::IrrTest).cloned();
-        if let Some(text) = irr_test {
-            let shuffled = source.shuffle_words(&text);
-            example.responses.entry(ProbeKind::RandomNonhum).or_insert(shuffled);
-        }
+        provide(responses, ProbeKind::RandomPermute, own.map(|text| source.shuffle_words(text)));
+        provide(responses, ProbeKind::Repeater, own.map(|text| repeat_phrase(source, text)));
+        let shuffled = responses.get(&ProbeKind::IrrTest).map(|text| source.shuffle_words(text.as_ref()));
+        provide(responses, ProbeKind::RandomNonhum, shuffled);
+        made
     }
 }
 

@@ -1,16 +1,33 @@
-//! What is learnt: preference pairs, the synthetic world, the tokenizer.
+//! What is learnt: preference pairs from files or from the synthetic world, and the tokenizer.
+//!
+//! ```text
+//! file -> jsonl | parquet -> row (TRL's formats) -> chat template -> text -> tokens, cut to length
+//! ```
 
 pub mod batch;
+pub mod chat;
 pub mod example;
-pub mod jsonl;
+mod jsonl;
+pub mod lengths;
+#[cfg(feature = "parquet")]
+pub(crate) mod parquet;
+mod preferences;
+pub mod report;
+pub mod row;
 pub mod tokenizer;
 pub mod world;
 
+pub use chat::ChatTemplate;
 pub use example::{Dataset, PreferenceExample};
-pub use jsonl::read_jsonl;
+pub use lengths::Lengths;
+pub use preferences::PreferenceData;
+pub(crate) use preferences::Survey;
+pub use report::DataReport;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use self::lengths::{Fate, Unfit};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment};
 use crate::protocol::ProbeKind;
@@ -19,13 +36,39 @@ use crate::protocol::ProbeKind;
 pub const MNIST_FILES: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
-/// Draws or reads the data that an experiment asks for.
+/// The data of an experiment.
+#[derive(Debug)]
+pub enum Data {
+    /// Drawn, and in memory.
+    Drawn(Dataset),
+    /// In files, to be read row by row.
+    Files(PreferenceData),
+}
+
+/// What is asked about every training example in turn: what became of it, or why it is not trained on.
+pub type Each<'a> = dyn FnMut(&PreferenceExample) -> Result<Result<Fate, Unfit>> + 'a;
+
+/// What is left of the data once every training example has been seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Visited {
+    /// The examples under observation, with every probe that follows from the data: the first training examples, or held-out
+    /// ones where there are nothing but documents.
+    pub observed: Vec<PreferenceExample>,
+    /// Held-out examples; of a file, as many as are observed.
+    pub held_out: Vec<PreferenceExample>,
+    /// Whether the examples answer prompts; documents do not.
+    pub asks: bool,
+    /// What was done to the rows of a file.
+    pub report: Option<DataReport>,
+}
+
+/// Draws the data that an experiment asks for, or gets its files ready.
 ///
 /// # Errors
-/// When a file is missing or broken, or the world cannot provide what is asked for.
-pub fn load(experiment: &Experiment) -> Result<Dataset> {
-    match &experiment.data {
-        DataSource::World(task) => world::task(experiment.seed, task),
+/// When the world cannot provide what is asked for, or a chat template is broken.
+pub fn load(experiment: &Experiment) -> Result<Data> {
+    Ok(match &experiment.data {
+        DataSource::World(task) => Data::Drawn(world::task(experiment.seed, task)?),
         DataSource::WorldDocuments(documents) => {
             let (train, held_out) = world::documents(experiment.seed, documents);
             let free = |texts: Vec<String>| {
@@ -35,16 +78,55 @@ pub fn load(experiment: &Experiment) -> Result<Dataset> {
                 };
                 texts.into_iter().map(example).collect()
             };
-            Ok(Dataset { train: free(train), held_out: free(held_out) })
+            Data::Drawn(Dataset { train: free(train), held_out: free(held_out) })
         }
-        DataSource::Jsonl(files) => {
-            let held_out = files.held_out.as_deref().map(jsonl::read_jsonl).transpose()?.unwrap_or_default();
-            let mut dataset = Dataset { train: jsonl::read_jsonl(&files.train)?, held_out };
-            example::derive_probes(&mut dataset, experiment.seed);
-            Ok(dataset)
+        DataSource::Preferences(files) => Data::Files(PreferenceData::open(files, &experiment.model)?),
+        DataSource::Digits(_) | DataSource::Mnist(_) | DataSource::Lab(_) => {
+            return Err(Error::usage(
+                "data: there is no text in it; a language model reads world(), preferences(…) or world_documents()",
+            ));
         }
-        DataSource::Digits(_) | DataSource::Mnist(_) | DataSource::Lab(_) => Err(Error::usage(
-            "data: there is no text in it; a language model reads world(), jsonl(…) or world_documents()",
-        )),
+    })
+}
+
+impl Data {
+    /// The first `limit` training examples as text, to train a tokenizer on.
+    ///
+    /// # Errors
+    /// As [`Self::visit`].
+    pub fn documents(&self, limit: usize) -> Result<Vec<String>> {
+        match self {
+            Self::Drawn(dataset) => Ok(dataset.train.iter().take(limit).map(PreferenceExample::document).collect()),
+            Self::Files(files) => files.documents(limit),
+        }
     }
+
+    /// Shows every training example to `each`, in order, and forgets it; `observe` of those that are kept remain.
+    ///
+    /// # Errors
+    /// When a row is broken, cannot be written with the chat template or is refused, with its place; and any error of
+    /// `each`.
+    pub fn visit(self, observe: usize, seed: u64, each: &mut Each<'_>) -> Result<Visited> {
+        let Dataset { mut train, mut held_out } = match self {
+            Self::Files(files) => return files.visit(observe, seed, each),
+            Self::Drawn(dataset) => dataset,
+        };
+        for (index, example) in train.iter().enumerate() {
+            if let Err(Unfit::Refused(problem)) = each(example)? {
+                return Err(Error::usage(format!("training example {}: {problem}", index + 1)));
+            }
+        }
+        let asks = train.iter().any(|example| !example.prompt.is_empty());
+        if !asks {
+            held_out.truncate(observe);
+            return Ok(Visited { observed: held_out, held_out: Vec::new(), asks, report: None });
+        }
+        train.truncate(observe);
+        Ok(Visited { observed: train, held_out, asks, report: None })
+    }
+}
+
+/// Whether a file is read as Parquet, by its ending.
+fn is_parquet(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
 }

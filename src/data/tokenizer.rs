@@ -159,13 +159,18 @@ impl Tokenizer {
         self.pad.or(self.eos).unwrap_or(0)
     }
 
-    /// The ids of a completion: the text's, and the token that ends it.
+    /// The ids of a completion: the text's, and the token that ends it, unless a chat template has written that already
+    /// (white space may follow it).
     ///
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_completion(&self, text: &str) -> Result<Vec<u32>> {
         let mut ids = self.encode(text)?;
-        ids.extend(self.eos);
+        let last = ids.iter().rev().copied().find(|&id| !self.token(id).trim().is_empty());
+        if self.eos.is_some() && last != self.eos {
+            ids.reserve_exact(1);
+            ids.extend(self.eos);
+        }
         Ok(ids)
     }
 

@@ -98,8 +98,10 @@ pub enum DataSource {
     World(WorldTask),
     /// Free text of the synthetic world, for pretraining: documents without prompts.
     WorldDocuments(WorldDocuments),
-    /// Rows `{"prompt", "chosen", "rejected", …}`; further probe kinds under their keys.
-    Jsonl(JsonlData),
+    /// Preference data in files, in any of TRL's formats: rows `{"prompt", "chosen", "rejected", …}`, plain or
+    /// conversational, the prompt under its own key or not; further probe kinds under their keys.
+    #[serde(alias = "jsonl")]
+    Preferences(PreferenceFiles),
     /// Generated pictures of the ten digits, for a classifier (`model: mlp([…])` or `lenet`).
     Digits(DigitPictures),
     /// Pictures of digits in IDX files, as MNIST comes: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
@@ -147,15 +149,26 @@ impl Default for WorldDocuments {
     }
 }
 
-/// Preference data in a file.
+/// Preference data in files: Parquet where the name ends in `.parquet`, JSON lines otherwise.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct JsonlData {
+pub struct PreferenceFiles {
     /// Training rows.
     pub train: PathBuf,
     /// Held-out rows: `irr_test` comes from here.
     #[serde(default)]
     pub held_out: Option<PathBuf>,
+    /// Tokens of prompt and answer together; longer answers lose their end. Absent: a row that the model cannot read is an
+    /// error.
+    #[serde(default)]
+    pub max_length: Option<usize>,
+    /// Tokens of a prompt; longer ones lose their beginning.
+    #[serde(default)]
+    pub max_prompt_length: Option<usize>,
+    /// How conversations become text: Jinja, a file of it, or a folder of a model that has one. Absent: the template of the
+    /// model's own folder.
+    #[serde(default)]
+    pub chat_template: Option<String>,
 }
 
 /// How many pictures of digits are drawn, and how differently.

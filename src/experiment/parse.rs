@@ -153,12 +153,12 @@ pub(super) fn embedded(path: &Path) -> Option<&'static (&'static str, &'static s
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 mod tests {
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
 
     use super::super::{
-        DataSource, DigitPictures, JsonlData, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
-        OptimizerConfig, Output, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
-        source::Source,
+        DataSource, DigitPictures, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
+        OptimizerConfig, Output, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan,
+        schema, source::Source,
     };
     use super::{EMBEDDED, EXPERIMENT, Experiment, embedded};
     use crate::protocol::DetectorSettings;
@@ -224,7 +224,15 @@ mod tests {
             max_positions: 128,
         };
         let new = || ModelSource::New(new.clone());
-        let jsonl = |held_out| DataSource::Jsonl(JsonlData { train: file.clone(), held_out });
+        let files = |held_out: Option<PathBuf>| {
+            DataSource::Preferences(PreferenceFiles {
+                train: file.clone(),
+                max_length: held_out.as_ref().map(|_| 64),
+                max_prompt_length: held_out.as_ref().map(|_| 32),
+                chat_template: held_out.as_ref().map(|_| "{{ messages[0].content }}".to_owned()),
+                held_out,
+            })
+        };
         let sft = |optimizer| stage(ObjectiveConfig::Sft, optimizer, Schedule::Cosine(0.1));
         let adam = OptimizerConfig::default();
         let on_policy = |objective: &str, replaces| Stage {
@@ -245,8 +253,8 @@ mod tests {
                 DataSource::WorldDocuments(WorldDocuments::default()),
                 vec![sft(OptimizerConfig::Rmsprop { alpha: 0.99 })],
             ),
-            experiment(new(), jsonl(None), vec![sft(OptimizerConfig::Sgd)]),
-            experiment(new(), jsonl(Some(file.clone())), vec![sft(OptimizerConfig::Sgd)]),
+            experiment(new(), files(None), vec![sft(OptimizerConfig::Sgd)]),
+            experiment(new(), files(Some(file.clone())), vec![sft(OptimizerConfig::Sgd)]),
             experiment(ModelSource::Mlp(vec![64, 32]), digits(), vec![sft(adam)]),
             experiment(ModelSource::Lenet, digits(), vec![sft(adam)]),
             lab(LabShape::Uniform),
@@ -276,7 +284,8 @@ mod tests {
             assert!(errors.is_empty(), "{errors:?}");
             names(&tree, &mut written);
         }
-        written.extend(["folder", "mnist"].map(str::to_owned));
+        // `jsonl` is `preferences` by its older name.
+        written.extend(["folder", "mnist", "jsonl"].map(str::to_owned));
         let mut known = std::collections::BTreeSet::new();
         rows(&EXPERIMENT, &mut known);
         assert_eq!(known, written);
@@ -339,6 +348,19 @@ mod tests {
         assert_eq!(Experiment::parse(Path::new("x.ron"), &text("world()"), &set).unwrap(), plain);
         let error = Experiment::parse(Path::new("x.ron"), &text("world((train: 0))"), &[]).unwrap_err().to_string();
         assert!(error.starts_with("x.ron:1:33: data.train: 0 is too few"), "{error}");
+    }
+
+    #[test]
+    fn preference_files_have_two_names() {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.jsonl");
+        let parse = |name: &str| {
+            let text = format!(
+                "(name: \"x\", data: {name}(train: {file:?}), probes: (prompts: 1), \
+                 stages: [(name: \"S\", objective: sft, steps: 1, learning_rate: 1)])"
+            );
+            Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap()
+        };
+        assert_eq!(parse("jsonl"), parse("preferences"));
     }
 
     #[test]

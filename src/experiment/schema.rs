@@ -105,7 +105,9 @@ const DATA: Type = Enum(&[
         ]),
     ),
     with("world_documents", Struct(&[optional("train", Whole), optional("held_out", Whole)])),
-    with("jsonl", Struct(&[required("train", Text, "\"train.jsonl\""), optional("held_out", Optional(&Text))])),
+    with("preferences", PREFERENCES),
+    // The older name.
+    with("jsonl", PREFERENCES),
     with("digits", Struct(&[optional("train", Whole), optional("held_out", Whole), optional("variety", Real)])),
     with("mnist", Text),
     with(
@@ -118,6 +120,14 @@ const DATA: Type = Enum(&[
             optional("push_down", Bool),
         ]),
     ),
+]);
+
+const PREFERENCES: Type = Struct(&[
+    required("train", Text, "\"train.jsonl\""),
+    optional("held_out", Optional(&Text)),
+    optional("max_length", Optional(&Whole)),
+    optional("max_prompt_length", Optional(&Whole)),
+    optional("chat_template", Optional(&Text)),
 ]);
 
 const OBJECTIVE: Type = Enum(&[

@@ -6,20 +6,15 @@ use std::path::Path;
 use super::scan::Node;
 use super::source::Source;
 use super::{
-    DataSource, Experiment, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces,
-    Schedule, Stage,
+    DataSource, Experiment, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
+    PreferenceFiles, Replaces, Schedule, Stage,
 };
 use crate::data::world::QUESTIONS;
-use crate::data::{PreferenceExample, read_jsonl};
+use crate::data::{PreferenceData, Survey};
 use crate::error::Error;
-use crate::protocol::ProbeKind;
 
 /// The 256 bytes and the special tokens, with something to merge.
 const SMALLEST_VOCABULARY: usize = 300;
-
-fn has_rejected(example: &PreferenceExample) -> bool {
-    example.responses.contains_key(&ProbeKind::Rejected)
-}
 
 /// Collects findings and knows where they are.
 struct Findings<'a> {
@@ -38,7 +33,7 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
     let mut findings = Findings { source, tree, has_rejected: true, has_reward, errors: Vec::new() };
     findings.name(&experiment.name);
     findings.model(experiment);
-    let training = findings.data(&experiment.data);
+    let training = findings.data(experiment);
     findings.probes(experiment, training);
     findings.comparison(experiment);
     let trains = !matches!(experiment.data, DataSource::Lab(_));
@@ -159,8 +154,8 @@ impl Findings<'_> {
     }
 
     /// Checks the data; returns the number of training examples, where it is known.
-    fn data(&mut self, data: &DataSource) -> Option<usize> {
-        match data {
+    fn data(&mut self, experiment: &Experiment) -> Option<usize> {
+        match &experiment.data {
             DataSource::World(task) => {
                 self.positive("data.train", task.train as u64);
                 self.positive("data.held_out", task.held_out as u64);
@@ -191,14 +186,7 @@ impl Findings<'_> {
                 self.positive("data.held_out", documents.held_out as u64);
                 None
             }
-            DataSource::Jsonl(files) => {
-                let train = self.rows("data.train", &files.train);
-                if let Some(held_out) = &files.held_out {
-                    self.rows("data.held_out", held_out);
-                }
-                self.has_rejected = train.as_ref().is_none_or(|rows| rows.iter().all(has_rejected));
-                train.map(|rows| rows.len())
-            }
+            DataSource::Preferences(files) => self.files(files, &experiment.model),
             DataSource::Digits(pictures) => {
                 self.has_rejected = false;
                 self.positive("data.train", pictures.train as u64);
@@ -233,18 +221,43 @@ impl Findings<'_> {
         }
     }
 
-    /// The rows of a data file, or every mistake in it.
-    fn rows(&mut self, path: &str, file: &Path) -> Option<Vec<PreferenceExample>> {
+    /// Looks through the data files; returns the number of training rows.
+    fn files(&mut self, files: &PreferenceFiles, model: &ModelSource) -> Option<usize> {
+        let PreferenceFiles { max_length, max_prompt_length, .. } = *files;
+        for (field, length) in [("max_length", max_length), ("max_prompt_length", max_prompt_length)] {
+            self.positive(&format!("data.{field}"), length.unwrap_or(1) as u64);
+        }
+        if let (Some(whole), Some(prompt)) = (max_length, max_prompt_length)
+            && prompt >= whole
+        {
+            self.add(
+                "data.max_prompt_length",
+                format!("prompts of {prompt} tokens leave no room for an answer within max_length {whole}"),
+                "write less than max_length, such as half of it",
+            );
+        }
+        let data = PreferenceData::open(files, model).map_err(|e| self.errors.push(e)).ok()?;
+        let train = self.survey(&data, "data.train", &files.train);
+        if let Some(held_out) = &files.held_out {
+            self.survey(&data, "data.held_out", held_out);
+        }
+        self.has_rejected = train.is_none_or(|survey| survey.has_rejected);
+        train.map(|survey| survey.rows)
+    }
+
+    /// What a data file holds, or the first mistake in it.
+    fn survey(&mut self, data: &PreferenceData, path: &str, file: &Path) -> Option<Survey> {
         if !file.is_file() {
-            self.file(path, file, "name a JSONL file, relative to the working directory");
+            let advice = "name a file of JSON lines or a Parquet file, relative to the working directory";
+            self.file(path, file, advice);
             return None;
         }
-        read_jsonl(file).map_err(|e| self.errors.push(e)).ok()
+        data.survey(file).map_err(|e| self.errors.push(e)).ok()
     }
 
     fn probes(&mut self, experiment: &Experiment, training: Option<usize>) {
         let probes = &experiment.probes;
-        let observes = matches!(experiment.data, DataSource::World(_) | DataSource::Jsonl(_));
+        let observes = matches!(experiment.data, DataSource::World(_) | DataSource::Preferences(_));
         if observes {
             self.positive("probes.prompts", probes.prompts as u64);
             self.positive("probes.max_new_tokens", probes.max_new_tokens as u64);

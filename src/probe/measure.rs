@@ -165,7 +165,7 @@ impl Observer {
     pub fn measure<B: Backend>(&mut self, model: &Transformer<B>, step: u64, stage: usize) -> Result<Evaluation> {
         let mut evaluation = Evaluation { step, stage, ..Evaluation::default() };
         let pairs = self.set.probes.len();
-        let prompts: Vec<&[u32]> = self.set.probes.iter().map(|p| p.prompt_ids.as_slice()).collect();
+        let prompts: Vec<&[u32]> = self.set.probes.iter().map(|p| &*p.prompt_ids).collect();
         let prompts = Prompts::read(model, &prompts, self.tokenizer.pad());
         let mut distributions = Distributions { vocab_size: model.vocab_size(), ..Distributions::default() };
         for &kind in ProbeKind::ALL {

@@ -1,14 +1,16 @@
 //! The prompts under observation and their responses, as tokens.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 
 use super::answers;
-use crate::data::PreferenceExample;
 use crate::data::batch::Sequence;
+use crate::data::lengths::Unfit;
 use crate::data::tokenizer::Tokenizer;
-use crate::error::Result;
+use crate::data::{Lengths, PreferenceExample};
+use crate::error::{Error, Result};
 use crate::model::Transformer;
 use crate::protocol::{ProbeKind, ProbePrompt, ProbeResponse};
 
@@ -18,7 +20,7 @@ pub struct Probe {
     /// The raw prompt.
     pub prompt: String,
     /// Its tokens; never empty.
-    pub prompt_ids: Vec<u32>,
+    pub prompt_ids: Arc<[u32]>,
     /// Text and tokens of every response; the tokens end with the end-of-text token.
     pub responses: BTreeMap<ProbeKind, (String, Vec<u32>)>,
 }
@@ -31,22 +33,30 @@ pub struct ProbeSet {
 }
 
 impl ProbeSet {
-    /// Observes the given examples.
+    /// Observes the given examples, cut as the training examples are.
     ///
     /// # Errors
-    /// When a text cannot be tokenised.
-    pub fn new(examples: &[PreferenceExample], tokenizer: &Tokenizer) -> Result<Self> {
-        let probe = |example: &PreferenceExample| {
-            let mut prompt_ids = tokenizer.encode(&example.prompt)?;
+    /// When a text cannot be tokenised or is too long for the model.
+    pub fn new(examples: &[PreferenceExample], tokenizer: &Tokenizer, lengths: &Lengths) -> Result<Self> {
+        let probe = |(index, example): (usize, &PreferenceExample)| {
+            let kinds: Vec<ProbeKind> = example.responses.keys().copied().collect();
+            let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.map_err(|unfit| {
+                let problem = match unfit {
+                    Unfit::Refused(problem) => problem,
+                    Unfit::Dropped(why) => why.to_owned(),
+                };
+                Error::usage(format!("observed prompt {}: {problem}; max_length in the data cuts it", index + 1))
+            })?;
+            let mut prompt_ids = tokenised.prompt;
             let mut responses = BTreeMap::new();
-            for (&kind, text) in &example.responses {
-                let sequence = Sequence::new(prompt_ids, tokenizer.encode_completion(text)?);
+            for (kind, ids) in tokenised.responses {
+                let sequence = Sequence::new(prompt_ids, ids);
                 prompt_ids = sequence.prompt_ids;
-                responses.insert(kind, (text.clone(), sequence.completion_ids));
+                responses.insert(kind, (example.responses[&kind].clone(), sequence.completion_ids));
             }
             Ok(Probe { prompt: example.prompt.clone(), prompt_ids, responses })
         };
-        Ok(Self { probes: examples.iter().map(probe).collect::<Result<_>>()? })
+        Ok(Self { probes: examples.iter().enumerate().map(probe).collect::<Result<_>>()? })
     }
 
     /// Adds what the model itself answers before it is finetuned: `chosen_initial`, its greedy answer, and `chosen_selfr`,

@@ -65,7 +65,7 @@ struct Session {
     before: Duration,
     live: Live,
     /// What ended the trainer, for the session itself; `live.finished` is for the screen.
-    ended: Receiver<std::result::Result<(), Shown>>,
+    ended: Receiver<Result<()>>,
 }
 
 impl Session {
@@ -104,9 +104,9 @@ impl Session {
         std::thread::Builder::new()
             .name("join".to_owned())
             .spawn(move || {
-                let result = trainer.join().map_err(|e| Shown::new(&e.to_string()));
+                let result = trainer.join();
                 // Whoever does not listen any more does not want to know.
-                let _ = tell_screen.send(result.clone());
+                let _ = tell_screen.send(result.as_ref().map_err(|e| Shown::new(&e.to_string())).copied());
                 let _ = tell_session.send(result);
             })
             .map_err(|e| Error::failed(format!("a thread cannot be started: {e}")))?;
@@ -173,13 +173,9 @@ fn finish(directory: &RunDirectory, took: Duration) -> Result<Option<RunHistory>
 }
 
 /// How the run's end is reported to whoever started it; returns what was recorded.
-fn outcome(
-    history: Option<RunHistory>,
-    result: std::result::Result<(), Shown>,
-    interrupted: bool,
-) -> Result<RunHistory> {
+fn outcome(history: Option<RunHistory>, result: Result<()>, interrupted: bool) -> Result<RunHistory> {
     let history = match (history, result) {
-        (_, Err(why)) => return Err(Error::Failed(why)),
+        (_, Err(why)) => return Err(why),
         (None, Ok(())) if interrupted => return Err(Error::Interrupted),
         (None, Ok(())) => return Err(Error::failed("the run ended before it began")),
         (Some(history), Ok(())) => history,

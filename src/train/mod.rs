@@ -20,5 +20,6 @@ mod trainer;
 mod weights;
 
 pub use handle::{EventSink, TrainerHandle, spawn};
+pub use prepare::data_report;
 pub use state::{SavedState, TrainerState};
 pub(crate) use trainer::train;

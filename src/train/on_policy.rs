@@ -65,10 +65,8 @@ impl Sampler {
         reference: &mut Reference<B>,
     ) -> Result<Sampled> {
         let candidates = self.settings.candidates.max(1);
-        let prompts: Vec<&[u32]> = which
-            .iter()
-            .flat_map(|&i| std::iter::repeat_n(pairs[i].chosen.prompt_ids.as_slice(), candidates))
-            .collect();
+        let prompts: Vec<&[u32]> =
+            which.iter().flat_map(|&i| std::iter::repeat_n(&*pairs[i].chosen.prompt_ids, candidates)).collect();
         let sampling = Sampling {
             temperature: self.settings.temperature,
             top_p: self.settings.top_p,

@@ -1,9 +1,12 @@
 //! From an experiment to what the trainer works with: model, tokens, probes.
 
+use std::sync::Arc;
+
 use crate::data::batch::Sequence;
+use crate::data::lengths::{Fate, Tokenised, Unfit};
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
-use crate::data::{Dataset, PreferenceExample};
+use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource};
 use crate::model::Checkpoint;
@@ -21,13 +24,12 @@ pub(super) struct Pair {
 const TOKENIZER_DOCUMENTS: usize = 10_000;
 
 /// The model that the experiment asks for. A new one gets a tokenizer trained on the data.
-pub(super) fn checkpoint(experiment: &Experiment, data: &Dataset) -> Result<Checkpoint> {
+pub(super) fn checkpoint(experiment: &Experiment, data: &Data) -> Result<Checkpoint> {
     match &experiment.model {
         ModelSource::Base => Checkpoint::base(),
         ModelSource::Folder(folder) => Checkpoint::read(folder),
         ModelSource::New(shape) => {
-            let texts: Vec<String> = data.train.iter().take(TOKENIZER_DOCUMENTS).map(whole_text).collect();
-            let tokenizer = Tokenizer::train(&texts, shape.vocab_size)?;
+            let tokenizer = Tokenizer::train(&data.documents(TOKENIZER_DOCUMENTS)?, shape.vocab_size)?;
             Ok(Checkpoint::random(shape, tokenizer, experiment.seed))
         }
         ModelSource::Mlp(_) | ModelSource::Lenet => {
@@ -36,31 +38,78 @@ pub(super) fn checkpoint(experiment: &Experiment, data: &Dataset) -> Result<Chec
     }
 }
 
-fn whole_text(example: &PreferenceExample) -> String {
-    let chosen = example.responses.get(&ProbeKind::Chosen).map_or("", String::as_str);
-    format!("{}{chosen}", example.prompt)
+/// What is trained on, and what is observed of it.
+pub(super) struct Material {
+    /// The training examples.
+    pub(super) pairs: Arc<Vec<Pair>>,
+    /// What else is left of the data.
+    pub(super) visited: Visited,
+    /// The limits that both were cut to.
+    pub(super) lengths: Lengths,
 }
 
-/// Tokenises every training example.
-pub(super) fn pairs(data: &Dataset, tokenizer: &Tokenizer, max_positions: usize) -> Result<Vec<Pair>> {
-    let pair = |(row, example): (usize, &PreferenceExample)| {
-        let sequence = |kind: ProbeKind| -> Result<Option<Sequence>> {
-            let Some(text) = example.responses.get(&kind) else { return Ok(None) };
-            let sequence = Sequence::new(tokenizer.encode(&example.prompt)?, tokenizer.encode_completion(text)?);
-            let length = sequence.tokens();
-            if length > max_positions {
-                return Err(Error::usage(format!(
-                    "training example {} ({kind}) has {length} tokens, and the model reads {max_positions}: shorten it",
-                    row + 1
-                )));
-            }
-            Ok(Some(sequence))
-        };
-        let chosen = sequence(ProbeKind::Chosen)?
-            .ok_or_else(|| Error::usage(format!("training example {} has no chosen answer", row + 1)))?;
-        Ok(Pair { chosen, rejected: sequence(ProbeKind::Rejected)? })
+/// Tokenises every training example of a model that reads `positions` tokens. Of the text only what is observed stays.
+pub(super) fn material(
+    experiment: &Experiment,
+    data: Data,
+    tokenizer: &Tokenizer,
+    positions: usize,
+) -> Result<Material> {
+    let lengths = lengths(experiment, Some(positions));
+    let mut pairs = Vec::new();
+    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
+        let tokenised = pair(&lengths, tokenizer, example)?;
+        Ok(tokenised.map(|(pair, fate)| {
+            pairs.push(pair);
+            fate
+        }))
+    })?;
+    pairs.shrink_to_fit();
+    Ok(Material { pairs: Arc::new(pairs), visited, lengths })
+}
+
+/// How the experiment's data files would be cut and what of them would be left out; `None` where there are none. Lengths
+/// are in tokens, so they are measured only where the tokenizer is there before the training.
+///
+/// # Errors
+/// As the training's own errors about the data.
+pub fn data_report(experiment: &Experiment) -> Result<Option<DataReport>> {
+    let DataSource::Preferences(_) = experiment.data else { return Ok(None) };
+    let tokenizer = match &experiment.model {
+        ModelSource::Base => Some(Checkpoint::base()?.tokenizer),
+        ModelSource::Folder(folder) => Some(Tokenizer::from_file(&folder.join("tokenizer.json"))?),
+        _ => None,
     };
-    data.train.iter().enumerate().map(pair).collect()
+    let lengths = lengths(experiment, None);
+    let visited = crate::data::load(experiment)?.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
+        let Some(tokenizer) = &tokenizer else { return Ok(Ok(Fate::default())) };
+        Ok(pair(&lengths, tokenizer, example)?.map(|(_, fate)| fate))
+    })?;
+    Ok(visited.report)
+}
+
+/// The limits that the data sets, and what the model reads.
+fn lengths(experiment: &Experiment, positions: Option<usize>) -> Lengths {
+    match &experiment.data {
+        DataSource::Preferences(files) => {
+            Lengths { max_length: files.max_length, max_prompt_length: files.max_prompt_length, positions }
+        }
+        _ => Lengths { positions, ..Lengths::default() },
+    }
+}
+
+/// One training example as tokens.
+fn pair(lengths: &Lengths, tokenizer: &Tokenizer, example: &PreferenceExample) -> Result<Result<(Pair, Fate), Unfit>> {
+    let tokenised = lengths.tokenise(tokenizer, example, &[ProbeKind::Chosen, ProbeKind::Rejected])?;
+    Ok(tokenised.and_then(|Tokenised { prompt, responses, fate }| {
+        let (mut chosen, mut rejected) = (None, None);
+        for (kind, ids) in responses {
+            let sequence = Some(Sequence::new(Arc::clone(&prompt), ids));
+            if kind == ProbeKind::Chosen { chosen = sequence } else { rejected = sequence }
+        }
+        let chosen = chosen.ok_or_else(|| Unfit::Refused("has no chosen answer".to_owned()))?;
+        Ok((Pair { chosen, rejected }, fate))
+    }))
 }
 
 /// The rejected answer of a pair that a stage cannot do without.
@@ -73,12 +122,12 @@ pub(super) fn rejected(pair: &Pair) -> Result<&Sequence> {
 }
 
 /// What else is asked of the model: greedy answers, and sampled ones to held-out questions whose facts can be checked.
-pub(super) fn asked(experiment: &Experiment, data: &Dataset, tokenizer: &Tokenizer) -> Result<Asked> {
+pub(super) fn asked(experiment: &Experiment, data: &Visited, tokenizer: &Tokenizer) -> Result<Asked> {
     let probes = &experiment.probes;
     let judge = matches!(experiment.data, DataSource::World(_)).then(Judge::default);
     let held_out = data.held_out.iter().take(if judge.is_some() { probes.held_out } else { 0 });
     Ok(Asked {
-        greedy: if data.has_prompts() { probes.greedy } else { 0 },
+        greedy: if data.asks { probes.greedy } else { 0 },
         max_new_tokens: probes.max_new_tokens,
         held_out: held_out
             .map(|example| Ok((example.prompt.clone(), tokenizer.encode(&example.prompt)?)))
@@ -86,12 +135,6 @@ pub(super) fn asked(experiment: &Experiment, data: &Dataset, tokenizer: &Tokeniz
         judge,
         seed: experiment.seed,
     })
-}
-
-/// What is observed: training prompts, or, where there is nothing but documents, held-out ones.
-pub(super) fn probe_set(experiment: &Experiment, data: &Dataset, tokenizer: &Tokenizer) -> Result<ProbeSet> {
-    let observed = if data.has_prompts() { &data.train } else { &data.held_out };
-    ProbeSet::new(&observed[..observed.len().min(experiment.probes.prompts)], tokenizer)
 }
 
 /// The run's first event.

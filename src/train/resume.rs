@@ -63,7 +63,7 @@ pub(super) fn fingerprint(started: &RunStarted, pairs: &[Pair]) -> Result<u32> {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&started);
     for sequence in pairs.iter().flat_map(|pair| std::iter::once(&pair.chosen).chain(&pair.rejected)) {
-        for ids in [&sequence.prompt_ids, &sequence.completion_ids] {
+        for ids in [sequence.prompt_ids.as_ref(), sequence.completion_ids.as_slice()] {
             hasher.update(&(ids.len() as u64).to_le_bytes());
             ids.iter().for_each(|id| hasher.update(&id.to_le_bytes()));
         }

@@ -88,7 +88,13 @@ pub fn score(
     for (sequence, logps) in sequences.into_iter().zip(scored) {
         let sum = logps.sum();
         let Sequence { prompt_ids, completion_ids: ids } = sequence;
-        each(Scored { prompt_ids, ids, logps: logps.logps, sum, argmax_logps: logps.argmax_logps })?;
+        each(Scored {
+            prompt_ids: prompt_ids.to_vec(),
+            ids,
+            logps: logps.logps,
+            sum,
+            argmax_logps: logps.argmax_logps,
+        })?;
     }
     Ok(())
 }
@@ -96,7 +102,9 @@ pub fn score(
 /// A row as tokens; prompt and response are tokenised apart. What is wrong with it, and the way out, otherwise.
 fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Sequence, (String, &'static str)> {
     let sequence = match &row.input {
-        ScoreInput::Ids { prompt_ids, ids } => Sequence { prompt_ids: prompt_ids.clone(), completion_ids: ids.clone() },
+        ScoreInput::Ids { prompt_ids, ids } => {
+            Sequence { prompt_ids: prompt_ids.as_slice().into(), completion_ids: ids.clone() }
+        }
         ScoreInput::Text { prompt, response } => {
             let encode = |text: &str| {
                 let ids = if special {
@@ -106,7 +114,7 @@ fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Se
                 };
                 ids.map_err(|e| (e.to_string(), "the model's tokenizer must know the text's characters"))
             };
-            Sequence { prompt_ids: encode(prompt)?, completion_ids: encode(response)? }
+            Sequence { prompt_ids: encode(prompt)?.into(), completion_ids: encode(response)? }
         }
     };
     if sequence.prompt_ids.is_empty() {

@@ -1,5 +1,7 @@
 //! What a stage works with besides the model: its pairs, its frozen reference, the order of its batches.
 
+use std::sync::Arc;
+
 use burn::tensor::backend::Backend;
 
 use super::on_policy::{Sampled, Sampler};
@@ -51,7 +53,8 @@ impl<B: Backend> Reference<B> {
 
 /// One stage's pairs, as they are trained on, with what goes with them.
 pub(super) struct StageData<B: Backend> {
-    pub(super) pairs: Vec<Pair>,
+    /// Shared with the other stages, until answers are sampled into them.
+    pub(super) pairs: Arc<Vec<Pair>>,
     pub(super) reference: Reference<B>,
     batches: Batches,
     sampler: Option<Sampler>,
@@ -65,7 +68,7 @@ impl<B: Backend> StageData<B> {
         index: usize,
         model: &Transformer<B>,
         tokenizer: &Tokenizer,
-        pairs: &[Pair],
+        pairs: &Arc<Vec<Pair>>,
     ) -> Result<Self> {
         let mut data = Self::unscored(experiment, index, model, pairs);
         if data.sampler.is_none() {
@@ -78,12 +81,12 @@ impl<B: Backend> StageData<B> {
     }
 
     /// The same before the reference was asked about anything.
-    fn unscored(experiment: &Experiment, index: usize, model: &Transformer<B>, pairs: &[Pair]) -> Self {
+    fn unscored(experiment: &Experiment, index: usize, model: &Transformer<B>, pairs: &Arc<Vec<Pair>>) -> Self {
         let stage = &experiment.stages[index];
         let order = Order::new(experiment.seed, index, pairs.len());
         let judge = matches!(experiment.data, DataSource::World(_)).then(Judge::default);
         Self {
-            pairs: pairs.to_vec(),
+            pairs: Arc::clone(pairs),
             reference: Reference::new(stage.objective.has_reference().then(|| model.clone()), pairs.len()),
             batches: Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps),
             sampler: stage.on_policy.map(|settings| Sampler::new(settings, judge, experiment.seed, index)),
@@ -113,7 +116,7 @@ impl<B: Backend> StageData<B> {
     pub(super) fn restore(
         experiment: &Experiment,
         model: &Transformer<B>,
-        pairs: &[Pair],
+        pairs: &Arc<Vec<Pair>>,
         saved: &mut SavedState,
     ) -> Result<Self> {
         let position = saved.position().clone();
@@ -131,7 +134,9 @@ impl<B: Backend> StageData<B> {
         }
         let chosen = load_answers("chosen", pairs.len(), saved)?;
         let rejected = load_answers("rejected", pairs.len(), saved)?;
-        for (pair, (chosen, rejected)) in data.pairs.iter_mut().zip(chosen.into_iter().zip(rejected)) {
+        for (pair, (chosen, rejected)) in
+            Arc::make_mut(&mut data.pairs).iter_mut().zip(chosen.into_iter().zip(rejected))
+        {
             let chosen = chosen.ok_or_else(|| saved.damaged("a pair has no chosen answer"))?;
             *pair = Pair { chosen, rejected };
         }
@@ -157,7 +162,8 @@ impl<B: Backend> StageData<B> {
             None => (0..self.pairs.len()).collect(),
             Some(steps) => self.batches.examples_of_next(steps),
         };
-        sampler.refresh(model, tokenizer, &mut self.pairs, &which, &mut self.reference).map(Some)
+        let pairs = Arc::make_mut(&mut self.pairs);
+        sampler.refresh(model, tokenizer, pairs, &which, &mut self.reference).map(Some)
     }
 
     /// The slices of the next step.
@@ -199,7 +205,7 @@ fn load_answers(name: &str, pairs: usize, saved: &mut SavedState) -> Result<Vec<
         (NO_ANSWER, NO_ANSWER) => Ok(None),
         _ => next(prompt)
             .zip(next(completion))
-            .map(|(prompt_ids, completion_ids)| Some(Sequence { prompt_ids, completion_ids }))
+            .map(|(prompt_ids, completion_ids)| Some(Sequence { prompt_ids: prompt_ids.into(), completion_ids }))
             .ok_or_else(|| saved.damaged("the sampled answers break off")),
     };
     lengths.as_chunks().0.iter().map(&mut answer).collect()

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::AutodiffModule;
@@ -16,7 +17,7 @@ use super::handle::EventSink;
 use super::metrics::{Means, Speed, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::{Optimizer, learning_rate};
-use super::prepare::{self, Pair, rejected};
+use super::prepare::{self, Material, Pair, rejected};
 use super::resume::{Cadence, fingerprint};
 use super::stage::StageData;
 use crate::data::batch::{Batch, Sequence};
@@ -27,8 +28,9 @@ use crate::model::Transformer;
 use crate::model::transformer::{floats, int_tensor};
 use crate::objective::logps::per_token_logps;
 use crate::objective::{self, PairLogps, PairLoss};
-use crate::probe::Observer;
+use crate::probe::{Observer, ProbeSet};
 use crate::protocol::{MetricKey, RunPhase, StepMetrics, TrainerCommand, TrainerEvent};
+use crate::text::Shown;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,15 +63,20 @@ pub(crate) fn train<B: AutodiffBackend>(
     let tokenizer = checkpoint.tokenizer.clone();
     let model: Transformer<B> = checkpoint.load(device)?;
     control.say(starting("tokenising"), 0)?;
-    let pairs = prepare::pairs(&data, &tokenizer, checkpoint.config.max_position_embeddings)?;
-    let mut probes = prepare::probe_set(experiment, &data, &tokenizer)?;
-    if data.has_prompts() {
+    let positions = checkpoint.config.max_position_embeddings;
+    let Material { pairs, visited, lengths } = prepare::material(experiment, data, &tokenizer, positions)?;
+    if let Some(report) = &visited.report {
+        tracing::info!("{}", Shown::new(&report.to_string()));
+    }
+    let mut probes = ProbeSet::new(&visited.observed, &tokenizer, &lengths)?;
+    if visited.asks {
         control.say(starting("asking the model for its own answers"), 0)?;
         probes.add_initial(&model.valid(), &tokenizer, experiment.probes.max_new_tokens);
     }
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
     let fingerprint = fingerprint(&started, &pairs)?;
-    let asked = prepare::asked(experiment, &data, &tokenizer)?;
+    let asked = prepare::asked(experiment, &visited, &tokenizer)?;
+    drop(visited);
     let observer = Observer::new(probes, tokenizer.clone(), asked, experiment.detector.window);
     let mut trainer =
         Trainer { model, tokenizer, pairs, observer, control, fingerprint, step: 0, tokens: 0, measured: None };
@@ -101,7 +108,7 @@ pub(crate) fn train<B: AutodiffBackend>(
 pub(super) struct Trainer<'a, B: AutodiffBackend> {
     pub(super) model: Transformer<B>,
     tokenizer: Tokenizer,
-    pub(super) pairs: Vec<Pair>,
+    pub(super) pairs: Arc<Vec<Pair>>,
     pub(super) observer: Observer,
     control: Control<'a>,
     /// Of what the run was begun on.

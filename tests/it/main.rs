@@ -16,6 +16,7 @@ mod bad_input;
 mod command_line;
 #[cfg(unix)]
 mod dashboard;
+mod data_files;
 #[cfg(unix)]
 mod hostile;
 #[cfg(unix)]

@@ -1,0 +1,276 @@
+//! Preference data in files: rows as they are written become text, and what was done to them is counted.
+
+use std::path::Path;
+
+use super::chat::{ChatTemplate, SpecialTokens};
+use super::example::Others;
+use super::jsonl::Lines;
+use super::lengths::{TOO_LONG, Unfit};
+use super::report::DataReport;
+use super::row::{EXPECTED, Entry, Message, Place, Row, Turns};
+use super::tokenizer::{EOS, PAD};
+use super::{Each, PreferenceExample, Visited};
+use crate::error::Location;
+use crate::experiment::{ModelSource, PreferenceFiles};
+use crate::protocol::ProbeKind;
+use crate::{Error, Result};
+
+/// The files of an experiment and the chat template that goes with its model. Rows are read as they are asked for: only
+/// those that somebody keeps are in memory.
+#[derive(Debug)]
+pub struct PreferenceData {
+    files: PreferenceFiles,
+    template: Option<ChatTemplate>,
+}
+
+/// What a look through a file finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Survey {
+    /// Rows, those that will be dropped included.
+    pub(crate) rows: usize,
+    /// Whether every row that is kept has a rejected answer.
+    pub(crate) has_rejected: bool,
+}
+
+impl PreferenceData {
+    /// Finds the template: the one that the experiment names, or the model folder's.
+    ///
+    /// # Errors
+    /// When the template is broken or not there.
+    pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Result<Self> {
+        let folder = match model {
+            ModelSource::Folder(folder) => Some(folder),
+            _ => None,
+        };
+        let template = match &files.chat_template {
+            Some(name) => {
+                let special = match folder {
+                    Some(folder) => SpecialTokens::of_folder(folder)?,
+                    None => own_tokens(),
+                };
+                Some(ChatTemplate::named(name, &special)?)
+            }
+            None => folder.map(|folder| ChatTemplate::of_folder(folder)).transpose()?.flatten(),
+        };
+        Ok(Self { files: files.clone(), template })
+    }
+
+    /// Looks through a file without keeping anything.
+    ///
+    /// # Errors
+    /// With file and row: the first row that cannot be read, or a conversation without a template to write it with.
+    pub(crate) fn survey(&self, file: &Path) -> Result<Survey> {
+        let mut survey = Survey { rows: 0, has_rejected: true };
+        for entry in open(file)? {
+            survey.rows += 1;
+            if let Entry::Row(row) = entry? {
+                survey.has_rejected &= row.responses.contains_key(&ProbeKind::Rejected);
+                if self.template.is_none() && is_conversation(&row) {
+                    return Err(no_template(Place::new(file, row.number)));
+                }
+            }
+        }
+        if survey.rows == 0 {
+            return Err(Error::input(Location::file(file), "holds no rows", EXPECTED));
+        }
+        Ok(survey)
+    }
+
+    /// The first `limit` training rows as text, prompt and chosen answer.
+    ///
+    /// # Errors
+    /// As [`super::Data::visit`].
+    pub(super) fn documents(&self, limit: usize) -> Result<Vec<String>> {
+        let document = |row: Result<Row>| Ok(self.render(&self.files.train, &row?)?.document());
+        self.rows(&self.files.train)?.take(limit).map(document).collect()
+    }
+
+    /// See [`super::Data::visit`].
+    pub(super) fn visit(&self, observe: usize, seed: u64, each: &mut Each<'_>) -> Result<Visited> {
+        let file = &self.files.train;
+        let mut report = DataReport::new(&self.files);
+        let (mut observed, mut chosen, mut asks) = (Vec::new(), Vec::new(), false);
+        for entry in open(file)? {
+            report.rows += 1;
+            let row = match entry? {
+                Entry::Row(row) => row,
+                Entry::Dropped(number, why) => {
+                    report.drop(number, why);
+                    continue;
+                }
+            };
+            let example = self.render(file, &row)?;
+            match each(&example)? {
+                Ok(fate) => report.keep(fate),
+                Err(Unfit::Dropped(why)) => {
+                    report.drop(row.number, why);
+                    continue;
+                }
+                Err(Unfit::Refused(problem)) => return Err(Place::new(file, row.number).error(problem, TOO_LONG)),
+            }
+            asks |= !example.prompt.is_empty();
+            chosen.push(row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()));
+            if observed.len() < observe {
+                observed.push(row);
+            }
+        }
+        if report.kept == 0 {
+            let problem = match report.dropped.first() {
+                None => "holds no rows".to_owned(),
+                Some(dropped) => format!("holds no row to learn from: {}", dropped.why),
+            };
+            return Err(Error::input(Location::file(file), problem, EXPECTED));
+        }
+        let held_out = self.held_out(observe)?;
+        if !asks {
+            return Ok(Visited {
+                observed: self.examples(&held_out)?,
+                held_out: Vec::new(),
+                asks,
+                report: Some(report),
+            });
+        }
+        let others: Vec<Option<String>> = held_out
+            .iter()
+            .map(|row| row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()))
+            .collect();
+        let mut others = Others::new(seed, &chosen, &others);
+        for (index, row) in observed.iter_mut().enumerate() {
+            report.derived.extend(others.derive(index, &mut row.responses));
+        }
+        let observed = observed.iter().map(|row| self.render(file, row)).collect::<Result<_>>()?;
+        Ok(Visited { observed, held_out: self.examples(&held_out)?, asks, report: Some(report) })
+    }
+
+    /// The first held-out rows.
+    fn held_out(&self, limit: usize) -> Result<Vec<Row>> {
+        match &self.files.held_out {
+            Some(file) => self.rows(file)?.take(limit).collect(),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn examples(&self, held_out: &[Row]) -> Result<Vec<PreferenceExample>> {
+        let file = self.files.held_out.as_ref().unwrap_or(&self.files.train);
+        held_out.iter().map(|row| self.render(file, row)).collect()
+    }
+
+    /// The rows of a file that are not dropped.
+    fn rows(&self, file: &Path) -> Result<impl Iterator<Item = Result<Row>> + use<>> {
+        Ok(open(file)?.filter_map(|entry| match entry {
+            Ok(Entry::Row(row)) => Some(Ok(row)),
+            Ok(Entry::Dropped(..)) => None,
+            Err(error) => Some(Err(error)),
+        }))
+    }
+
+    /// A row as text.
+    fn render(&self, file: &Path, row: &Row) -> Result<PreferenceExample> {
+        let place = Place::new(file, row.number);
+        if is_conversation(row) {
+            let template = self.template.as_ref().ok_or_else(|| no_template(place))?;
+            return conversation(template, row).map_err(|problem| {
+                let problem = format!("the chat template cannot write it: {problem}");
+                let origin = template.origin().display();
+                place.error(problem, format!("the template is {origin}; chat_template in the data names another"))
+            });
+        }
+        let text = |turns: &Turns| turns.as_ref().to_owned();
+        let responses = row.responses.iter().map(|(&kind, turns)| (kind, text(turns))).collect();
+        Ok(PreferenceExample { prompt: text(&row.prompt), responses })
+    }
+}
+
+/// The rows of a file, by its ending.
+fn open(file: &Path) -> Result<Box<dyn Iterator<Item = Result<Entry>>>> {
+    if !super::is_parquet(file) {
+        return Ok(Box::new(Lines::open(file)?));
+    }
+    #[cfg(feature = "parquet")]
+    return Ok(Box::new(super::parquet::Rows::open(file)?));
+    #[cfg(not(feature = "parquet"))]
+    Err(Error::input(
+        Location::file(file),
+        "is a Parquet file, and this program was built without a reader for it",
+        "build it with --features parquet, or convert the file to JSON lines",
+    ))
+}
+
+/// The special tokens of a tokenizer of ours.
+fn own_tokens() -> SpecialTokens {
+    SpecialTokens([("eos_token", EOS), ("pad_token", PAD)].map(|(name, token)| (name.into(), token.into())).into())
+}
+
+fn is_conversation(row: &Row) -> bool {
+    row.responses.values().chain([&row.prompt]).any(|turns| matches!(turns, Turns::Messages(_)))
+}
+
+fn no_template(place: Place<'_>) -> Error {
+    let advice =
+        "name one in the data (chat_template: \"FILE.jinja\", or the Jinja itself), or a model folder that has one";
+    place.error("is a conversation, and there is no chat template to write it with", advice)
+}
+
+/// A conversation as text: the prompt with the assistant's turn opened, and of every answer what the whole conversation
+/// has beyond that (as TRL's `apply_chat_template`).
+fn conversation(template: &ChatTemplate, row: &Row) -> Result<PreferenceExample, String> {
+    let mut messages = match &row.prompt {
+        Turns::Messages(messages) => messages.clone(),
+        Turns::Text(text) => vec![Message::plain("user", text.clone())],
+    };
+    let turns = messages.len();
+    let mut prompt = opened(template, &messages)?;
+    let mut whole = Vec::with_capacity(row.responses.len());
+    for (&kind, answer) in &row.responses {
+        messages.truncate(turns);
+        match answer {
+            Turns::Messages(answer) => messages.extend(answer.iter().cloned()),
+            Turns::Text(text) => messages.push(Message::plain("assistant", text.clone())),
+        }
+        whole.push((kind, template.render(&messages, false)?));
+    }
+    let common = whole.iter().map(|(_, text)| common_prefix(&prompt, text)).min().unwrap_or_default();
+    if common < prompt.len() {
+        messages.truncate(turns);
+        // A template may open a turn with more than it later writes there, such as `<think>`.
+        if !prompt[..common].starts_with(&template.render(&messages, false)?) {
+            return Err("a conversation with its answer does not begin as the prompt alone does".to_owned());
+        }
+        prompt.truncate(common);
+    }
+    let mut responses = std::collections::BTreeMap::new();
+    for (kind, mut text) in whole {
+        let text = text.split_off(prompt.len());
+        if text.trim().is_empty() {
+            return Err(format!("nothing of \"{kind}\" is left"));
+        }
+        responses.insert(kind, text);
+    }
+    Ok(PreferenceExample { prompt, responses })
+}
+
+/// A prompt as text, ready to be answered.
+fn opened(template: &ChatTemplate, messages: &[Message]) -> Result<String, String> {
+    let last = messages.last().ok_or("the prompt has no message")?;
+    match last.role.as_str() {
+        "user" | "tool" => template.render(messages, true),
+        // An answer that was begun is gone on with.
+        "assistant" => {
+            let mut text = template.render(messages, false)?;
+            let words = last.content.trim_end();
+            let at = text.rfind(words).ok_or("the prompt's last message is not in it as it was said")?;
+            text.truncate(at + words.len());
+            Ok(text)
+        }
+        other => Err(format!("the prompt ends with a message of \"{other}\", which nobody answers")),
+    }
+}
+
+/// Bytes that two texts have in common at their beginning.
+fn common_prefix(a: &str, b: &str) -> usize {
+    a.chars().zip(b.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum()
+}
+
+#[cfg(test)]
+#[path = "preferences_tests.rs"]
+mod tests;

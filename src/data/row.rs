@@ -1,0 +1,394 @@
+//! A row of preference data, however it is stored, in any of TRL's formats ("dataset formats" in its documentation):
+//! plain text or conversations, the prompt under its own key or at the beginning of both answers.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::error::Location;
+use crate::protocol::ProbeKind;
+use crate::{Error, Result};
+
+pub(super) const EXPECTED: &str = r#"expected one object a row: {"prompt": "…", "chosen": "…", "rejected": "…"}"#;
+const MESSAGE: &str = r#"a message is {"role": "user", "content": "…"}"#;
+
+const PROMPT: &str = "prompt";
+const COMPLETION: &str = "completion";
+const MESSAGES: &str = "messages";
+const TEXT: &str = "text";
+/// Keys that are read besides those of the probe kinds.
+const KEYS: [&str; 4] = [PROMPT, COMPLETION, MESSAGES, TEXT];
+/// What marks a row of KTO's unpaired preferences.
+const LABEL: &str = "label";
+
+/// Where an answer begins in Anthropic's HH dialogues, and how they begin themselves.
+const HH_ANSWER: &str = "\n\nAssistant:";
+const HH_QUESTION: &str = "\n\nHuman:";
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Who speaks: `system`, `user`, `assistant` or `tool`.
+    pub role: String,
+    /// What is said.
+    pub content: String,
+    /// Further texts (`name`, `thinking`), for the chat template.
+    pub rest: BTreeMap<String, String>,
+}
+
+/// A prompt or an answer as it is written in the data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Turns {
+    /// Text, as the tokenizer sees it.
+    Text(String),
+    /// Turns of a conversation; a chat template makes them text.
+    Messages(Vec<Message>),
+}
+
+/// The words themselves: the text, or what the last message says.
+impl AsRef<str> for Turns {
+    fn as_ref(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Messages(messages) => messages.last().map_or("", |message| &message.content),
+        }
+    }
+}
+
+impl From<String> for Turns {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl Turns {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.trim().is_empty(),
+            Self::Messages(messages) => messages.iter().all(|message| message.content.trim().is_empty()),
+        }
+    }
+}
+
+/// A prompt and its answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The line or row of the file, from 1.
+    pub number: usize,
+    /// What is asked; empty for a document, which answers nothing.
+    pub prompt: Turns,
+    /// The answers; `chosen` is always there.
+    pub responses: BTreeMap<ProbeKind, Turns>,
+}
+
+/// What a row turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// A row to learn from.
+    Row(Row),
+    /// A sound row that nothing can be learnt from, and why.
+    Dropped(usize, &'static str),
+}
+
+/// What stands under a key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Value {
+    /// Text.
+    Text(String),
+    /// A list of messages, not empty.
+    Messages(Vec<Message>),
+    /// A list of messages of which one, counted from 1, is unsound: what is wrong with it.
+    Broken(usize, String),
+    /// Something else, in words.
+    Other(&'static str),
+}
+
+/// The members of a row.
+pub(super) type Fields = BTreeMap<String, Value>;
+
+/// Where a row stands, for its errors.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    file: &'a Path,
+    number: usize,
+}
+
+impl<'a> Place<'a> {
+    /// Row `number` of a file, from 1: its line where the file has lines.
+    pub(super) fn new(file: &'a Path, number: usize) -> Self {
+        Self { file, number }
+    }
+
+    pub(super) fn error(&self, problem: impl AsRef<str>, advice: impl AsRef<str>) -> Error {
+        if super::is_parquet(self.file) {
+            let problem = format!("row {}: {}", self.number, problem.as_ref());
+            return Error::input(Location::file(self.file), problem, advice);
+        }
+        Error::input(Location::line(self.file, self.number), problem, advice)
+    }
+}
+
+impl Message {
+    /// A message with nothing but its role and its words.
+    pub(super) fn plain(role: &str, content: String) -> Self {
+        Self { role: role.to_owned(), content, rest: BTreeMap::new() }
+    }
+
+    /// A message from its members; null is as good as absent.
+    pub(super) fn new(members: impl IntoIterator<Item = (String, Member)>) -> Result<Self, String> {
+        let (mut role, mut content, mut rest) = (None, None, BTreeMap::new());
+        for (key, member) in members {
+            match (key.as_str(), member) {
+                ("role", Member::Text(text)) => role = Some(text),
+                ("content", Member::Text(text)) => content = Some(text),
+                ("role" | "content", Member::Other(what)) => return Err(format!("its {key} is {what}")),
+                (_, Member::Text(text)) => {
+                    rest.insert(key, text);
+                }
+                ("tool_calls", Member::Other(_)) => return Err("tool calls are not read".to_owned()),
+                _ => {}
+            }
+        }
+        let missing = |key: &str| format!("it has no {key}");
+        let role = role.filter(|role| !role.is_empty()).ok_or_else(|| missing("role"))?;
+        Ok(Self { role, content: content.ok_or_else(|| missing("content"))?, rest })
+    }
+}
+
+/// What stands under a key of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Member {
+    Text(String),
+    Null,
+    Other(&'static str),
+}
+
+/// Makes a row of its members.
+///
+/// # Errors
+/// With the row's place: when `chosen` or the prompt is missing, something is empty or no text, a key is misspelt, or the
+/// row is of a kind that is not trained on.
+pub(super) fn read(place: Place<'_>, fields: Fields) -> Result<Entry> {
+    check_keys(place, &fields)?;
+    Reader { place, fields }.read()
+}
+
+struct Reader<'a> {
+    place: Place<'a>,
+    fields: Fields,
+}
+
+impl Reader<'_> {
+    fn read(mut self) -> Result<Entry> {
+        let mut responses = BTreeMap::new();
+        for &kind in ProbeKind::ALL {
+            if let Some(turns) = self.take(kind.key())? {
+                responses.insert(kind, turns);
+            }
+        }
+        let prompt = self.take(PROMPT)?;
+        let chosen = match responses.remove(&ProbeKind::Chosen) {
+            Some(chosen) => chosen,
+            None => return self.unpaired(prompt, responses),
+        };
+        let prompt = match (prompt, &chosen) {
+            (Some(Turns::Text(text)), Turns::Messages(messages)) => {
+                // A plain prompt beside whole conversations repeats what they begin with, as in UltraFeedback.
+                let answers = messages.first().is_some_and(|message| message.role == "assistant");
+                answers.then(|| Turns::Messages(vec![Message::plain("user", text)]))
+            }
+            (prompt, _) => prompt,
+        };
+        let Some(prompt) = prompt else {
+            return match (chosen, responses.remove(&ProbeKind::Rejected)) {
+                (Turns::Text(chosen), Some(Turns::Text(rejected))) => self.split_texts(&chosen, &rejected, responses),
+                (Turns::Messages(chosen), Some(Turns::Messages(rejected))) => {
+                    self.split_conversations(chosen, rejected, responses)
+                }
+                (Turns::Messages(chosen), None) => self.split_last(chosen, "chosen", responses),
+                (Turns::Text(_), None) => Err(self.place.error("has no \"prompt\"", EXPECTED)),
+                (_, Some(_)) => {
+                    let problem = "of \"chosen\" and \"rejected\" one is text and one a list of messages";
+                    Err(self.place.error(problem, "write both in the same way"))
+                }
+            };
+        };
+        responses.insert(ProbeKind::Chosen, chosen);
+        self.row(prompt, responses)
+    }
+
+    /// A row without `chosen`: TRL's prompt-completion and language-modelling formats.
+    fn unpaired(mut self, prompt: Option<Turns>, mut responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
+        if let Some(completion) = self.take(COMPLETION)? {
+            if self.fields.contains_key(LABEL) {
+                let advice =
+                    "answers judged one by one (KTO) are not trained on: pair them as \"chosen\" and \"rejected\"";
+                return Err(self.place.error("has a \"label\" and no pair", advice));
+            }
+            let prompt = prompt.ok_or_else(|| self.place.error("has no \"prompt\"", EXPECTED))?;
+            responses.insert(ProbeKind::Chosen, completion);
+            return self.row(prompt, responses);
+        }
+        if let (None, Some(messages)) = (&prompt, self.take(MESSAGES)?) {
+            return match messages {
+                Turns::Messages(messages) => self.split_last(messages, MESSAGES, responses),
+                Turns::Text(_) => Err(self.place.error("\"messages\" is text", MESSAGE)),
+            };
+        }
+        if let (None, Some(text)) = (&prompt, self.take(TEXT)?) {
+            if let Turns::Messages(_) = text {
+                return Err(self.place.error("\"text\" is a list of messages", "write them under \"messages\""));
+            }
+            responses.insert(ProbeKind::Chosen, text);
+            return self.row(Turns::Text(String::new()), responses);
+        }
+        let missing = if prompt.is_none() && responses.is_empty() { "\"prompt\"" } else { "\"chosen\"" };
+        Err(self.place.error(format!("has no {missing}"), EXPECTED))
+    }
+
+    fn row(&self, prompt: Turns, responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
+        Ok(Entry::Row(Row { number: self.place.number, prompt, responses }))
+    }
+
+    fn dropped(&self, why: &'static str) -> Result<Entry> {
+        Ok(Entry::Dropped(self.place.number, why))
+    }
+
+    /// What stands under a key; never empty.
+    fn take(&mut self, key: &str) -> Result<Option<Turns>> {
+        let turns = match self.fields.remove(key) {
+            None => return Ok(None),
+            Some(Value::Text(text)) => Turns::Text(text),
+            Some(Value::Messages(messages)) => Turns::Messages(messages),
+            Some(Value::Broken(number, problem)) => {
+                return Err(self.place.error(format!("message {number} of \"{key}\": {problem}"), MESSAGE));
+            }
+            Some(Value::Other(found)) => {
+                let advice = format!("expected text: \"{key}\": \"…\", or a list of messages; {MESSAGE}");
+                return Err(self.place.error(format!("\"{key}\" is {found}"), advice));
+            }
+        };
+        if turns.is_empty() {
+            return Err(self.place.error(format!("\"{key}\" is empty"), "give it text, or leave the row out"));
+        }
+        Ok(Some(turns))
+    }
+
+    /// A conversation whose last turn is the answer.
+    fn split_last(
+        &self,
+        mut messages: Vec<Message>,
+        key: &str,
+        mut responses: BTreeMap<ProbeKind, Turns>,
+    ) -> Result<Entry> {
+        match messages.pop() {
+            Some(answer) if answer.role == "assistant" && !messages.is_empty() => {
+                responses.insert(ProbeKind::Chosen, Turns::Messages(vec![answer]));
+                self.row(Turns::Messages(messages), responses)
+            }
+            _ => {
+                let problem = format!("\"{key}\" is no conversation that ends with an answer");
+                Err(self.place.error(problem, "expected a user's message and then an assistant's"))
+            }
+        }
+    }
+
+    /// TRL's `extract_prompt` on conversations: the turns that both have in common, one being left to each as its answer.
+    fn split_conversations(
+        &self,
+        mut chosen: Vec<Message>,
+        mut rejected: Vec<Message>,
+        mut responses: BTreeMap<ProbeKind, Turns>,
+    ) -> Result<Entry> {
+        let common = chosen.iter().zip(&rejected).take_while(|(a, b)| a == b).count();
+        let common = common.min(chosen.len() - 1).min(rejected.len() - 1);
+        if common == 0 {
+            return Err(self.no_common_beginning());
+        }
+        let (answer, other) = (chosen.split_off(common), rejected.split_off(common));
+        responses.insert(ProbeKind::Chosen, Turns::Messages(answer));
+        responses.insert(ProbeKind::Rejected, Turns::Messages(other));
+        self.row(Turns::Messages(chosen), responses)
+    }
+
+    fn split_texts(&self, chosen: &str, rejected: &str, mut responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
+        let at = match prompt_end(chosen, rejected) {
+            Some(0) => return Err(self.no_common_beginning()),
+            Some(at) => at,
+            None => {
+                return self.dropped("one answer is the beginning of the other, so the prompt's end cannot be told");
+            }
+        };
+        let (prompt, answer, other) = (&chosen[..at], &chosen[at..], &rejected[at..]);
+        if answer.trim().is_empty() || other.trim().is_empty() {
+            return self.dropped("an answer is empty");
+        }
+        responses.insert(ProbeKind::Chosen, Turns::Text(answer.to_owned()));
+        responses.insert(ProbeKind::Rejected, Turns::Text(other.to_owned()));
+        self.row(Turns::Text(prompt.to_owned()), responses)
+    }
+
+    fn no_common_beginning(&self) -> Error {
+        let advice = "\"chosen\" and \"rejected\" begin differently: give what they answer under \"prompt\"";
+        self.place.error("has no \"prompt\"", advice)
+    }
+}
+
+/// Where the answers begin, in bytes, in two texts that both begin with the prompt; `None` where it cannot be told.
+///
+/// In an HH dialogue it is after the last `Assistant:` that both have. Elsewhere the prompt is what both have in common,
+/// less a space at its end, as TRL has it: words that both answers begin with count as the prompt's there.
+fn prompt_end(chosen: &str, rejected: &str) -> Option<usize> {
+    let common: usize =
+        chosen.chars().zip(rejected.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
+    let shared = &chosen[..common];
+    if let Some(at) = shared.rfind(HH_ANSWER).filter(|_| shared.starts_with(HH_QUESTION)) {
+        return Some(at + HH_ANSWER.len());
+    }
+    if common == chosen.len() || common == rejected.len() {
+        return None;
+    }
+    Some(common - usize::from(shared.ends_with(' ')))
+}
+
+/// Refuses unknown keys that are all but one that is missing.
+fn check_keys(place: Place<'_>, fields: &Fields) -> Result<()> {
+    let known = || ProbeKind::ALL.iter().map(|kind| kind.key()).chain([PROMPT]);
+    for key in fields.keys().filter(|key| !known().any(|known| known == *key)) {
+        let missing = known().filter(|known| !fields.contains_key(*known));
+        if let Some(near) = missing.into_iter().find(|known| is_misspelling(key, known)) {
+            let advice = format!("did you mean \"{near}\"? Rename it, or rename the key if it is another thing");
+            return Err(place.error(format!("unknown key \"{key}\""), advice));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a key of that name is read, or marks a row that is refused.
+pub(super) fn is_read(key: &str) -> bool {
+    KEYS.contains(&key) || key == LABEL || ProbeKind::ALL.iter().any(|kind| kind.key() == key)
+}
+
+/// Whether `key` is `known` up to case, separators, and one letter added, left out, replaced or swapped with its
+/// neighbour.
+fn is_misspelling(key: &str, known: &str) -> bool {
+    let letters = |text: &str| -> Vec<char> {
+        text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    };
+    let (key, known) = (letters(key), letters(known));
+    let (shorter, longer) = if key.len() < known.len() { (&key, &known) } else { (&known, &key) };
+    let Some(at) = longer.iter().zip(shorter).position(|(a, b)| a != b) else {
+        return longer.len() - shorter.len() <= 1;
+    };
+    match longer.len() - shorter.len() {
+        0 => {
+            let swapped = at + 1 < key.len() && key[at] == known[at + 1] && key[at + 1] == known[at];
+            key[at + 1..] == known[at + 1..] || (swapped && key[at + 2..] == known[at + 2..])
+        }
+        1 => longer[at + 1..] == shorter[at..],
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "row_tests.rs"]
+mod tests;
