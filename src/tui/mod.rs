@@ -1,7 +1,8 @@
 //! The dashboard: state / update / view, a terminal, and the loop that joins them.
 //!
 //! [`app::App`] is the state; [`app::App::update`] turns messages into a new state and effects, without I/O and without a
-//! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them with a terminal and a trainer.
+//! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them, or any
+//! other [`screenful::Screenful`], with a terminal and a trainer.
 //!
 //! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`run::screenshot`] draws off-screen.
 //!
@@ -13,6 +14,7 @@ pub mod chart;
 pub mod input;
 pub mod keymap;
 pub mod run;
+pub mod screenful;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
