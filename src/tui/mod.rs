@@ -4,6 +4,8 @@
 //! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them, or any
 //! other [`screenful::Screenful`], with a terminal and a trainer.
 //!
+//! [`compare`] is a screen of its own, over several runs at once.
+//!
 //! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`run::screenshot`] draws off-screen.
 //!
 //! Invariants: `app` and `view` do no I/O; only `theme` names colours; untrusted text is drawn as
@@ -11,6 +13,7 @@
 
 pub mod app;
 pub mod chart;
+pub mod compare;
 pub mod input;
 pub mod keymap;
 pub mod run;
