@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::history::By;
 use crate::tui::chart::Glyphs;
 use crate::tui::theme::ThemeKind;
 
@@ -69,6 +70,13 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Write a recorded run as data and figures.
     Export(ExportArgs),
+    /// Overlay recorded runs, with a panel of differences: aligned by step, by training loss or by training margin.
+    ///
+    /// Runs of the same experiment with different seeds are one arm; the first arm is the baseline. A difference is taken
+    /// pair by pair where both arms have the same seed and prompt, with a 95 % bootstrap interval over the pairs. Arms that
+    /// train differently (on-policy answers, an extended SFT) are compared fairly only at a matched margin. Without a
+    /// terminal the differences are printed as a table.
+    Compare(CompareArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -262,6 +270,58 @@ pub struct ExportArgs {
     /// How figures look.
     #[command(flatten)]
     pub display: DisplayOptions,
+}
+
+/// What is compared, and how.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// Runs: a run's directory, its run file, or a folder of finished runs. LABEL=RUN puts a run in the arm of that name;
+    /// else the experiment's name does.
+    #[arg(required = true, value_name = "[LABEL=]RUN")]
+    pub runs: Vec<String>,
+    /// What runs are aligned by.
+    #[arg(long, value_enum, default_value_t)]
+    pub by: Measure,
+    /// The stage; the first that pushes rejected answers down if absent, or else the last.
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// The curve on the chart, by its key (`chosen`, `rejected`, `argmax_chosen`, `irr_train`).
+    #[arg(long, value_name = "KEY")]
+    pub curve: Option<String>,
+    /// Write these instead of opening the screen, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub format: Vec<ExportFormat>,
+    /// Where to write files and screenshots; the working directory if absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Columns and rows of figures.
+    #[arg(long, value_name = "WxH", default_value = "120x40")]
+    pub size: Size,
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// A measure of how far training has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Measure {
+    /// Steps since the stage began.
+    #[default]
+    Step,
+    /// Training loss.
+    Loss,
+    /// Training margin, nats.
+    Margin,
+}
+
+impl From<Measure> for By {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Step => Self::Step,
+            Measure::Loss => Self::Loss,
+            Measure::Margin => Self::Margin,
+        }
+    }
 }
 
 /// A kind of export.

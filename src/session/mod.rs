@@ -6,6 +6,7 @@
 //!        └─────────── commands ────────────────────────┘
 //! ```
 
+mod compare;
 mod headless;
 mod log;
 mod recorded;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+pub use compare::compare;
 pub(crate) use log::catch_panics;
 pub use recorded::{export, replay, verify};
 

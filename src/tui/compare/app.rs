@@ -137,7 +137,7 @@ impl Compare {
     }
 
     /// What a screenshot of it is of.
-    pub fn info(&self) -> ScreenshotInfo {
+    fn info(&self) -> ScreenshotInfo {
         let labels: Vec<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step, or none")]
         let step = match (&self.aligned, self.view.by) {
@@ -155,6 +155,11 @@ impl Compare {
             },
             ground: self.view.theme.ground(),
         }
+    }
+
+    /// The screen without clocks, notices and dialogs, of so many columns and rows, and what it is of.
+    pub fn screenshot_sized(&self, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
+        Screenful::screenshot(self, Rect::new(0, 0, columns, rows))
     }
 
     /// Works out the lines and the panel again.

@@ -12,14 +12,15 @@ use crate::tui::chart::{Chart, ChartLine, Glyphs};
 use crate::tui::theme::Theme;
 use crate::tui::view::text::{fit, panel, title};
 
-/// Draws the curves one below the other, under a heading.
+/// Draws the curves one below the other, under a heading, on a screen of so many columns and rows.
 pub fn figure(
     aligned: &Aligned,
     heading: &str,
     curves: &[CurveId],
     (theme, glyphs): (&Theme, Glyphs),
-    area: Rect,
+    (columns, rows): (u16, u16),
 ) -> Buffer {
+    let area = Rect::new(0, 0, columns, rows);
     let mut buf = Buffer::empty(area);
     buf.set_style(area, theme.text());
     let [top, body] = Layout::vertical([Constraint::Length(1), Constraint::Fill(1)]).areas(area);
