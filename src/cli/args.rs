@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -77,6 +78,12 @@ pub enum Command {
     /// train differently (on-policy answers, an extended SFT) are compared fairly only at a matched margin. Without a
     /// terminal the differences are printed as a table.
     Compare(CompareArgs),
+    /// Run an experiment over a grid of settings and seeds; ends with one table and one figure.
+    ///
+    /// Every combination of the values is a cell, run with every seed by a process of its own. Everything is checked before
+    /// anything runs. The same command goes on where it was interrupted: a run that is finished is not run again. Exit
+    /// status 1 if a run failed; the others still finish.
+    Sweep(SweepArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -268,6 +275,43 @@ pub struct ExportArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// How figures look.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// What is swept, and how.
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// A RON file, or an experiment that comes with the program.
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: PathBuf,
+    /// A value of the experiment and what it takes, separated by commas: `stages[DPO].objective.beta=0.05,0.1,0.5`,
+    /// `stages[DPO].objective=sigmoid(beta: 0.1),ipo()`. Several make a grid.
+    #[arg(long, value_name = "PATH=VALUE,VALUE")]
+    pub set: Vec<String>,
+    /// Runs of each cell, with consecutive seeds.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// The first seed; the experiment's if absent.
+    #[arg(long, value_name = "FIRST")]
+    pub seed: Option<u64>,
+    /// Take only the first N optimiser steps of each run, over all stages.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// Folder of the sweep, a folder in it for each cell; `<name>-sweep` in the experiment's own folder if absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs at a time; as many as there are cores if absent. Threads are shared out among them.
+    #[arg(long, value_name = "J")]
+    pub jobs: Option<NonZero<usize>>,
+    /// The stage that the table and the figure are about; the first that pushes rejected answers down if absent, or else
+    /// the last.
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// What trains.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// How the figure looks.
     #[command(flatten)]
     pub display: DisplayOptions,
 }

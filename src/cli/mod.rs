@@ -10,7 +10,8 @@ use std::path::Path;
 use clap::{CommandFactory as _, Parser as _};
 
 pub use args::{
-    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, VerifyArgs,
+    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, SweepArgs,
+    VerifyArgs,
 };
 
 use crate::error::{Error, Result};
@@ -58,6 +59,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Verify(args) => session::verify(&args),
         Command::Export(args) => session::export(&args),
         Command::Compare(args) => session::compare(&args),
+        Command::Sweep(args) => session::sweep(&args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ldyn-tui", &mut out);

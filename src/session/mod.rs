@@ -12,6 +12,7 @@ mod log;
 mod recorded;
 mod signals;
 mod sink;
+mod sweep;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -22,6 +23,7 @@ use crossbeam_channel::{Receiver, bounded};
 pub use compare::compare;
 pub(crate) use log::catch_panics;
 pub use recorded::{export, replay, verify};
+pub use sweep::sweep;
 
 use self::signals::Interrupts;
 use self::sink::{CAPACITY, LiveSink};
