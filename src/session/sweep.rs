@@ -52,12 +52,20 @@ struct Job {
     seed: u64,
     /// Where its run directory is or will be.
     folder: PathBuf,
-    /// The experiment as it is run.
-    experiment: Experiment,
-    /// The same as RON: what a run directory holds of it.
+    /// The experiment as it is run, in RON: what its run directory holds of it.
     ron: String,
     /// What the child is told.
     arguments: Vec<OsString>,
+}
+
+/// Every run of a sweep, checked.
+#[derive(Debug, Default)]
+struct Plan {
+    /// Name of the experiment.
+    name: String,
+    /// Where the sweep is.
+    folder: PathBuf,
+    jobs: Vec<Job>,
 }
 
 /// Runs the grid as far as it is not done, and reports.
@@ -67,14 +75,15 @@ struct Job {
 /// [`Error::Interrupted`] after a signal.
 pub fn sweep(args: &SweepArgs) -> Result<()> {
     let cells = grid::cells(&grid::settings(&args.set)?);
-    let (jobs, folder) = plan(args, &cells)?;
+    let plan = plan(args, &cells)?;
+    let jobs = &plan.jobs;
     crate::backend::check(args.backend.into())?;
     let interrupts = Interrupts::listen()?;
     let todo: Vec<usize> = (0..jobs.len()).filter(|&job| finished_run(&jobs[job]).is_none()).collect();
     if todo.len() < jobs.len() {
         tell(&Shown::new(&format!("{} of {} runs are done already", jobs.len() - todo.len(), jobs.len())));
     }
-    let failures = match runner::run(&jobs, &todo, slots(args, todo.len()), &interrupts) {
+    let failures = match runner::run(jobs, &todo, slots(args, todo.len()), &interrupts) {
         Err(Error::Interrupted) => {
             let done = jobs.iter().filter(|job| finished_run(job).is_some()).count();
             let told = format!("stopped: {done} of {} runs are done; the same command goes on from there", jobs.len());
@@ -83,7 +92,7 @@ pub fn sweep(args: &SweepArgs) -> Result<()> {
         }
         result => result?,
     };
-    report(args, &folder, &rows(&cells, &jobs, &failures, args.stage.as_deref())?, &jobs)?;
+    report(args, &plan, &rows(&cells, jobs, &failures, args.stage.as_deref())?)?;
     match failures.len() {
         0 => Ok(()),
         failed => Err(Error::failed(format!("{failed} of {} runs failed: the table says which", jobs.len()))),
@@ -97,30 +106,33 @@ fn slots(args: &SweepArgs, todo: usize) -> Slots {
     Slots { jobs, threads: (jobs > 1).then_some((cores / jobs).max(1)) }
 }
 
-/// Every run, checked, and the folder of the sweep.
-fn plan(args: &SweepArgs, cells: &[Cell]) -> Result<(Vec<Job>, PathBuf)> {
+/// Every run, checked.
+fn plan(args: &SweepArgs, cells: &[Cell]) -> Result<Plan> {
     let seeds = usize::try_from(args.seeds).unwrap_or(usize::MAX);
     if cells.len().saturating_mul(seeds) > MOST {
         return Err(Error::usage(format!("{} cells with {seeds} seeds are more than {MOST} runs", cells.len())));
     }
-    let (mut jobs, mut errors, mut folder) = (Vec::new(), Vec::<Error>::new(), PathBuf::new());
+    let (mut plan, mut errors) = (Plan::default(), Vec::<Error>::new());
     for (index, cell) in cells.iter().enumerate() {
-        match plan_cell(args, index, cell) {
-            Ok((planned, base)) => {
-                jobs.extend(planned);
-                folder = base;
+        match plan_cell(args, index, cell, &mut plan) {
+            Ok(()) => {}
+            Err(e) => {
+                let all = if let Error::Several(all) = e { all } else { vec![e] };
+                for e in all {
+                    // A mistake in the file or in one setting would be told once a cell.
+                    if errors.iter().all(|told| told.to_string() != e.to_string()) {
+                        errors.push(e);
+                    }
+                }
             }
-            // A mistake in the file would be told once a cell.
-            Err(e) if errors.iter().any(|told| told.to_string() == e.to_string()) => {}
-            Err(e) => errors.push(e),
         }
     }
     Error::all(errors)?;
-    Ok((jobs, folder))
+    Ok(plan)
 }
 
-/// The runs of a cell, and the folder of the sweep.
-fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell) -> Result<(Vec<Job>, PathBuf)> {
+/// Adds the runs of a cell. The first one names the sweep and, if nothing else does, says where it is.
+fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell, plan: &mut Plan) -> Result<()> {
     let mut set = cell.overrides();
     let given = Experiment::load(&args.experiment, &set)?;
     // A name of its own keeps the cell apart in every file and in `compare`.
@@ -128,27 +140,31 @@ fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell) -> Result<(Vec<Job>, P
     if name.len() <= NAME && cell.settings.iter().all(|(path, _)| path != "name") {
         set.push(format!("name={name}"));
     }
-    let folder = args.out.clone().unwrap_or_else(|| given.output.directory.join(format!("{}-sweep", given.name)));
-    let runs = folder.join(&cell.folder);
-    let first = args.seed.unwrap_or(given.seed);
-    let job = |offset: u64| {
-        let seed = first.checked_add(offset).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
-        let options = RunOptions {
-            headless: true,
-            steps: args.steps,
-            seed: Some(seed),
-            out: Some(runs.clone()),
-            set: set.clone(),
-            backend: args.backend,
-        };
-        let experiment = options.experiment(&args.experiment)?;
-        has_stage(&experiment, args.stage.as_deref(), &cell.label)?;
-        let ron = experiment.to_ron()?;
-        let arguments = arguments(&args.experiment, &options);
-        let (label, folder) = (Shown::new(&cell.label), runs.clone());
-        Ok(Job { cell: index, label, seed, folder, experiment, ron, arguments })
+    if plan.name.is_empty() {
+        let beside = || given.output.directory.join(format!("{}-sweep", given.name));
+        plan.folder = args.out.clone().unwrap_or_else(beside);
+        plan.name = given.name;
+    }
+    let runs = plan.folder.join(&cell.folder);
+    let options = RunOptions {
+        headless: true,
+        steps: args.steps,
+        seed: None,
+        out: Some(runs.clone()),
+        set,
+        backend: args.backend,
     };
-    Ok(((0..args.seeds).map(job).collect::<Result<_>>()?, folder))
+    let cell_experiment = options.experiment(&args.experiment)?;
+    has_stage(&cell_experiment, args.stage.as_deref(), &cell.label)?;
+    let first = args.seed.unwrap_or(given.seed);
+    for offset in 0..args.seeds {
+        let seed = first.checked_add(offset).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
+        let experiment = Experiment { seed, ..cell_experiment.clone() };
+        let arguments = arguments(&args.experiment, &RunOptions { seed: Some(seed), ..options.clone() });
+        let (label, folder, ron) = (Shown::new(&cell.label), runs.clone(), experiment.to_ron()?);
+        plan.jobs.push(Job { cell: index, label, seed, folder, ron, arguments });
+    }
+    Ok(())
 }
 
 fn has_stage(experiment: &Experiment, stage: Option<&str>, label: &str) -> Result<()> {
@@ -214,12 +230,13 @@ fn rows(cells: &[Cell], jobs: &[Job], failures: &[Failure], stage: Option<&str>)
 }
 
 /// The table on stdout, and the files.
-fn report(args: &SweepArgs, folder: &Path, rows: &[Row], jobs: &[Job]) -> Result<()> {
+fn report(args: &SweepArgs, plan: &Plan, rows: &[Row]) -> Result<()> {
+    let folder = &plan.folder;
     std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, &e))?;
     let mut files = vec![("sweep.csv", table::csv(rows).into_bytes())];
     let arms: Vec<Arm> = rows.iter().filter_map(Row::arm).collect();
-    if let (false, Some(job)) = (arms.is_empty(), jobs.first()) {
-        match drawn(args, arms, job) {
+    if !arms.is_empty() {
+        match drawn(args, arms, plan) {
             Ok(figures) => files.extend(figures),
             // Cells whose stages have nothing in common still have a table.
             Err(e) => tell(&Shown::new(&format!("no figure: {e}"))),
@@ -235,13 +252,14 @@ fn report(args: &SweepArgs, folder: &Path, rows: &[Row], jobs: &[Job]) -> Result
 }
 
 /// The leading curves of as many cells as can be told apart, over the steps that all of them took.
-fn drawn(args: &SweepArgs, mut arms: Vec<Arm>, job: &Job) -> Result<[(&'static str, Vec<u8>); 2]> {
+fn drawn(args: &SweepArgs, mut arms: Vec<Arm>, plan: &Plan) -> Result<[(&'static str, Vec<u8>); 2]> {
     let all = arms.len();
     arms.truncate(Theme::ARMS);
     let shown =
         if all > arms.len() { format!("the first {} of {all} cells", arms.len()) } else { format!("{all} cells") };
-    let stage = arms[0].courses[0].stage.clone();
-    let name = Experiment::load(&args.experiment, &[]).map_or_else(|_| job.experiment.name.clone(), |e| e.name);
+    let course = &arms[0].courses[0];
+    let (stage, seed) = (course.stage.clone(), course.seed);
+    let name = &plan.name;
     let heading = format!("{name} · stage {stage} · {shown}, {} seeds each", args.seeds);
     let aligned = aligned(arms, By::Step)?;
     let curves = comparison::leading(&aligned);
@@ -251,7 +269,7 @@ fn drawn(args: &SweepArgs, mut arms: Vec<Arm>, job: &Job) -> Result<[(&'static s
     let (fg, bg) = theme.ground();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step")]
     let step = aligned.at(aligned.end()) as u64;
-    let meta = ScreenshotMeta { run_id: name, seed: job.seed, step, view: "sweep".to_owned(), fg, bg };
+    let meta = ScreenshotMeta { run_id: name.clone(), seed, step, view: "sweep".to_owned(), fg, bg };
     let svg = export::svg::svg(&buffer, &meta);
     let png = export::png::png(&svg, &meta)?;
     Ok([("sweep.svg", svg.into_bytes()), ("sweep.png", png)])

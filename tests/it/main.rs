@@ -15,6 +15,8 @@ mod architecture;
 mod bad_input;
 mod command_line;
 #[cfg(unix)]
+mod compare;
+#[cfg(unix)]
 mod dashboard;
 #[cfg(unix)]
 mod hostile;
@@ -25,4 +27,6 @@ mod pty;
 mod recorded;
 #[cfg(unix)]
 mod sequences;
+#[cfg(unix)]
+mod sweep;
 mod training;
