@@ -5,7 +5,7 @@
 //! Experiment -> data -> model -> objective -> trainer thread
 //!                                    \-> probe, dynamics (every N steps)
 //! trainer ==TrainerEvent==> history -> reduce/detect -> view
-//!    ^                       \-> run file -> replay, export, verify
+//!    ^                       \-> run file -> replay, compare, export, verify
 //!    ====TrainerCommand==== keymap -> app.update -> Effect
 //! ```
 //!

@@ -148,7 +148,8 @@ fn difference(twins: &[Twins<'_>], label: String, unit: Unit, read: Read) -> Res
         let paired = |(one, other): &(Vec<f64>, Vec<f64>)| one.iter().zip(other).map(|(a, b)| a - b).collect();
         stratified_mean(&sides.iter().map(paired).collect::<Vec<_>>())
     } else {
-        stratified_difference(&sides)
+        let (ones, others): (Vec<_>, Vec<_>) = sides.into_iter().unzip();
+        stratified_difference(&ones, &others)
     };
     Ok(Figure { label, unit, pooled, per_seed })
 }

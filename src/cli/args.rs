@@ -1,5 +1,6 @@
 //! Commands and flags.
 
+use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -8,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::history::By;
 use crate::record::Trained;
 use crate::tui::chart::Glyphs;
 use crate::tui::theme::ThemeKind;
@@ -76,6 +78,19 @@ pub enum Command {
     Verify(VerifyArgs),
     /// Write a recorded run as data and figures.
     Export(ExportArgs),
+    /// Overlay recorded runs, with a panel of differences: aligned by step, by training loss or by training margin.
+    ///
+    /// Runs of the same experiment with different seeds are one arm; the first arm is the baseline. A difference is taken
+    /// pair by pair where both arms have the same seed and prompt, with a 95 % bootstrap interval over the pairs. Arms that
+    /// train differently (on-policy answers, an extended SFT) are compared fairly only at a matched margin. Without a
+    /// terminal the differences are printed as a table.
+    Compare(CompareArgs),
+    /// Run an experiment over a grid of settings and seeds; ends with one table and one figure.
+    ///
+    /// Every combination of the values is a cell, run with every seed by a process of its own. Everything is checked before
+    /// anything runs. The same command goes on where it was interrupted: a run that is finished is not run again. Exit
+    /// status 1 if a run failed; the others still finish.
+    Sweep(SweepArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -294,6 +309,95 @@ pub struct ExportArgs {
     /// How figures look.
     #[command(flatten)]
     pub display: DisplayOptions,
+}
+
+/// What is swept, and how.
+#[derive(Debug, Clone, Args)]
+pub struct SweepArgs {
+    /// A RON file, or an experiment that comes with the program.
+    #[arg(value_name = "EXPERIMENT")]
+    pub experiment: PathBuf,
+    /// A value of the experiment and what it takes, separated by commas: `stages[DPO].objective.beta=0.05,0.1,0.5`,
+    /// `stages[DPO].objective=sigmoid(beta: 0.1),ipo()`. Several make a grid.
+    #[arg(long, value_name = "PATH=VALUE,VALUE")]
+    pub set: Vec<String>,
+    /// Runs of each cell, with consecutive seeds.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    /// The first seed; the experiment's if absent.
+    #[arg(long, value_name = "FIRST")]
+    pub seed: Option<u64>,
+    /// Take only the first N optimiser steps of each run, over all stages.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+    /// Folder of the sweep, a folder in it for each cell; `<name>-sweep` in the experiment's own folder if absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs at a time; as many as there are cores if absent. Threads are shared out among them.
+    #[arg(long, value_name = "J")]
+    pub jobs: Option<NonZero<usize>>,
+    /// The stage that the table and the figure are about; the first that pushes rejected answers down if absent, or else
+    /// the last.
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// What trains.
+    #[arg(long, value_enum, default_value_t)]
+    pub backend: Backend,
+    /// How the figure looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// What is compared, and how.
+#[derive(Debug, Clone, Args)]
+pub struct CompareArgs {
+    /// Runs: a run's directory, its run file, or a folder of finished runs. LABEL=RUN puts a run in the arm of that name;
+    /// else the experiment's name does.
+    #[arg(required = true, value_name = "[LABEL=]RUN")]
+    pub runs: Vec<String>,
+    /// What runs are aligned by.
+    #[arg(long, value_enum, default_value_t)]
+    pub by: Measure,
+    /// The stage; the first that pushes rejected answers down if absent, or else the last.
+    #[arg(long, value_name = "NAME")]
+    pub stage: Option<String>,
+    /// The curve on the chart, by its key (`chosen`, `rejected`, `argmax_chosen`, `irr_train`).
+    #[arg(long, value_name = "KEY")]
+    pub curve: Option<String>,
+    /// Write these instead of opening the screen, separated by commas.
+    #[arg(long, value_enum, value_delimiter = ',')]
+    pub format: Vec<ExportFormat>,
+    /// Where to write files and screenshots; the working directory if absent.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Columns and rows of figures.
+    #[arg(long, value_name = "WxH", default_value = "120x40")]
+    pub size: Size,
+    /// How it looks.
+    #[command(flatten)]
+    pub display: DisplayOptions,
+}
+
+/// A measure of how far training has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Measure {
+    /// Steps since the stage began.
+    #[default]
+    Step,
+    /// Training loss.
+    Loss,
+    /// Training margin, nats.
+    Margin,
+}
+
+impl From<Measure> for By {
+    fn from(measure: Measure) -> Self {
+        match measure {
+            Measure::Step => Self::Step,
+            Measure::Loss => Self::Loss,
+            Measure::Margin => Self::Margin,
+        }
+    }
 }
 
 /// A kind of export.

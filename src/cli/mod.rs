@@ -9,7 +9,10 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
 
-pub use args::{Cli, Command, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, VerifyArgs};
+pub use args::{
+    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, SweepArgs,
+    VerifyArgs,
+};
 
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
@@ -62,6 +65,8 @@ fn answer(command: Command) -> Result<()> {
         Command::Score(args) => score_file(&args),
         Command::Verify(args) => session::verify(&args),
         Command::Export(args) => session::export(&args),
+        Command::Compare(args) => session::compare(&args),
+        Command::Sweep(args) => session::sweep(&args),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ldyn-tui", &mut out);

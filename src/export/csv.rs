@@ -82,12 +82,12 @@ fn present(history: &RunHistory) -> Vec<CurveId> {
 
 /// Rows of quoted cells (RFC 4180, with line feeds).
 #[derive(Debug, Default)]
-struct Table {
-    text: String,
+pub(crate) struct Table {
+    pub(crate) text: String,
 }
 
 impl Table {
-    fn row(&mut self, cells: impl Iterator<Item = String>) {
+    pub(crate) fn row(&mut self, cells: impl Iterator<Item = String>) {
         for (i, cell) in cells.enumerate() {
             if i > 0 {
                 self.text.push(',');
@@ -103,7 +103,7 @@ impl Table {
 }
 
 /// Nine significant digits, without trailing zeros; a gap is empty.
-fn number(x: f64) -> String {
+pub(crate) fn number(x: f64) -> String {
     if x.is_nan() {
         return String::new();
     }
@@ -115,7 +115,7 @@ fn number(x: f64) -> String {
 }
 
 /// Text that a spreadsheet takes as text.
-fn defused(raw: &str) -> String {
+pub(crate) fn defused(raw: &str) -> String {
     let shown = Shown::new(raw);
     let begins = |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r');
     let formula = raw.starts_with(begins) || shown.as_str().trim_start().starts_with(begins);

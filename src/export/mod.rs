@@ -1,6 +1,7 @@
 //! What leaves the program besides the run file: screenshots and tables. Everything here is a pure function of its
 //! arguments, so that the same state gives the same bytes on any machine.
 
+pub mod comparison;
 pub mod csv;
 pub mod png;
 mod shapes;

@@ -1,6 +1,8 @@
 //! What happened so far: every event of a run folded into series, evaluations, marks and the detector's verdict. Knows
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
+pub mod align;
+mod course;
 pub mod detect;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -12,6 +14,8 @@ pub mod store;
 mod warn;
 mod window;
 
+pub use align::{Aligned, Arm, Difference};
+pub use course::{By, Course, StageOutcome};
 pub use detect::{Alarm, Detector, DynamicsState};
 pub use series::{CurveId, Scale, Series};
 pub use store::{Mark, MarkKind, RunHistory};

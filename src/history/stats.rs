@@ -51,29 +51,17 @@ pub fn mean(values: &[f64]) -> f64 {
 /// difference between seeds does not pass for noise between pairs. The generator's seed is fixed: the same values give
 /// the same interval. A NaN makes all of it NaN; a stratum of one value cannot be resampled, so that there is no interval.
 pub fn stratified_mean(strata: &[Vec<f64>]) -> Estimate {
-    let n = strata.iter().map(Vec::len).sum();
-    let value = mean(&strata.concat());
-    if !strata.iter().all(|s| can_be_resampled(s)) {
-        return Estimate { value, low: f64::NAN, high: f64::NAN, n };
-    }
-    bootstrap(value, n, |rng| strata.iter().map(|s| resampled_sum(s, rng)).sum::<f64>() / float(n))
+    let estimate = |rng: &mut ChaCha8Rng| resampled_mean(strata, rng);
+    bootstrap(mean(&strata.concat()), count(strata), strata.iter().all(|s| can_be_resampled(s)), estimate)
 }
 
-/// Mean of the first of each two over that of the second, where the two are not paired: a mean of the strata's differences,
-/// weighted by the first's sizes, with an interval as in [`stratified_mean`] for which both are resampled.
-pub fn stratified_difference(strata: &[(Vec<f64>, Vec<f64>)]) -> Estimate {
-    let n = strata.iter().map(|(one, _)| one.len()).sum();
-    let weighted = |one: f64, other: f64, stratum: &(Vec<f64>, Vec<f64>)| {
-        float(stratum.0.len()) * (one / float(stratum.0.len()) - other / float(stratum.1.len())) / float(n)
-    };
-    let sum = |values: &[f64]| values.iter().sum::<f64>();
-    let value = if n == 0 { f64::NAN } else { strata.iter().map(|s| weighted(sum(&s.0), sum(&s.1), s)).sum() };
-    if !strata.iter().all(|(one, other)| can_be_resampled(one) && can_be_resampled(other)) {
-        return Estimate { value, low: f64::NAN, high: f64::NAN, n };
-    }
-    bootstrap(value, n, |rng| {
-        strata.iter().map(|s| weighted(resampled_sum(&s.0, rng), resampled_sum(&s.1, rng), s)).sum()
-    })
+/// Mean of `one` less the mean of `other`, where nothing pairs their values: as [`stratified_mean`], each side resampled
+/// on its own. `n` is the smaller count.
+pub fn stratified_difference(one: &[Vec<f64>], other: &[Vec<f64>]) -> Estimate {
+    let value = mean(&one.concat()) - mean(&other.concat());
+    let n = count(one).min(count(other));
+    let possible = one.iter().chain(other).all(|s| can_be_resampled(s));
+    bootstrap(value, n, possible, |rng| resampled_mean(one, rng) - resampled_mean(other, rng))
 }
 
 /// One value has no spread that could be seen.
@@ -81,20 +69,26 @@ fn can_be_resampled(stratum: &[f64]) -> bool {
     stratum.len() != 1
 }
 
-/// The sum of as many values, drawn from them with replacement.
-fn resampled_sum(values: &[f64], rng: &mut ChaCha8Rng) -> f64 {
-    (0..values.len()).map(|_| values[rng.random_range(0..values.len())]).sum()
-}
-
-/// The percentile interval of what `draw` gives.
-fn bootstrap(value: f64, n: usize, mut draw: impl FnMut(&mut ChaCha8Rng) -> f64) -> Estimate {
-    if n == 0 || !value.is_finite() {
+/// The 95 % percentile interval of what a resampling gives, where it is possible at all.
+fn bootstrap(value: f64, n: usize, possible: bool, mut resample: impl FnMut(&mut ChaCha8Rng) -> f64) -> Estimate {
+    if n == 0 || !value.is_finite() || !possible {
         return Estimate { value, low: f64::NAN, high: f64::NAN, n };
     }
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut draws: Vec<f64> = (0..RESAMPLES).map(|_| draw(&mut rng)).collect();
-    draws.sort_by(f64::total_cmp);
-    Estimate { value, low: quantile(&draws, 0.025), high: quantile(&draws, 0.975), n }
+    let mut resamples: Vec<f64> = (0..RESAMPLES).map(|_| resample(&mut rng)).collect();
+    resamples.sort_by(f64::total_cmp);
+    Estimate { value, low: quantile(&resamples, 0.025), high: quantile(&resamples, 0.975), n }
+}
+
+/// The mean of as many values, drawn with replacement within each stratum.
+fn resampled_mean(strata: &[Vec<f64>], rng: &mut ChaCha8Rng) -> f64 {
+    let mut sum =
+        |stratum: &Vec<f64>| (0..stratum.len()).map(|_| stratum[rng.random_range(0..stratum.len())]).sum::<f64>();
+    strata.iter().map(&mut sum).sum::<f64>() / float(count(strata))
+}
+
+fn count(strata: &[Vec<f64>]) -> usize {
+    strata.iter().map(Vec::len).sum()
 }
 
 /// Quantile `q` by linear interpolation between order statistics (numpy's default); `sorted` ascends, NaN of nothing.
@@ -159,6 +153,12 @@ mod tests {
         // Within a stratum the standard deviation is 0.29, between strata 0.8: the stratified interval is the narrow one.
         close(first.high - first.low, 2.0 * Z * (1.0_f64 / 12.0 / 192.0).sqrt(), 0.02);
         assert!(stratified_mean(&[]).value.is_nan());
+        // Unpaired, the noise of both sides counts: √2 times the width.
+        let other: Vec<Vec<f64>> = strata.iter().map(|s| s.iter().map(|x| x + 1.0).collect()).collect();
+        let difference = stratified_difference(&other, &strata);
+        close(difference.value, 1.0, 1e-12);
+        close((difference.high - difference.low) / (first.high - first.low), 2.0_f64.sqrt(), 0.1);
+        assert_eq!((difference.n, stratified_difference(&other, &[]).n), (192, 0));
         assert!(stratified_mean(&[vec![1.0, f64::NAN]]).value.is_nan());
         let one = stratified_mean(&[vec![2.0], vec![1.0, 3.0]]);
         assert_eq!(one.value, 2.0);
@@ -169,14 +169,14 @@ mod tests {
     fn a_difference_of_groups_that_are_not_paired_is_less_sure() {
         let wave = |offset: f64| (0..64).map(|i| offset + f64::from((i * 37) % 64) / 64.0).collect::<Vec<_>>();
         let (one, other) = (wave(2.0), wave(0.5));
-        let difference = stratified_difference(&[(one.clone(), other.clone()), (one.clone(), other.clone())]);
+        let difference = stratified_difference(&[one.clone(), one.clone()], &[other.clone(), other.clone()]);
         close(difference.value, 1.5, 1e-12);
         assert_eq!(difference.n, 128);
         // Var = 2 · (1/12) / 128 for each side.
         close(difference.high - difference.low, 2.0 * Z * (2.0_f64 / 12.0 / 128.0).sqrt(), 0.02);
         let paired = stratified_mean(&[one.iter().zip(&other).map(|(a, b)| a - b).collect()]);
         close(paired.high - paired.low, 0.0, 1e-9);
-        assert!(stratified_difference(&[]).value.is_nan());
-        assert!(stratified_difference(&[(one, vec![1.0])]).low.is_nan());
+        assert!(stratified_difference(&[], &[]).value.is_nan());
+        assert!(stratified_difference(&[one], &[vec![1.0]]).low.is_nan());
     }
 }

@@ -96,6 +96,12 @@ impl Window {
     }
 }
 
+/// Per pair, whether it is displaced from one evaluation to another by the run's own τ; `None` where it cannot be read.
+pub(super) fn displaced(run: &RunStarted, before: &Evaluation, now: &Evaluation) -> Vec<Option<bool>> {
+    let readings = Readings { run, before, now, tau: run.detector.tau };
+    (0..run.probes.len()).map(|pair| readings.displaced(pair)).collect()
+}
+
 /// The evaluation that begins the window, and the mass flow measured against it. A flow against an evaluation outside
 /// the stage says nothing about this window and is left out.
 fn beginning(span: &[Evaluation], window: usize) -> Option<(&Evaluation, Option<&MassFlow>)> {

@@ -6,6 +6,7 @@
 //!        └─────────── commands ────────────────────────┘
 //! ```
 
+mod compare;
 mod headless;
 mod imported;
 mod log;
@@ -14,6 +15,7 @@ mod recorder;
 mod resume;
 mod signals;
 mod sink;
+mod sweep;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +24,10 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+pub use compare::compare;
 pub(crate) use log::catch_panics;
 pub use recorded::{export, replay, verify};
+pub use sweep::sweep;
 
 use self::recorder::Recorder;
 use self::resume::Resumed;

@@ -130,19 +130,34 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     }
     let (buffer, info) = screenshot_sized(&app, args.size.columns, args.size.rows);
     let meta = meta(&info);
+    let (svg, text) = (export::svg::svg(&buffer, &meta), export::text::plain(&buffer));
+    written.extend(write_figures(&args.format, svg, text, &meta, folder)?);
+    say_paths(&written)
+}
+
+/// Writes a screen as figures of the asked formats; tables are none.
+pub(super) fn write_figures(
+    formats: &[ExportFormat],
+    svg: String,
+    text: String,
+    meta: &ScreenshotMeta,
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
     let mut figures = Vec::new();
-    for format in &args.format {
+    for format in formats {
         figures.push(match format {
             ExportFormat::Csv => continue,
-            ExportFormat::Svg => ("svg", export::svg::svg(&buffer, &meta).into_bytes()),
-            ExportFormat::Png => ("png", export::png::png(&export::svg::svg(&buffer, &meta), &meta)?),
-            ExportFormat::Txt => ("txt", export::text::plain(&buffer).into_bytes()),
+            ExportFormat::Svg => ("svg", svg.clone().into_bytes()),
+            ExportFormat::Png => ("png", export::png::png(&svg, meta)?),
+            ExportFormat::Txt => ("txt", text.clone().into_bytes()),
         });
     }
-    if !figures.is_empty() {
-        written.extend(export::write_new(folder, &export::stem(&meta), &figures)?);
-    }
-    say(&written.iter().map(|path| format!("{}\n", Shown::new(&path.display().to_string()))).collect::<String>())
+    if figures.is_empty() { Ok(Vec::new()) } else { export::write_new(folder, &export::stem(meta), &figures) }
+}
+
+/// Prints paths, one a line.
+pub(super) fn say_paths(paths: &[PathBuf]) -> Result<()> {
+    say(&paths.iter().map(|path| format!("{}\n", Shown::new(&path.display().to_string()))).collect::<String>())
 }
 
 /// What the dashboard's key does: writes into a folder.
@@ -150,7 +165,7 @@ pub(super) fn screenshots(folder: PathBuf) -> WriteScreenshot<'static> {
     Box::new(move |buffer, info| export::screenshot(buffer, &meta(info), &folder))
 }
 
-fn meta(info: &ScreenshotInfo) -> ScreenshotMeta {
+pub(super) fn meta(info: &ScreenshotInfo) -> ScreenshotMeta {
     let ScreenshotInfo { run_id, seed, step, view, ground: (fg, bg) } = info.clone();
     ScreenshotMeta { run_id, seed: seed.unwrap_or_default(), step, view: view.to_owned(), fg, bg }
 }

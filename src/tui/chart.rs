@@ -26,6 +26,7 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use self::axis::Bounds;
+pub use self::axis::XAxis;
 use self::canvas::{Canvas, Pen};
 use self::labels::EndLabel;
 use super::theme::{CurveLook, Theme};
@@ -145,7 +146,14 @@ impl Layout {
 }
 
 impl Widget for Chart<'_> {
-    fn render(mut self, area: Rect, buf: &mut Buffer) {
+    fn render(self, area: Rect, buf: &mut Buffer) {
+        self.render_over(XAxis::STEPS, area, buf);
+    }
+}
+
+impl Chart<'_> {
+    /// Draws the chart over an axis that may count something else than the run's steps.
+    pub fn render_over(mut self, x_axis: XAxis, area: Rect, buf: &mut Buffer) {
         let area = area.intersection(buf.area);
         if area.is_empty() {
             return;
@@ -169,15 +177,13 @@ impl Widget for Chart<'_> {
             return;
         }
         axis::draw_y(&layout, bounds, &ticks, self.glyphs, self.theme, buf);
-        axis::draw_x(&layout, self.x, self.glyphs, self.theme, buf);
+        axis::draw_x(&layout, x_axis, self.x, self.glyphs, self.theme, buf);
         self.draw_marks(&layout, buf);
-        self.draw_cursor(&layout, buf);
+        self.draw_cursor(&layout, x_axis, buf);
         let ends = self.draw_lines(&layout, bounds, buf);
         labels::draw(&layout, ends, self.glyphs, buf);
     }
-}
 
-impl Chart<'_> {
     /// Every value in view that is no gap.
     fn visible(&self) -> impl Iterator<Item = f64> {
         let view = self.x.0.min(self.x.1)..=self.x.0.max(self.x.1);
@@ -219,7 +225,7 @@ impl Chart<'_> {
     }
 
     /// The cursor's line below the curves and its step on the x axis.
-    fn draw_cursor(&self, layout: &Layout, buf: &mut Buffer) {
+    fn draw_cursor(&self, layout: &Layout, x_axis: XAxis, buf: &mut Buffer) {
         let Some((step, x)) = self.cursor.and_then(|s| Some((s, self.column(layout.plot, s)?))) else { return };
         let symbol = if self.glyphs == Glyphs::Ascii { "|" } else { "│" };
         for y in layout.plot.y..layout.plot.bottom() {
@@ -228,7 +234,7 @@ impl Chart<'_> {
         if layout.x_axis.height < 2 {
             return;
         }
-        let text = format!(" {step} ");
+        let text = format!(" {} ", x_axis.label(self.x, step));
         let wide = width(&text);
         if wide <= layout.x_axis.width {
             let left = x.saturating_sub(wide / 2).clamp(layout.x_axis.x, layout.x_axis.right() - wide);

@@ -65,6 +65,8 @@ pub enum Action {
     ResetView,
     /// Next scale of the y axis.
     NextScale,
+    /// Compare: the next measure that runs are aligned by.
+    NextAlignment,
     /// Next strength of smoothing.
     NextSmoothing,
     /// List the prompts by how far the selected curve rose on them.
@@ -106,6 +108,8 @@ pub enum Context {
     Live,
     /// The dashboard of a recorded run.
     Replay,
+    /// A comparison of runs.
+    Compare,
     /// The help overlay.
     Help,
     /// The question before quitting.
@@ -115,7 +119,8 @@ pub enum Context {
 }
 
 impl Context {
-    /// Whether a binding of `self` works in the mode `mode` (one of `Live`, `Replay`, `Help`, `Quit`, `Filter`).
+    /// Whether a binding of `self` works in the mode `mode` (one of `Live`, `Replay`, `Compare`, `Help`, `Quit`,
+    /// `Filter`).
     pub fn reaches(self, mode: Self) -> bool {
         match self {
             Self::Always => true,
@@ -202,7 +207,7 @@ const fn bind(
     Binding { keys, action, context, hint, help }
 }
 
-use Context::{Always, Dashboard, Filter, Help, Live, Quit, Replay};
+use Context::{Always, Compare, Dashboard, Filter, Help, Live, Quit, Replay};
 use Key::{Char, Ctrl, Named, Shift};
 
 /// Every key, in the order of the footer and of the help overlay.
@@ -263,6 +268,24 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Dashboard, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
+    bind(Compare, &[Char('?')], Action::Help, "help", "this help"),
+    bind(Compare, &[Char('q')], Action::Quit, "quit", "quit"),
+    bind(Compare, &[Char('b')], Action::NextAlignment, "align by", "align the runs by step, by training loss, by training margin"),
+    bind(Compare, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "curve", "next curve"),
+    bind(Compare, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "", "previous curve"),
+    bind(Compare, &[Char('g')], Action::ListFirst, "", "first curve"),
+    bind(Compare, &[Char('G')], Action::ListLast, "", "last curve"),
+    bind(Compare, &[Named(KeyCode::Right)], Action::Cursor(1), "", "cursor on: the differences are those at the cursor"),
+    bind(Compare, &[Named(KeyCode::Left)], Action::Cursor(-1), "cursor", "cursor back"),
+    bind(Compare, &[Shift(KeyCode::Right)], Action::Cursor(10), "", "ten points on"),
+    bind(Compare, &[Shift(KeyCode::Left)], Action::Cursor(-10), "", "ten points back"),
+    bind(Compare, &[Char('r'), Named(KeyCode::Esc)], Action::ResetView, "end", "no cursor: the differences at the end of what all runs have"),
+    bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: change since the stage began, log p, per token, probability"),
+    bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
+    bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
+    bind(Compare, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
+    bind(Compare, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
+
     bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close the help"),
     bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "down", "scroll down"),
     bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "up", "scroll up"),
@@ -275,7 +298,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Filter, &[Named(KeyCode::Backspace)], Action::Erase, "erase", "erase a character"),
 ];
 
-/// What a key asks for in a mode (`Live`, `Replay`, `Help`, `Quit` or `Filter`).
+/// What a key asks for in a mode (`Live`, `Replay`, `Compare`, `Help`, `Quit` or `Filter`).
 pub fn lookup(mode: Context, key: KeyEvent) -> Option<Action> {
     BINDINGS.iter().find(|b| b.context.reaches(mode) && b.keys.iter().any(|k| k.matches(key))).map(|b| b.action)
 }
@@ -291,7 +314,7 @@ mod tests {
 
     use super::*;
 
-    const MODES: [Context; 5] = [Live, Replay, Help, Quit, Filter];
+    const MODES: [Context; 6] = [Live, Replay, Compare, Help, Quit, Filter];
 
     fn press(key: Key) -> KeyEvent {
         match key {

@@ -1,7 +1,10 @@
 //! The dashboard: state / update / view, a terminal, and the loop that joins them.
 //!
 //! [`app::App`] is the state; [`app::App::update`] turns messages into a new state and effects, without I/O and without a
-//! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them with a terminal and a trainer.
+//! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them, or any
+//! other [`screenful::Screenful`], with a terminal and a trainer.
+//!
+//! [`compare`] is a screen of its own, over several runs at once.
 //!
 //! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`run::screenshot`] draws off-screen.
 //!
@@ -10,9 +13,11 @@
 
 pub mod app;
 pub mod chart;
+pub mod compare;
 pub mod input;
 pub mod keymap;
 pub mod run;
+pub mod screenful;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

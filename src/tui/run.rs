@@ -13,6 +13,7 @@ use ratatui::layout::Rect;
 
 use super::app::{App, Effect, Message};
 use super::input::{Input, Reader};
+use super::screenful::Screenful;
 use super::terminal::{self, Guard, Screen};
 use super::view;
 use crate::error::{Error, Result};
@@ -57,14 +58,14 @@ pub struct ScreenshotInfo {
 /// Writes a screenshot; returns the files.
 pub type WriteScreenshot<'a> = Box<dyn FnMut(&Buffer, &ScreenshotInfo) -> Result<Vec<PathBuf>> + 'a>;
 
-/// Runs the dashboard on the terminal until it is left; returns the state it was left in ([`App::ending`] says why).
-/// `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if the user or
-/// a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is given back in
-/// every case.
+/// Runs a screen on the terminal until it is left; returns the state it was left in ([`App::ending`] says why of the
+/// dashboard). `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if
+/// the user or a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is
+/// given back in every case.
 ///
 /// # Errors
 /// When there is no terminal, when it breaks, or when drawing panicked.
-pub fn run(app: App, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<App> {
+pub fn run<S: Screenful>(app: S, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<S> {
     let guard = Guard::enter()?;
     let signals = Signals::listen()?;
     let reader = Reader::start()?;
@@ -134,8 +135,8 @@ impl Drop for Signals {
 }
 
 /// The loop and everything outside that it touches, so that tests can put their own in its place.
-struct Loop<'a, W: Write> {
-    app: App,
+struct Loop<'a, S: Screenful, W: Write> {
+    app: S,
     live: Option<&'a Live>,
     input: &'a Receiver<Input>,
     signals: &'a Receiver<i32>,
@@ -146,8 +147,8 @@ struct Loop<'a, W: Write> {
     suspend: &'a mut dyn FnMut() -> Result<()>,
 }
 
-impl<W: Write> Loop<'_, W> {
-    fn run(mut self) -> Result<App> {
+impl<S: Screenful, W: Write> Loop<'_, S, W> {
+    fn run(mut self) -> Result<S> {
         let (no_events, no_end) = (never(), never());
         let mut gone = false;
         let mut closed = false;
@@ -245,14 +246,14 @@ impl<W: Write> Loop<'_, W> {
 
     fn draw(&mut self) -> Result<()> {
         let mut frame = Buffer::empty(self.area()?);
-        view::render(&self.app, frame.area, &mut frame);
+        self.app.render(frame.area, &mut frame);
         self.screen.draw(frame).map_err(terminal_gone)?;
-        self.screen.name_window(window_title(&self.app)).map_err(terminal_gone)
+        self.screen.name_window(self.app.window_title()).map_err(terminal_gone)
     }
 
     fn shoot(&mut self) -> Message {
         let shot = self.area().and_then(|area| {
-            let (frame, info) = screenshot(&self.app, area);
+            let (frame, info) = self.app.screenshot(area);
             (self.screenshot)(&frame, &info)
         });
         match shot {
@@ -281,15 +282,6 @@ fn of_signal(signal: i32) -> Message {
 
 fn terminal_gone(error: io::Error) -> Error {
     Error::failed(format!("the terminal cannot be written: {error}"))
-}
-
-fn window_title(app: &App) -> Shown {
-    let experiment = app.experiment();
-    if experiment.as_str().is_empty() {
-        Shown::new("ldyn-tui")
-    } else {
-        Shown::new(&format!("ldyn-tui · {experiment}"))
-    }
 }
 
 /// [`screenshot`] of a screen of so many columns and rows.

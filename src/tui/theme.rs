@@ -113,6 +113,29 @@ impl Theme {
         CurveLook { style, dash, marker }
     }
 
+    /// The look of an arm of a comparison: hue and marker differ among the first [`ARMS`](Self::ARMS), the dash between
+    /// neighbours; further arms repeat them.
+    pub fn arm(&self, index: usize) -> CurveLook {
+        use Dash::{DashDot, Dashed, Dotted, LongDash, Solid};
+        use ProbeKind as P;
+        const HUES: [CurveId; 8] = [
+            CurveId::Probe(P::Chosen),
+            CurveId::Probe(P::Rejected),
+            CurveId::Probe(P::IrrTrain),
+            CurveId::Probe(P::IrrHum),
+            CurveId::ArgmaxChosen,
+            CurveId::Probe(P::RandomPermute),
+            CurveId::Probe(P::ChosenInitial),
+            CurveId::Probe(P::RejectGptsemantic),
+        ];
+        const DASHES: [Dash; 5] = [Solid, Dashed, LongDash, DashDot, Dotted];
+        let look = self.curve(HUES[index % HUES.len()]);
+        CurveLook { style: look.style.remove_modifier(Modifier::BOLD), dash: DASHES[index % DASHES.len()], ..look }
+    }
+
+    /// Arms that can be told apart.
+    pub const ARMS: usize = 8;
+
     /// Plain text and the screen's ground.
     pub fn text(&self) -> Style {
         let (fg, bg) = self.ground();
@@ -362,6 +385,19 @@ mod tests {
                 assert_ne!(Theme::default().curve(a).dash, Theme::default().curve(b).dash, "{a:?} {b:?}");
             }
         }
+    }
+
+    #[test]
+    fn arms_are_told_apart_by_marker_and_by_hue() {
+        let theme = Theme::default();
+        let looks: Vec<_> = (0..Theme::ARMS).map(|i| theme.arm(i)).collect();
+        for (i, a) in looks.iter().enumerate() {
+            for b in &looks[i + 1..] {
+                assert_ne!(a.marker, b.marker);
+                assert_ne!(a.style, b.style);
+            }
+        }
+        assert_eq!(theme.arm(Theme::ARMS).marker, looks[0].marker);
     }
 
     #[test]

@@ -23,7 +23,7 @@ fn without_arguments_it_says_what_to_try() {
 
 #[test]
 fn help_is_everywhere() {
-    for command in ["run", "check", "replay", "score", "verify", "export", "completions", "man"] {
+    for command in ["run", "check", "replay", "score", "verify", "export", "compare", "sweep", "completions", "man"] {
         let output = ldyn(&[command, "--help"]);
         assert!(output.status.success(), "{command}");
         assert!(stdout(&output).contains(&format!("ldyn-tui {command}")), "{command}");
@@ -64,6 +64,11 @@ fn wrong_usage_has_status_two() {
         vec!["export", "x", "--format", "png", "--size", "80"],
         vec!["replay", "no_such_run"],
         vec!["verify", "no_such_run"],
+        vec!["compare"],
+        vec!["compare", "no_such_run"],
+        vec!["sweep", "no_such_experiment"],
+        vec!["sweep", "sft", "--seeds", "0"],
+        vec!["sweep", "sft", "--jobs", "0"],
     ] {
         let output = ldyn(&args);
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));

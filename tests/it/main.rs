@@ -15,6 +15,8 @@ mod architecture;
 mod bad_input;
 mod command_line;
 #[cfg(unix)]
+mod compare;
+#[cfg(unix)]
 mod dashboard;
 mod data_files;
 #[cfg(unix)]
@@ -29,4 +31,6 @@ mod recorded;
 mod resume;
 #[cfg(unix)]
 mod sequences;
+#[cfg(unix)]
+mod sweep;
 mod training;

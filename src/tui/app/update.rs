@@ -182,6 +182,8 @@ impl App {
             Action::Erase => {
                 self.view.filter_mut().pop();
             }
+            // Another screen's.
+            Action::NextAlignment => {}
         }
         Vec::new()
     }

@@ -68,21 +68,76 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
+/// What the x axis counts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct XAxis {
+    name: &'static str,
+    /// What the first and the last step in view stand for; steps themselves if absent.
+    ends: Option<(f64, f64)>,
+}
+
+impl XAxis {
+    /// Optimiser steps.
+    pub const STEPS: Self = Self { name: "step", ends: None };
+
+    /// Steps under another name.
+    pub fn steps(name: &'static str) -> Self {
+        Self { name, ends: None }
+    }
+
+    /// Numbers: the chart's steps are places on a scale that runs evenly from `first` to `last`, which may be smaller.
+    pub fn numbers(name: &'static str, first: f64, last: f64) -> Self {
+        Self { name, ends: Some((first, last)) }
+    }
+
+    /// A place as it is written under the axis.
+    #[allow(clippy::cast_precision_loss, reason = "places on a screen")]
+    pub(super) fn label(self, x: (u64, u64), at: u64) -> String {
+        let Some((first, last)) = self.ends else { return at.to_string() };
+        let span = x.1.saturating_sub(x.0).max(1) as f64;
+        let value = first + (last - first) * (at.saturating_sub(x.0) as f64 / span);
+        let digits = digits_of(nice((last - first).abs() / 100.0));
+        format!("{value:.digits$}")
+    }
+
+    /// Places of the ticks, in dots from the left of `dots`, and their labels.
+    fn ticks(self, x: (u64, u64), cells: u16, dots: u32) -> Vec<(i64, String)> {
+        let Some((first, last)) = self.ends.filter(|(a, b)| (a - b).abs() > 0.0) else {
+            let columns = Columns::new(x, dots);
+            return step_ticks(x, cells).into_iter().map(|(step, label)| (columns.of(step), label)).collect();
+        };
+        let bounds = Bounds { low: first.min(last), high: first.max(last) };
+        // One tick in four rows is as close as ticks of values get: here, one in ten columns.
+        let edge = f64::from(dots.max(1) - 1);
+        #[allow(clippy::cast_possible_truncation, reason = "dots of a screen")]
+        let dot = |value: f64| ((value - first) / (last - first) * edge).round() as i64;
+        let mut ticks: Vec<_> =
+            value_ticks(bounds, cells * 2 / 5).into_iter().map(|tick| (dot(tick.value), tick.label)).collect();
+        ticks.sort_by_key(|&(dot, _)| dot);
+        ticks
+    }
+}
+
 /// The smallest of 1, 2, 5 × 10ⁿ that is not below `least`.
 fn nice(least: f64) -> f64 {
     let power = 10f64.powf(least.log10().floor());
     [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|&x| x >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
+/// Decimals that tell multiples of a step apart.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few digits")]
+fn digits_of(step: f64) -> usize {
+    (-step.log10().floor()).clamp(0.0, 9.0) as usize
+}
+
 /// Ticks at round values, about one in four rows.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few ticks and a few digits")]
 pub(super) fn value_ticks(bounds: Bounds, rows: u16) -> Vec<Tick> {
     let wanted = (f64::from(rows) / 4.0).clamp(1.0, 10.0);
     let step = nice((bounds.high - bounds.low) / wanted);
     if !step.is_finite() || step <= 0.0 {
         return Vec::new();
     }
-    let digits = (-step.log10().floor()).clamp(0.0, 9.0) as usize;
+    let digits = digits_of(step);
     let first = (bounds.low / step - 1e-9).ceil();
     (0..32)
         .map(|i| (first + f64::from(i)) * step)
@@ -198,7 +253,7 @@ pub(super) fn draw_y(layout: &Layout, bounds: Bounds, ticks: &[Tick], glyphs: Gl
 }
 
 /// The axis line, ticks and steps.
-pub(super) fn draw_x(layout: &Layout, x: (u64, u64), glyphs: Glyphs, theme: &Theme, buf: &mut Buffer) {
+pub(super) fn draw_x(layout: &Layout, axis: XAxis, x: (u64, u64), glyphs: Glyphs, theme: &Theme, buf: &mut Buffer) {
     let Layout { plot, x_axis, y_axis, .. } = *layout;
     if x_axis.height < 2 || plot.is_empty() {
         return;
@@ -212,10 +267,9 @@ pub(super) fn draw_x(layout: &Layout, x: (u64, u64), glyphs: Glyphs, theme: &The
         buf[(plot.x - 1, x_axis.y)].set_symbol(corner).set_style(theme.border(false));
     }
     let (dots, _) = glyphs.dots();
-    let columns = Columns::new(x, u32::from(plot.width) * u32::from(dots));
     let mut free = x_axis.x;
-    for (step, label) in step_ticks(x, plot.width) {
-        let Ok(cell) = u16::try_from(columns.of(step) / i64::from(dots)) else { continue };
+    for (dot, label) in axis.ticks(x, plot.width, u32::from(plot.width) * u32::from(dots)) {
+        let Ok(cell) = u16::try_from(dot / i64::from(dots)) else { continue };
         if cell >= plot.width {
             continue;
         }
@@ -227,12 +281,11 @@ pub(super) fn draw_x(layout: &Layout, x: (u64, u64), glyphs: Glyphs, theme: &The
             free = left + wide + 1;
         }
     }
-    axis_name(Rect { x: free, width: x_axis.right().saturating_sub(free), ..x_axis }, theme, buf);
+    axis_name(axis.name, Rect { x: free, width: x_axis.right().saturating_sub(free), ..x_axis }, theme, buf);
 }
 
 /// Says what the x axis counts, where the last tick leaves room.
-fn axis_name(room: Rect, theme: &Theme, buf: &mut Buffer) {
-    let name = "step";
+fn axis_name(name: &str, room: Rect, theme: &Theme, buf: &mut Buffer) {
     if room.width > width(name) {
         buf.set_string(room.x + 1, room.y + 1, name, theme.dim());
     }
@@ -258,6 +311,18 @@ mod tests {
         assert_eq!(steps((0, 1_000_000), 60), ["0", "200k", "400k", "600k", "800k", "1M"].map(String::from));
         assert_eq!(steps((7, 7), 60), ["7", "8"]);
         assert_eq!(steps((0, 3), 100), ["0", "1", "2", "3"]);
+    }
+
+    #[test]
+    fn an_axis_of_numbers_runs_either_way() {
+        let loss = XAxis::numbers("loss", 0.69, 0.19);
+        let ticks = loss.ticks((0, 64), 50, 100);
+        assert_eq!(ticks.iter().map(|t| t.1.as_str()).collect::<Vec<_>>(), ["0.6", "0.5", "0.4", "0.3", "0.2"]);
+        assert!(ticks.is_sorted_by(|a, b| a.0 < b.0) && (0..100).contains(&ticks[0].0), "{ticks:?}");
+        assert_eq!(loss.label((0, 64), 32), "0.440");
+        assert_eq!(XAxis::numbers("margin", 0.0, 30.0).label((0, 64), 64), "30.0");
+        assert_eq!(XAxis::STEPS.label((0, 64), 32), "32");
+        assert_eq!(XAxis::numbers("x", 2.0, 2.0).ticks((7, 7), 60, 120).len(), 2, "without extent: steps");
     }
 
     #[test]

@@ -19,7 +19,7 @@ impl Glyphs {
     }
 
     /// The marker in these glyphs: ASCII has its own, as distinct as the originals.
-    pub(super) fn marker(self, marker: char) -> char {
+    pub(in crate::tui) fn marker(self, marker: char) -> char {
         if self != Self::Ascii {
             return marker;
         }

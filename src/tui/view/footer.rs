@@ -65,7 +65,7 @@ fn hint(app: &App, binding: &Binding) -> &'static str {
 }
 
 /// The name of a row's first key; of a pair of arrows, both.
-fn key_name(binding: &Binding) -> String {
+pub(in crate::tui) fn key_name(binding: &Binding) -> String {
     match binding.action {
         Action::Cursor(-1) => "←→".to_owned(),
         Action::ZoomIn => "+-".to_owned(),

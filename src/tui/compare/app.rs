@@ -1,0 +1,336 @@
+//! The state of a comparison, and what keys make of it. No I/O, no clock: the same messages give the same screens.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::view;
+use crate::history::{Aligned, Arm, By, CurveId, Difference, Scale, Series};
+use crate::text::Shown;
+use crate::tui::app::{Effect, Ending, Message, Notice};
+use crate::tui::chart::Glyphs;
+use crate::tui::keymap::{self, Action, Context};
+use crate::tui::run::ScreenshotInfo;
+use crate::tui::screenful::Screenful;
+use crate::tui::theme::{Theme, ThemeKind};
+
+/// How long a notice stays.
+const NOTICE: Duration = Duration::from_secs(6);
+
+/// How the comparison is looked at.
+#[derive(Debug, Clone)]
+pub struct CompareView {
+    /// The measure that runs are aligned by.
+    pub by: By,
+    /// The curve on the chart.
+    pub curve: CurveId,
+    /// What the y axis shows.
+    pub scale: Scale,
+    /// The arm in the panel of differences; the baseline is arm 0.
+    pub arm: usize,
+    /// The point of the axis at which differences are read; `None` for its end.
+    pub cursor: Option<usize>,
+    /// The help overlay, scrolled down by this many rows.
+    pub help: Option<u16>,
+    /// The palette.
+    pub theme: Theme,
+    /// The glyphs of the chart.
+    pub glyphs: Glyphs,
+}
+
+/// A curve in the panel of differences.
+#[derive(Debug, Clone, Copy)]
+pub struct Row {
+    /// Which.
+    pub curve: CurveId,
+    /// Mean of the baseline.
+    pub baseline: f64,
+    /// Mean of the arm.
+    pub arm: f64,
+    /// Arm less baseline.
+    pub difference: Difference,
+}
+
+/// An arm's line on the chart.
+#[derive(Debug, Clone)]
+pub(super) struct Overlay {
+    pub(super) mean: Series,
+    /// Quartiles over the prompts; only of the arm in the panel.
+    pub(super) band: Option<(Series, Series)>,
+}
+
+/// The state of a comparison.
+#[derive(Debug, Clone)]
+pub struct Compare {
+    /// Leaves out what depends on a clock: for screenshots.
+    pub hide_clock: bool,
+    /// How it is looked at.
+    pub view: CompareView,
+    arms: Arc<[Arm]>,
+    aligned: Result<Aligned, String>,
+    theme_locked: bool,
+    overlays: Vec<Overlay>,
+    rows: Vec<Row>,
+    now: Duration,
+    notice: Option<Notice>,
+    ending: Ending,
+    dirty: bool,
+}
+
+impl Compare {
+    /// A comparison of at least two arms, the baseline first.
+    pub fn new(arms: Arc<[Arm]>, view: CompareView) -> Self {
+        let mut app = Self {
+            hide_clock: false,
+            theme_locked: view.theme.kind == ThemeKind::Mono,
+            aligned: Aligned::new(Arc::clone(&arms), view.by),
+            view,
+            arms,
+            overlays: Vec::new(),
+            rows: Vec::new(),
+            now: Duration::ZERO,
+            notice: None,
+            ending: Ending::default(),
+            dirty: true,
+        };
+        app.refresh();
+        app
+    }
+
+    /// The arms, the baseline first.
+    pub fn arms(&self) -> &[Arm] {
+        &self.arms
+    }
+
+    /// The arms on one axis, or why they cannot be.
+    pub fn aligned(&self) -> Result<&Aligned, &str> {
+        self.aligned.as_ref().map_err(String::as_str)
+    }
+
+    /// The panel of differences.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The lines of the chart, one an arm.
+    pub(super) fn overlays(&self) -> &[Overlay] {
+        &self.overlays
+    }
+
+    /// The line in the footer.
+    pub(super) fn notice(&self) -> Option<&Notice> {
+        self.notice.as_ref().filter(|_| !self.hide_clock)
+    }
+
+    /// The point at which differences are read.
+    pub fn point(&self) -> usize {
+        let end = self.aligned.as_ref().map_or(0, Aligned::end);
+        self.view.cursor.map_or(end, |at| at.min(end))
+    }
+
+    /// Why the screen was left.
+    pub fn ending(&self) -> Ending {
+        self.ending
+    }
+
+    /// What a screenshot of it is of.
+    fn info(&self) -> ScreenshotInfo {
+        let labels: Vec<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step, or none")]
+        let step = match (&self.aligned, self.view.by) {
+            (Ok(aligned), By::Step) => aligned.at(self.point()) as u64,
+            _ => 0,
+        };
+        ScreenshotInfo {
+            run_id: labels.join("-vs-"),
+            seed: None,
+            step,
+            view: match self.view.by {
+                By::Step => "compare-by-step",
+                By::Loss => "compare-by-loss",
+                By::Margin => "compare-by-margin",
+            },
+            ground: self.view.theme.ground(),
+        }
+    }
+
+    /// The screen without clocks, notices and dialogs, of so many columns and rows, and what it is of.
+    pub fn screenshot_sized(&self, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
+        Screenful::screenshot(self, Rect::new(0, 0, columns, rows))
+    }
+
+    /// Works out the lines and the panel again.
+    fn refresh(&mut self) {
+        self.dirty = true;
+        self.overlays.clear();
+        self.rows.clear();
+        let Ok(aligned) = &self.aligned else { return };
+        let CompareView { curve, scale, arm, .. } = self.view;
+        let series = |values: Vec<f64>| Series { steps: places(aligned), values };
+        self.overlays = (0..self.arms.len())
+            .map(|at| {
+                let band = (at == arm).then(|| aligned.quartiles(at, curve, scale));
+                Overlay {
+                    mean: series(aligned.mean(at, curve, scale)),
+                    band: band.map(|(low, high)| (series(low), series(high))),
+                }
+            })
+            .collect();
+        self.refresh_rows();
+    }
+
+    fn refresh_rows(&mut self) {
+        self.dirty = true;
+        let Ok(aligned) = &self.aligned else { return };
+        let (CompareView { scale, arm, .. }, point) = (&self.view, self.point());
+        let row = |curve| Row {
+            curve,
+            baseline: aligned.mean_at(0, curve, *scale, point),
+            arm: aligned.mean_at(*arm, curve, *scale, point),
+            difference: aligned.difference(*arm, curve, *scale, point),
+        };
+        self.rows = aligned.curves().into_iter().map(row).collect();
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let mode = if self.view.help.is_some() { Context::Help } else { Context::Compare };
+        let Some(action) = keymap::lookup(mode, key) else { return Vec::new() };
+        self.dirty = true;
+        match action {
+            Action::Quit | Action::Interrupt => return vec![Effect::Quit],
+            Action::Suspend => return vec![Effect::Suspend],
+            Action::Screenshot => return vec![Effect::Screenshot],
+            Action::Help => self.view.help = Some(0),
+            Action::Cancel => self.view.help = None,
+            Action::ListDown | Action::ListUp | Action::ListFirst | Action::ListLast => self.list(action),
+            Action::Cursor(by) => self.move_cursor(by),
+            Action::ResetView => {
+                self.view.cursor = None;
+                self.refresh_rows();
+            }
+            Action::FocusNext => self.next_arm(1),
+            Action::FocusPrevious => self.next_arm(self.arms.len().saturating_sub(2)),
+            Action::NextAlignment => {
+                let at = By::ALL.iter().position(|&by| by == self.view.by).unwrap_or(0);
+                self.view.by = By::ALL[(at + 1) % By::ALL.len()];
+                self.view.cursor = None;
+                self.aligned = Aligned::new(Arc::clone(&self.arms), self.view.by);
+                self.refresh();
+            }
+            Action::NextScale => {
+                let at = Scale::ALL.iter().position(|&s| s == self.view.scale).unwrap_or(0);
+                self.view.scale = Scale::ALL[(at + 1) % Scale::ALL.len()];
+                self.refresh();
+            }
+            Action::NextTheme if self.theme_locked => {
+                self.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
+            }
+            Action::NextTheme => self.view.theme.kind = self.view.theme.kind.next(),
+            _ => {}
+        }
+        Vec::new()
+    }
+
+    fn list(&mut self, action: Action) {
+        if let Some(row) = &mut self.view.help {
+            let last = u16::try_from(keymap::bindings(Context::Compare).count()).unwrap_or(u16::MAX);
+            *row = if action == Action::ListDown { row.saturating_add(1).min(last) } else { row.saturating_sub(1) };
+            return;
+        }
+        let curves: Vec<CurveId> = self.rows.iter().map(|row| row.curve).collect();
+        let at = curves.iter().position(|&c| c == self.view.curve);
+        let at = match (action, at) {
+            (Action::ListFirst, _) | (_, None) => 0,
+            (Action::ListLast, _) => curves.len().saturating_sub(1),
+            (Action::ListUp, Some(at)) => at.saturating_sub(1),
+            (_, Some(at)) => (at + 1).min(curves.len().saturating_sub(1)),
+        };
+        if let Some(&curve) = curves.get(at) {
+            self.view.curve = curve;
+            self.refresh();
+        }
+    }
+
+    fn move_cursor(&mut self, by: i32) {
+        let Ok(aligned) = &self.aligned else { return };
+        self.view.cursor = Some(self.point().saturating_add_signed(by as isize).min(aligned.end()));
+        self.refresh_rows();
+    }
+
+    /// Another arm but the baseline.
+    fn next_arm(&mut self, by: usize) {
+        let others = self.arms.len().saturating_sub(1).max(1);
+        self.view.arm = 1 + (self.view.arm.saturating_sub(1) + by) % others;
+        self.refresh();
+    }
+
+    fn notify(&mut self, text: &str, failure: bool) {
+        self.notice = Some(Notice { text: Shown::new(text), failure, until: self.now + NOTICE });
+        self.dirty = true;
+    }
+}
+
+/// Where the points of the axis lie on the chart: steps are themselves, losses and margins are spaced evenly.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "steps")]
+pub(super) fn places(aligned: &Aligned) -> Vec<u64> {
+    match aligned.by() {
+        By::Step => aligned.axis().map(|step| step as u64).collect(),
+        By::Loss | By::Margin => (0..=aligned.end() as u64).collect(),
+    }
+}
+
+impl Screenful for Compare {
+    fn update(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Key(key) => return self.key(key),
+            Message::Resize => self.dirty = true,
+            Message::Tick(now) => {
+                self.now = now;
+                if self.notice.take_if(|n| n.until <= now).is_some() {
+                    self.dirty = true;
+                }
+            }
+            Message::ScreenshotWritten(paths) => {
+                let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
+                self.notify(&format!("written: {}", names.join(", ")), false);
+            }
+            Message::ScreenshotFailed(why) => self.notify(&format!("no screenshot: {why}"), true),
+            Message::Terminate => {
+                self.ending = Ending::Signal;
+                return vec![Effect::Quit];
+            }
+            Message::Suspend => return vec![Effect::Suspend],
+            // There is no trainer.
+            Message::Trainer(_) | Message::TrainerGone(_) | Message::Dropped(_) => {}
+        }
+        Vec::new()
+    }
+
+    fn render(&self, area: Rect, buf: &mut Buffer) {
+        view::render(self, area, buf);
+    }
+
+    fn tick_interval(&self) -> Option<Duration> {
+        self.notice.as_ref().map(|_| Duration::from_millis(500))
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
+
+    fn window_title(&self) -> Shown {
+        Shown::new("ldyn-tui · compare")
+    }
+
+    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
+        let mut still = self.clone();
+        still.hide_clock = true;
+        still.view.help = None;
+        let mut frame = Buffer::empty(area);
+        view::render(&still, area, &mut frame);
+        (frame, self.info())
+    }
+}

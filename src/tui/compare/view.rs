@@ -1,0 +1,277 @@
+//! The comparison on the screen.
+//!
+//! ```text
+//! ┌ compare · stage · aligned by ─────────────┐
+//! │ the arms: marker, name, runs              │
+//! ├ one curve, a line an arm ─┬ differences ──┤
+//! │                           │ arm − baseline│
+//! │                           │ by curve, with│
+//! │                           │ its interval  │
+//! └ footer: the keys ─────────┴───────────────┘
+//! ```
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::app::{Compare, Row};
+use crate::history::{Aligned, By, CurveId, Scale};
+use crate::tui::chart::{Chart, ChartLine, XAxis};
+use crate::tui::keymap::{self, Context};
+use crate::tui::view::text::{change, fit, fitted, left, number, panel, right, title};
+use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
+
+/// Columns of a curve's symbol.
+const SYMBOL: usize = 12;
+/// Columns of an interval: `[−12.3, −10.1]` and the mark that says it excludes 0.
+const INTERVAL: usize = 17;
+
+/// Draws the comparison in a buffer, which may be off-screen.
+pub fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    if area.is_empty() {
+        return;
+    }
+    let theme = &app.view.theme;
+    buf.set_style(area, theme.text());
+    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+        let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
+        Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
+        return;
+    }
+    let [top, legend, body, keys] =
+        Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)])
+            .areas(area);
+    header(app, top, buf);
+    arms(app, legend, buf);
+    let [overlay, differences] = divided(body);
+    chart(app, overlay, buf);
+    rows(app, differences, buf);
+    hints(app, keys, buf);
+    if let Some(row) = app.view.help {
+        dialogs::keys(Context::Compare, "a comparison", row, (theme, app.view.glyphs), body, buf);
+    }
+}
+
+/// Chart and panel, side by side where there is room for both.
+fn divided(body: Rect) -> [Rect; 2] {
+    let panel = match body.width {
+        0..76 => {
+            return Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
+        }
+        76..104 => 40,
+        104..150 => 56,
+        _ => 64,
+    };
+    Layout::horizontal([Constraint::Fill(1), Constraint::Length(panel)]).areas(body)
+}
+
+fn header(app: &Compare, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let mut stages: Vec<&str> = app.arms().iter().flat_map(|a| &a.courses).map(|c| c.stage.as_str()).collect();
+    stages.dedup();
+    let by = match app.view.by {
+        By::Step => "by step",
+        By::Loss => "at matched training loss",
+        By::Margin => "at matched training margin",
+    };
+    Line::from(vec![
+        Span::styled(" compare", theme.accent().add_modifier(Modifier::BOLD)),
+        Span::styled(format!(" · stage {} · ", stages.join(", ")), theme.text()),
+        Span::styled(by, theme.accent()),
+    ])
+    .render(area, buf);
+}
+
+/// The arms by marker, colour and name.
+fn arms(app: &Compare, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let each = usize::from(area.width) / app.arms().len().max(1);
+    let mut spans = Vec::new();
+    for (at, arm) in app.arms().iter().enumerate() {
+        let (look, runs) = (theme.arm(at), arm.courses.len());
+        let selected = at == app.view.arm;
+        let role = if at == 0 { ", baseline" } else { "" };
+        let runs = format!(" ({runs} {}{role})", if runs == 1 { "run" } else { "runs" });
+        let room = each.saturating_sub(runs.chars().count() + 5);
+        let name = fit(arm.label.as_str(), room.max(4));
+        let style = if selected { look.style.add_modifier(Modifier::BOLD) } else { look.style };
+        spans.push(Span::styled(format!("  {} ", app.view.glyphs.marker(look.marker)), style));
+        spans.push(Span::styled(name, if selected { style.add_modifier(Modifier::UNDERLINED) } else { style }));
+        spans.push(Span::styled(runs, theme.dim()));
+    }
+    Line::from(spans).render(area, buf);
+}
+
+fn chart(app: &Compare, area: Rect, buf: &mut Buffer) {
+    let view = &app.view;
+    let quartiles =
+        app.arms().get(view.arm).map_or_else(String::new, |a| format!(" · shaded: quartiles of {}", a.label));
+    let said = fit(&format!("mean over prompts{quartiles}"), usize::from(area.width).saturating_sub(SYMBOL + 10));
+    let block = panel(title(view.curve.symbol(), said, false, &view.theme), false, &view.theme, view.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    let aligned = match app.aligned() {
+        Ok(aligned) => aligned,
+        Err(why) => {
+            let text = format!("{why}; b aligns by another measure");
+            Paragraph::new(text).style(view.theme.warning()).wrap(Default::default()).render(inner, buf);
+            return;
+        }
+    };
+    let lines = app.overlays().iter().enumerate().map(|(at, overlay)| ChartLine {
+        label: app.arms()[at].label.to_string(),
+        series: overlay.mean.clone(),
+        band: overlay.band.clone(),
+        look: view.theme.arm(at),
+        focused: at == view.arm,
+    });
+    overlay(app, aligned, lines.collect(), inner, buf);
+}
+
+fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine>, area: Rect, buf: &mut Buffer) {
+    let view = &app.view;
+    let places = super::app::places(aligned);
+    Chart {
+        title: scale_title(view.scale).to_owned(),
+        lines,
+        marks: Vec::new(),
+        x: (places.first().copied().unwrap_or(0), places.last().copied().unwrap_or(1)),
+        y: None,
+        cursor: view.cursor.and_then(|_| places.get(app.point()).copied()),
+        glyphs: view.glyphs,
+        hint: "no run has this curve",
+        theme: &view.theme,
+    }
+    .render_over(x_axis(aligned), area, buf);
+}
+
+/// The axis of an alignment.
+pub(super) fn x_axis(aligned: &Aligned) -> XAxis {
+    match aligned.by() {
+        By::Step => XAxis::steps(By::Step.axis()),
+        by => XAxis::numbers(by.axis(), aligned.at(0), aligned.at(aligned.end())),
+    }
+}
+
+/// The y axis; Δ is counted from the stage's start here.
+pub(super) fn scale_title(scale: Scale) -> &'static str {
+    match scale {
+        Scale::Delta => "Δ log p since the stage began (nats)",
+        other => other.title(),
+    }
+}
+
+/// Decimals of a scale.
+fn decimals(scale: Scale) -> usize {
+    match scale {
+        Scale::LogProb | Scale::Delta => 1,
+        Scale::PerToken => 2,
+        Scale::Probability => 3,
+    }
+}
+
+fn rows(app: &Compare, area: Rect, buf: &mut Buffer) {
+    let view = &app.view;
+    let theme = &view.theme;
+    let names = app.arms().get(view.arm).zip(app.arms().first());
+    let names = names.map_or_else(String::new, |(arm, baseline)| format!("{} − {}", arm.label, baseline.label));
+    let said = fit(&names, usize::from(area.width).saturating_sub(20));
+    let block = panel(title("differences", said, false, theme), false, theme, view.glyphs)
+        .title_bottom(Line::styled(" * 95 % interval without 0 ", theme.dim()));
+    let inner = block.inner(area);
+    block.render(area, buf);
+    let width = usize::from(inner.width);
+    let levels = width >= SYMBOL + 3 * 9 + INTERVAL;
+    let mut lines = vec![place(app), headings(levels, theme)];
+    let room = usize::from(inner.height).saturating_sub(lines.len());
+    let at = app.rows().iter().position(|r| r.curve == view.curve).unwrap_or(0);
+    let first = (at + 1).saturating_sub(room);
+    lines.extend(app.rows().iter().skip(first).take(room).map(|r| row(app, r, levels, width)));
+    Paragraph::new(lines).render(inner, buf);
+}
+
+/// Where the differences are read, and over what.
+fn place(app: &Compare) -> Line<'static> {
+    let theme = &app.view.theme;
+    let Ok(aligned) = app.aligned() else { return Line::default() };
+    let value = aligned.at(app.point());
+    let at = match aligned.by() {
+        By::Step => format!("step {value:.0}"),
+        By::Loss => format!("loss {value:.3}"),
+        By::Margin => format!("margin {value:.1} nats"),
+    };
+    let end = if app.point() == aligned.end() { ", the end" } else { "" };
+    let selected = app.rows().iter().find(|r| r.curve == app.view.curve).map(|r| r.difference);
+    let over = selected.map_or_else(String::new, |d| {
+        if d.paired { format!(" · {} pairs", d.estimate.n) } else { format!(" · unpaired, n {}", d.estimate.n) }
+    });
+    Line::styled(format!(" at {at}{end}{over}"), theme.text())
+}
+
+fn headings(levels: bool, theme: &crate::tui::theme::Theme) -> Line<'static> {
+    let mut text = format!(" {}", left("curve", SYMBOL));
+    if levels {
+        text += &format!("{}{}", right("baseline", 9), right("arm", 9));
+    }
+    text += &format!("{} {}", right("diff.", 8), "95 % interval");
+    Line::styled(text, theme.dim())
+}
+
+fn row(app: &Compare, row: &Row, levels: bool, width: usize) -> Line<'static> {
+    let theme = &app.view.theme;
+    let decimals = decimals(app.view.scale);
+    let estimate = row.difference.estimate;
+    let mut spans = vec![Span::styled(format!(" {}", left(row.curve.symbol(), SYMBOL)), curve_style(app, row.curve))];
+    if levels {
+        for value in [row.baseline, row.arm] {
+            spans.push(Span::styled(format!(" {}", fitted(value, decimals, 8, number)), theme.dim()));
+        }
+    }
+    let clear = row.difference.excludes_zero();
+    let style = match (clear, estimate.value > 0.0) {
+        (false, _) => theme.text(),
+        (true, true) => theme.gain(),
+        (true, false) => theme.loss(),
+    };
+    spans.push(Span::styled(format!(" {}", fitted(estimate.value, decimals, 7, change)), style));
+    let interval = format!("[{}, {}]", number(estimate.low, decimals), number(estimate.high, decimals));
+    let mark = if clear { " *" } else { "" };
+    let room = width.saturating_sub(1 + SYMBOL + 8 + if levels { 18 } else { 0 } + 1);
+    let interval = fit(&interval, room.saturating_sub(2));
+    spans.push(Span::styled(format!(" {interval}{mark}"), if clear { style } else { theme.dim() }));
+    let line = Line::from(spans);
+    if row.curve == app.view.curve { line.patch_style(theme.selection()) } else { line }
+}
+
+fn curve_style(app: &Compare, curve: CurveId) -> ratatui::style::Style {
+    let style = app.view.theme.text();
+    if curve == app.view.curve { style.add_modifier(Modifier::BOLD) } else { style }
+}
+
+fn hints(app: &Compare, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    if let Some(notice) = app.notice() {
+        let style = if notice.failure { theme.warning() } else { theme.accent() };
+        Line::styled(fit(&format!(" {}", notice.text), area.width.into()), style).render(area, buf);
+        return;
+    }
+    let mode = if app.view.help.is_some() { Context::Help } else { Context::Compare };
+    let (mut spans, mut used) = (Vec::new(), 0);
+    for binding in keymap::bindings(mode).filter(|b| !b.hint.is_empty()) {
+        let key = footer::key_name(binding);
+        let wide = Span::raw(key.as_str()).width() + binding.hint.len() + 3;
+        if used + wide > usize::from(area.width) {
+            break;
+        }
+        used += wide;
+        spans.extend([
+            Span::raw(" "),
+            Span::styled(key, theme.accent()),
+            Span::styled(format!(" {} ", binding.hint), theme.dim()),
+        ]);
+    }
+    Line::from(spans).render(area, buf);
+}
