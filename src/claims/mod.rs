@@ -8,6 +8,7 @@
 
 mod detector;
 mod dpo;
+pub mod lab;
 mod measure;
 mod sft;
 mod table;
@@ -52,6 +53,10 @@ pub enum Unit {
     Share,
     /// Optimiser steps; only the values of the runs mean something.
     Steps,
+    /// So many of `n`; no interval.
+    Count,
+    /// A change of a probability; no interval.
+    Mass,
 }
 
 /// A number behind a verdict.

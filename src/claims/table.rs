@@ -31,8 +31,9 @@ pub fn table(claims: &[ClaimResult], width: usize) -> String {
     }
     let gates = claims.iter().filter(|c| c.gates).count();
     let failed = claims.iter().filter(|c| c.failed_gate()).count();
-    let summary =
-        format!("* gates: {} of {gates} hold; log p in nats, sums, with 95 % intervals over pairs", gates - failed);
+    let over_pairs = claims.iter().flat_map(|c| &c.figures).any(|f| matches!(f.unit, Unit::Nats | Unit::Share));
+    let units = if over_pairs { "; log p in nats, sums, with 95 % intervals over pairs" } else { "" };
+    let summary = format!("* gates: {} of {gates} hold{units}", gates - failed);
     lines.extend(wrap(&summary, width));
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
@@ -43,7 +44,8 @@ fn describe(figure: &Figure) -> String {
     let number = |x: f64| match figure.unit {
         Unit::Nats => format!("{x:+.2}"),
         Unit::Share => format!("{:.1}", 100.0 * x),
-        Unit::Steps => format!("{x:.0}"),
+        Unit::Steps | Unit::Count => format!("{x:.0}"),
+        Unit::Mass => format!("{x:+.4}"),
     };
     let seeds: Vec<String> = figure.per_seed.iter().map(|&(_, x)| number(x)).collect();
     let by_seed = if seeds.len() > 1 { format!("; by seed {}", seeds.join(" ")) } else { String::new() };
@@ -52,6 +54,8 @@ fn describe(figure: &Figure) -> String {
     match figure.unit {
         Unit::Nats => format!("{label}: {value} [{low}, {high}], n {n}{by_seed}"),
         Unit::Share => format!("{label}: {value} % [{low}, {high}], n {n}{by_seed}"),
+        Unit::Count => format!("{label}: {value} of {n}{by_seed}"),
+        Unit::Mass => format!("{label}: {value}"),
         Unit::Steps if seeds.is_empty() => format!("{label}: never"),
         Unit::Steps => format!("{label}: {}", seeds.join(" ")),
     }
