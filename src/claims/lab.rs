@@ -154,7 +154,8 @@ pub fn check(settings: &LabSettings, gates: &[String], seeds: &[u64]) -> Vec<Cla
     let outcome = counted.and_then(|counted| Ok((counted, here?))).map_err(|e| e.to_string());
     let judge = |(index, &(id, statement)): (usize, &(&'static str, &'static str))| {
         let measured: Measured = outcome.as_ref().map_err(Clone::clone).map(|(counted, here)| {
-            let per_seed: Vec<(u64, f64)> = counted.iter().map(|&(seed, ref c)| (seed, float(c.violated[index]))).collect();
+            let per_seed: Vec<(u64, f64)> =
+                counted.iter().map(|&(seed, ref c)| (seed, float(c.violated[index]))).collect();
             let violated: usize = counted.iter().map(|(_, c)| c.violated[index]).sum();
             let mut figures = vec![count("violations", violated, CASES * seeds.len(), per_seed)];
             figures.extend(details(index, counted, here, settings));
@@ -213,10 +214,10 @@ fn details(claim: usize, counted: &[(u64, Counts)], here: &Outcome, settings: &L
         }
         _ => [0.5, 2.0]
             .iter()
-            .filter_map(|by| lab::one_step(&LabSettings { eta: settings.eta * by, push_down: true, ..settings.clone() }).ok())
-            .map(|o| {
-                count(format!("bystanders that fall here at η′ {}", o.step.eta), o.counts().2, all, Vec::new())
+            .filter_map(|by| {
+                lab::one_step(&LabSettings { eta: settings.eta * by, push_down: true, ..settings.clone() }).ok()
             })
+            .map(|o| count(format!("bystanders that fall here at η′ {}", o.step.eta), o.counts().2, all, Vec::new()))
             .collect(),
     }
 }

@@ -12,7 +12,7 @@ use clap::{CommandFactory as _, Parser as _};
 pub use args::{Cli, Command, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, VerifyArgs};
 
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{DataSource, Experiment};
 use crate::session;
 use crate::text::Shown;
 use crate::train::score;
@@ -73,7 +73,11 @@ fn answer(command: Command) -> Result<()> {
 /// Trains, with the dashboard where there is a terminal to show it on.
 fn train(path: &Path, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
     let experiment = options.experiment(path)?;
-    if options.headless || !std::io::stdout().is_terminal() {
+    let headless = options.headless || !std::io::stdout().is_terminal();
+    if let DataSource::Lab(settings) = &experiment.data {
+        return if headless { session::lab_table(settings) } else { session::lab(&experiment, settings, display) };
+    }
+    if headless {
         session::headless(experiment, options.backend.into())
     } else {
         session::dashboard(experiment, options.backend.into(), display)
@@ -86,8 +90,10 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
         match Experiment::load(path, &[]) {
             Ok(experiment) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
+                let trains =
+                    if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
                 let file = Shown::new(&path.display().to_string());
-                say(&format!("{file}: ok ({}; steps: {})\n", experiment.name, Shown::new(&stages.join(", "))))?;
+                say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
             }
             Err(e) => errors.push(e),
         }

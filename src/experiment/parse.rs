@@ -11,10 +11,11 @@ use super::{Experiment, overrides, validate};
 use crate::error::{Error, Location, Result};
 
 /// The experiments that come with the program: path, text. A path that names no file names one of these.
-pub const EMBEDDED: [(&str, &str); 3] = [
+pub const EMBEDDED: [(&str, &str); 4] = [
     ("experiments/sft.ron", include_str!("../../experiments/sft.ron")),
     ("experiments/dpo_offpolicy.ron", include_str!("../../experiments/dpo_offpolicy.ron")),
     ("experiments/pretrain_base.ron", include_str!("../../experiments/pretrain_base.ron")),
+    ("experiments/squeeze_lab.ron", include_str!("../../experiments/squeeze_lab.ron")),
 ];
 
 /// Payloads without doubled parentheses, options without `Some`.

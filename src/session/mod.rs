@@ -7,6 +7,7 @@
 //! ```
 
 mod headless;
+mod lab;
 mod log;
 mod recorded;
 mod signals;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
 pub use recorded::{export, replay, verify};
 

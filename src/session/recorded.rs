@@ -47,7 +47,10 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
 /// # Errors
 /// When a run cannot be had, or a claim fails that should hold.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
-    let results = claims::check(&histories(args)?);
+    let results = match super::lab::verified(args)? {
+        Some(results) => results,
+        None => claims::check(&histories(args)?),
+    };
     say(&claims::table(&results, TABLE_WIDTH))?;
     let failed: Vec<&str> = results.iter().filter(|r| r.failed_gate()).map(|r| r.id).collect();
     if failed.is_empty() {
@@ -57,12 +60,16 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     }
 }
 
+/// Whether a target of `verify` is an experiment, and no recorded run.
+pub(super) fn is_experiment(path: &Path) -> bool {
+    !path.exists() || path.extension().is_some_and(|e| e == "ron")
+}
+
 /// The runs that are meant: recorded ones, or fresh ones of one experiment.
 fn histories(args: &VerifyArgs) -> Result<Vec<RunHistory>> {
-    let is_experiment = |path: &PathBuf| !path.exists() || path.extension().is_some_and(|e| e == "ron");
     match args.targets.as_slice() {
         [only] if is_experiment(only) => fresh(&args.options.experiment(only)?, args),
-        targets if targets.iter().any(is_experiment) => {
+        targets if targets.iter().any(|path| is_experiment(path)) => {
             Err(Error::usage("verify takes recorded runs, or one experiment: not both, and not several experiments"))
         }
         runs => runs.iter().map(|run| Ok(record::read(RunDirectory::open(run)?.events())?.history())).collect(),

@@ -12,6 +12,7 @@ pub mod app;
 pub mod chart;
 pub mod input;
 pub mod keymap;
+pub mod lab;
 pub mod run;
 pub mod terminal;
 #[cfg(test)]

@@ -54,17 +54,68 @@ pub struct ScreenshotInfo {
     pub ground: (u32, u32),
 }
 
+/// What the loop shows: a state that takes messages and draws itself. It does no I/O and reads no clock.
+pub trait State {
+    /// Takes one message; returns what is to be done outside.
+    fn update(&mut self, message: Message) -> Vec<Effect>;
+    /// Draws the screen.
+    fn render(&self, area: Rect, buf: &mut Buffer);
+    /// How often a [`Message::Tick`] changes the screen; `None` while nothing on it depends on a clock.
+    fn tick_interval(&self) -> Option<Duration>;
+    /// Whether the screen changed since this was last asked.
+    fn take_dirty(&mut self) -> bool;
+    /// What is shown, for the window's title; empty where that is not known.
+    fn subject(&self) -> Shown;
+    /// The screen without clocks, notices and dialogs, and what it is of: the same state gives the same buffer on any
+    /// machine.
+    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo);
+    /// Events that the screen did not show, as last told.
+    fn dropped(&self) -> u64 {
+        0
+    }
+}
+
+impl State for App {
+    fn update(&mut self, message: Message) -> Vec<Effect> {
+        Self::update(self, message)
+    }
+
+    fn render(&self, area: Rect, buf: &mut Buffer) {
+        view::render(self, area, buf);
+    }
+
+    fn tick_interval(&self) -> Option<Duration> {
+        Self::tick_interval(self)
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        Self::take_dirty(self)
+    }
+
+    fn subject(&self) -> Shown {
+        self.experiment()
+    }
+
+    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
+        screenshot(self, area)
+    }
+
+    fn dropped(&self) -> u64 {
+        Self::dropped(self)
+    }
+}
+
 /// Writes a screenshot; returns the files.
 pub type WriteScreenshot<'a> = Box<dyn FnMut(&Buffer, &ScreenshotInfo) -> Result<Vec<PathBuf>> + 'a>;
 
-/// Runs the dashboard on the terminal until it is left; returns the state it was left in ([`App::ending`] says why).
+/// Shows a state on the terminal until it is left; returns it as it was left ([`App::ending`] says why).
 /// `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if the user or
 /// a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is given back in
 /// every case.
 ///
 /// # Errors
 /// When there is no terminal, when it breaks, or when drawing panicked.
-pub fn run(app: App, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<App> {
+pub fn run<S: State>(app: S, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<S> {
     let guard = Guard::enter()?;
     let signals = Signals::listen()?;
     let reader = Reader::start()?;
@@ -134,8 +185,8 @@ impl Drop for Signals {
 }
 
 /// The loop and everything outside that it touches, so that tests can put their own in its place.
-struct Loop<'a, W: Write> {
-    app: App,
+struct Loop<'a, S, W: Write> {
+    app: S,
     live: Option<&'a Live>,
     input: &'a Receiver<Input>,
     signals: &'a Receiver<i32>,
@@ -146,8 +197,8 @@ struct Loop<'a, W: Write> {
     suspend: &'a mut dyn FnMut() -> Result<()>,
 }
 
-impl<W: Write> Loop<'_, W> {
-    fn run(mut self) -> Result<App> {
+impl<S: State, W: Write> Loop<'_, S, W> {
+    fn run(mut self) -> Result<S> {
         let (no_events, no_end) = (never(), never());
         let mut gone = false;
         let mut closed = false;
@@ -245,14 +296,14 @@ impl<W: Write> Loop<'_, W> {
 
     fn draw(&mut self) -> Result<()> {
         let mut frame = Buffer::empty(self.area()?);
-        view::render(&self.app, frame.area, &mut frame);
+        self.app.render(frame.area, &mut frame);
         self.screen.draw(frame).map_err(terminal_gone)?;
-        self.screen.name_window(window_title(&self.app)).map_err(terminal_gone)
+        self.screen.name_window(window_title(&self.app.subject())).map_err(terminal_gone)
     }
 
     fn shoot(&mut self) -> Message {
         let shot = self.area().and_then(|area| {
-            let (frame, info) = screenshot(&self.app, area);
+            let (frame, info) = self.app.screenshot(area);
             (self.screenshot)(&frame, &info)
         });
         match shot {
@@ -283,13 +334,8 @@ fn terminal_gone(error: io::Error) -> Error {
     Error::failed(format!("the terminal cannot be written: {error}"))
 }
 
-fn window_title(app: &App) -> Shown {
-    let experiment = app.experiment();
-    if experiment.as_str().is_empty() {
-        Shown::new("ldyn-tui")
-    } else {
-        Shown::new(&format!("ldyn-tui · {experiment}"))
-    }
+fn window_title(subject: &Shown) -> Shown {
+    if subject.as_str().is_empty() { Shown::new("ldyn-tui") } else { Shown::new(&format!("ldyn-tui · {subject}")) }
 }
 
 /// [`screenshot`] of a screen of so many columns and rows.

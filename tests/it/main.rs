@@ -18,6 +18,7 @@ mod command_line;
 mod dashboard;
 #[cfg(unix)]
 mod hostile;
+mod lab;
 #[cfg(unix)]
 mod panics;
 #[cfg(unix)]

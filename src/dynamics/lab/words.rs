@@ -1,4 +1,4 @@
-//! What a step did and why, in a plain sentence.
+//! What a step does and why, in a plain sentence; numbers as the lab writes them.
 
 use super::Outcome;
 use crate::experiment::LabShape;
@@ -30,39 +30,43 @@ pub fn change(p: f64) -> String {
 }
 
 impl Outcome {
-    /// What happened and why: one sentence or two.
+    /// What happens and why: one sentence or two.
     pub fn story(&self) -> String {
         let (all, rose, fell) = self.counts();
         let y = self.change(self.step.y);
         let star = self.change(self.star);
         let net = self.bystander_mass();
         let line = probability(self.break_even);
-        let y_lost = probability(y.abs());
+        let y_moves = probability(y.abs());
         if all == 0 {
             let (gainer, loser) = if self.step.push_down { ("y*", "y") } else { ("y", "y*") };
-            return format!("There are no bystanders: {gainer} gained the {y_lost} that {loser} lost.");
+            return format!("There are no bystanders: {gainer} gains the {y_moves} that {loser} loses.");
         }
         if self.step.push_down {
             let why = match (rose, fell) {
-                (0, 0) => "Nothing moved: y has nothing left to lose, and the others are equal.".to_owned(),
-                (_, 0) => format!("None of the {all} bystanders fell: every other class lies above the line p = {line}."),
-                (0, _) => format!("All {all} bystanders fell: only y* lies above the line p = {line}."),
-                _ => format!("{fell} of {all} bystanders fell: only {rose} and y* lie above the line p = {line}."),
+                (0, 0) => "Nothing moves: y has nothing left to lose, and the others are equal.".to_owned(),
+                (_, 0) => {
+                    format!("None of the {all} bystanders falls: every other class lies above the line p = {line}.")
+                }
+                (0, _) => format!("All {all} bystanders fall: only y* lies above the line p = {line}."),
+                _ => format!("{fell} of {all} bystanders fall: only {rose} and y* lie above the line p = {line}."),
             };
             let flow = if net < 0.0 {
-                format!("y lost {y_lost}, y* gained {}: the bystanders paid {}.", probability(star), probability(-net))
+                format!("y loses {y_moves}, y* gains {}: the bystanders pay {}.", probability(star), probability(-net))
             } else {
-                format!("y lost {y_lost}: y* took {}, the bystanders {}.", probability(star), probability(net))
+                format!("y loses {y_moves}: y* takes {}, the bystanders {}.", probability(star), probability(net))
             };
             format!("{why} {flow}")
         } else {
             let why = match (rose, fell) {
-                (0, 0) => "Nothing moved: y has everything already.".to_owned(),
-                (_, 0) => format!("y was pulled up, and all {all} bystanders rose: they lie below the line p = {line}."),
-                (0, _) => format!("y was pulled up, and all {all} bystanders fell: none lies below the line p = {line}."),
-                _ => format!("y was pulled up; {rose} of {all} bystanders, below the line p = {line}, rose with it."),
+                (0, 0) => "Nothing moves: y has everything already.".to_owned(),
+                (_, 0) => format!("y is pulled up, and all {all} bystanders rise: they lie below the line p = {line}."),
+                (0, _) => {
+                    format!("y is pulled up, and all {all} bystanders fall: none lies below the line p = {line}.")
+                }
+                _ => format!("y is pulled up; {rose} of {all} bystanders, below the line p = {line}, rise with it."),
             };
-            let flow = format!("y gained {y_lost}, y* {}, the bystanders {}.", change(star), change(net));
+            let flow = format!("y gains {y_moves}, y* {}, the bystanders {}.", change(star), change(net));
             format!("{why} {flow}")
         }
     }

@@ -181,6 +181,8 @@ impl App {
             Action::Erase => {
                 self.view.filter_mut().pop();
             }
+            // Keys of the lab do not reach the dashboard.
+            Action::Lab(_) => {}
         }
         Vec::new()
     }

@@ -7,25 +7,37 @@ use ratatui::widgets::{Clear, Paragraph, Widget};
 
 use super::text::{fit, left, panel, title, words, wrap};
 use crate::tui::app::App;
+use crate::tui::chart::Glyphs;
 use crate::tui::keymap::{self, Context, Key};
+use crate::tui::theme::Theme;
 
 /// Columns of the keys' names.
 const KEYS: usize = 14;
 
 /// Draws the help overlay from row `first` on.
 pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
-    let theme = &app.view.theme;
+    let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
+    keys(app.dashboard_mode(), what, first, (&app.view.theme, app.view.glyphs), area, buf);
+}
+
+/// Draws every key of a mode, from row `first` on; `what` is what they work on.
+pub(in crate::tui) fn keys(
+    mode: Context,
+    what: &str,
+    first: u16,
+    (theme, glyphs): (&Theme, Glyphs),
+    area: Rect,
+    buf: &mut Buffer,
+) {
     let place = centred(area, 78, area.height);
-    let rows: Vec<_> = keymap::bindings(app.dashboard_mode())
+    let rows: Vec<_> = keymap::bindings(mode)
         .map(|b| {
             let keys = b.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
             let keys = Span::styled(format!(" {}", left(&keys, KEYS)), theme.accent());
             Line::from(vec![keys, Span::styled(b.help, theme.text())])
         })
         .collect();
-    let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
-    let block =
-        panel(title("keys", format!("{what} · j and k scroll, Esc closes"), true, theme), true, theme, app.view.glyphs);
+    let block = panel(title("keys", format!("{what} · j and k scroll, Esc closes"), true, theme), true, theme, glyphs);
     let inner = block.inner(place);
     let first = usize::from(first).min(rows.len().saturating_sub(inner.height.into()));
     let seen: Vec<_> = rows.into_iter().skip(first).take(inner.height.into()).collect();

@@ -2,14 +2,14 @@
 
 mod chart;
 mod curves;
-mod dialogs;
+pub(super) mod dialogs;
 mod dynamics;
 mod events;
-mod footer;
+pub(super) mod footer;
 mod header;
 mod layout;
 mod prompt;
-mod text;
+pub(super) mod text;
 mod waiting;
 
 #[cfg(test)]

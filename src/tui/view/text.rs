@@ -12,7 +12,7 @@ use crate::tui::chart::Glyphs;
 use crate::tui::theme::Theme;
 
 /// The frame of a panel.
-pub(super) fn panel<'a>(title: impl Into<Line<'a>>, focused: bool, theme: &Theme, glyphs: Glyphs) -> Block<'a> {
+pub(in crate::tui) fn panel<'a>(title: impl Into<Line<'a>>, focused: bool, theme: &Theme, glyphs: Glyphs) -> Block<'a> {
     let kind = match (glyphs, focused) {
         (Glyphs::Ascii, _) => BorderType::Plain,
         (_, true) => BorderType::Thick,
@@ -35,7 +35,7 @@ const ASCII_BORDER: ratatui::symbols::border::Set<'_> = ratatui::symbols::border
 };
 
 /// A title: a word and what it teaches.
-pub(super) fn title<'a>(word: &'a str, rest: impl Into<String>, focused: bool, theme: &Theme) -> Line<'a> {
+pub(in crate::tui) fn title<'a>(word: &'a str, rest: impl Into<String>, focused: bool, theme: &Theme) -> Line<'a> {
     let style = if focused { theme.accent().add_modifier(Modifier::BOLD) } else { theme.accent() };
     let rest: String = rest.into();
     let gap = if rest.is_empty() { "" } else { " · " };
@@ -43,7 +43,7 @@ pub(super) fn title<'a>(word: &'a str, rest: impl Into<String>, focused: bool, t
 }
 
 /// A number with a true minus sign; `–` for what was not measured.
-pub(super) fn number(x: f64, decimals: usize) -> String {
+pub(in crate::tui) fn number(x: f64, decimals: usize) -> String {
     if x.is_nan() {
         "–".to_owned()
     } else if x.is_infinite() {
@@ -94,7 +94,7 @@ pub(super) fn clock(time: Duration) -> String {
 }
 
 /// The text in at most `width` columns; what does not fit ends in `…`.
-pub(super) fn fit(text: &str, width: usize) -> String {
+pub(in crate::tui) fn fit(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
     }
@@ -115,28 +115,28 @@ pub(super) fn fit(text: &str, width: usize) -> String {
 }
 
 /// The text in exactly `width` columns, flush left.
-pub(super) fn left(text: &str, width: usize) -> String {
+pub(in crate::tui) fn left(text: &str, width: usize) -> String {
     let text = fit(text, width);
     let pad = width.saturating_sub(text.width());
     text + &" ".repeat(pad)
 }
 
 /// The text in exactly `width` columns, flush right.
-pub(super) fn right(text: &str, width: usize) -> String {
+pub(in crate::tui) fn right(text: &str, width: usize) -> String {
     let text = fit(text, width);
     " ".repeat(width.saturating_sub(text.width())) + &text
 }
 
 /// Words, each with its style.
-pub(super) type Words = Vec<(String, Style)>;
+pub(in crate::tui) type Words = Vec<(String, Style)>;
 
 /// The words of a text in one style.
-pub(super) fn words(text: &str, style: Style) -> Words {
+pub(in crate::tui) fn words(text: &str, style: Style) -> Words {
     text.split_whitespace().map(|w| (w.to_owned(), style)).collect()
 }
 
 /// The words in lines of at most `width` columns; a word that is too long is cut.
-pub(super) fn wrap(words: &Words, width: usize) -> Vec<Line<'static>> {
+pub(in crate::tui) fn wrap(words: &Words, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut line: Vec<Span<'static>> = Vec::new();
     let mut used = 0;
