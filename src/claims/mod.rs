@@ -10,6 +10,7 @@
 mod compare;
 mod detector;
 mod dpo;
+pub mod lab;
 mod measure;
 mod repetition;
 mod sft;
@@ -61,6 +62,10 @@ pub enum Unit {
     Points,
     /// Optimiser steps; only the values of the runs mean something.
     Steps,
+    /// So many of `n`; no interval.
+    Count,
+    /// A change of a probability; no interval.
+    Mass,
 }
 
 /// A number behind a verdict.

@@ -25,8 +25,9 @@ pub fn table(experiments: &[Checked], width: usize) -> String {
     let claims = || experiments.iter().flat_map(|c| &c.claims);
     let gates = claims().filter(|c| c.gates).count();
     let failed = claims().filter(|c| c.failed_gate()).count();
-    let summary =
-        format!("* gates: {} of {gates} hold; log p in nats, sums, with 95 % intervals over pairs", gates - failed);
+    let over_pairs = claims().flat_map(|c| &c.figures).any(|f| matches!(f.unit, Unit::Nats | Unit::Share));
+    let units = if over_pairs { "; log p in nats, sums, with 95 % intervals over pairs" } else { "" };
+    let summary = format!("* gates: {} of {gates} hold{units}", gates - failed);
     lines.extend(wrap(&summary, width));
     lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
 }
@@ -68,7 +69,8 @@ fn describe(figure: &Figure) -> String {
         Unit::Nats => format!("{x:+.2}"),
         Unit::Share => format!("{:.1}", 100.0 * x),
         Unit::Points => format!("{:+.1}", 100.0 * x),
-        Unit::Steps => format!("{x:.0}"),
+        Unit::Steps | Unit::Count => format!("{x:.0}"),
+        Unit::Mass => format!("{x:+.4}"),
     };
     let seeds: Vec<String> = figure.per_seed.iter().map(|&(_, x)| number(x)).collect();
     let label = &figure.label;
@@ -78,6 +80,8 @@ fn describe(figure: &Figure) -> String {
     let unit = match figure.unit {
         Unit::Share => " %",
         Unit::Points => " points",
+        Unit::Count => return format!("{label}: {} of {}{}", number(pooled.value), pooled.n, by_seed(&seeds)),
+        Unit::Mass => return format!("{label}: {}", number(pooled.value)),
         Unit::Nats | Unit::Steps => "",
     };
     let interval = if pooled.low.is_nan() || pooled.high.is_nan() {
@@ -85,8 +89,12 @@ fn describe(figure: &Figure) -> String {
     } else {
         format!(" [{}, {}]", number(pooled.low), number(pooled.high))
     };
-    let by_seed = if seeds.len() > 1 { format!("; by seed {}", seeds.join(" ")) } else { String::new() };
-    format!("{label}: {}{unit}{interval}, n {}{by_seed}", number(pooled.value), pooled.n)
+    format!("{label}: {}{unit}{interval}, n {}{}", number(pooled.value), pooled.n, by_seed(&seeds))
+}
+
+/// The values of the runs, where there are several.
+fn by_seed(seeds: &[String]) -> String {
+    if seeds.len() > 1 { format!("; by seed {}", seeds.join(" ")) } else { String::new() }
 }
 
 /// Breaks at spaces into lines of at most `width` columns, where words allow it.

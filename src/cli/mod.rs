@@ -15,7 +15,7 @@ pub use args::{
 };
 
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{DataSource, Experiment};
 use crate::session::{self, Job};
 use crate::text::Shown;
 use crate::train::score;
@@ -89,7 +89,13 @@ fn new(path: &Path, options: &RunOptions) -> Result<Job> {
 
 /// Trains, with the dashboard where there is a terminal to show it on.
 fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
-    if options.headless || !std::io::stdout().is_terminal() {
+    let headless = options.headless || !std::io::stdout().is_terminal();
+    if let Job::New(experiment) = &job
+        && let DataSource::Lab(settings) = &experiment.data
+    {
+        return if headless { session::lab_table(settings) } else { session::lab(experiment, settings, display) };
+    }
+    if headless {
         session::headless(job, options.backend.into())
     } else {
         session::dashboard(job, options.backend.into(), display)
@@ -102,8 +108,10 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
         match Experiment::load(path, &[]) {
             Ok(experiment) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
+                let trains =
+                    if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
                 let file = Shown::new(&path.display().to_string());
-                say(&format!("{file}: ok ({}; steps: {})\n", experiment.name, Shown::new(&stages.join(", "))))?;
+                say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
                 match crate::train::data_report(&experiment) {
                     Ok(report) => report.iter().try_for_each(|report| say(&format!("{report}\n")))?,
                     Err(e) => errors.push(e),

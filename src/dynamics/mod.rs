@@ -1,3 +1,4 @@
-//! How belief moves: mass flow between two measurements.
+//! How belief moves: mass flow between two measurements, and one step on one softmax.
 
+pub mod lab;
 pub mod massflow;

@@ -18,7 +18,7 @@ macro_rules! embed {
 }
 
 /// The experiments that come with the program: path, text. A path that names no file names one of these.
-pub const EMBEDDED: [(&str, &str); 17] = [
+pub const EMBEDDED: [(&str, &str); 18] = [
     embed!("sft"),
     embed!("sft_extended"),
     embed!("dpo_offpolicy"),
@@ -35,6 +35,7 @@ pub const EMBEDDED: [(&str, &str); 17] = [
     embed!("dpo_shift"),
     embed!("hallucination"),
     embed!("repeater"),
+    embed!("squeeze_lab"),
     embed!("pretrain_base"),
 ];
 

@@ -98,7 +98,7 @@ impl Window {
 
 /// Per pair, whether it is displaced from one evaluation to another by the run's own τ; `None` where it cannot be read.
 pub(super) fn displaced(run: &RunStarted, before: &Evaluation, now: &Evaluation) -> Vec<Option<bool>> {
-    let readings = Readings { run, before, now, tau: run.detector.tau };
+    let readings = Readings::new(run, before, now, run.detector.tau);
     (0..run.probes.len()).map(|pair| readings.displaced(pair)).collect()
 }
 

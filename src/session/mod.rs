@@ -9,6 +9,7 @@
 mod compare;
 mod headless;
 mod imported;
+mod lab;
 mod log;
 mod recorded;
 mod recorder;
@@ -25,6 +26,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 
 pub use compare::compare;
+pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
 pub use recorded::{export, replay, verify};
 pub use sweep::sweep;

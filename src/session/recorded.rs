@@ -47,7 +47,9 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
 /// # Errors
 /// When a run cannot be had, or a claim fails that should hold.
 pub fn verify(args: &VerifyArgs) -> Result<()> {
-    let checked = if args.import.is_empty() {
+    let checked = if let Some(claims) = super::lab::verified(args)? {
+        vec![claims]
+    } else if args.import.is_empty() {
         claims::check(&histories(args)?)
     } else {
         super::imported::check(&args.import, args.trained.map(Into::into))?
@@ -64,9 +66,13 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     }
 }
 
+/// Whether a target of `verify` is an experiment, and no recorded run.
+pub(super) fn is_experiment(path: &Path) -> bool {
+    !path.exists() || path.extension().is_some_and(|e| e == "ron")
+}
+
 /// The runs that are meant: recorded ones, or fresh ones of one experiment.
 fn histories(args: &VerifyArgs) -> Result<Vec<RunHistory>> {
-    let is_experiment = |path: &PathBuf| !path.exists() || path.extension().is_some_and(|e| e == "ron");
     match args.targets.as_slice() {
         [only] if is_experiment(only) => {
             let experiment = args.options.experiment(only)?;
@@ -76,7 +82,7 @@ fn histories(args: &VerifyArgs) -> Result<Vec<RunHistory>> {
             let baseline = baseline.map(|baseline| Experiment { seed: experiment.seed, ..baseline });
             fresh(&[Some(experiment), baseline].into_iter().flatten().collect::<Vec<_>>(), args)
         }
-        targets if targets.iter().any(is_experiment) => {
+        targets if targets.iter().any(|path| is_experiment(path)) => {
             Err(Error::usage("verify takes recorded runs, or one experiment: not both, and not several experiments"))
         }
         runs => runs.iter().map(recorded).collect(),

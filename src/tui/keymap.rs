@@ -95,6 +95,37 @@ pub enum Action {
     Cancel,
     /// Filter: delete a character.
     Erase,
+    /// Something in the squeeze lab.
+    Lab(LabAction),
+}
+
+/// What a key of the squeeze lab asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum LabAction {
+    /// Take the step that is shown.
+    Take,
+    /// Take the last step back.
+    Undo,
+    /// Back to the distribution before the first step.
+    Reset,
+    /// Another class y, by so many ranks.
+    Class(i32),
+    /// The likeliest class.
+    First,
+    /// The least likely class.
+    Last,
+    /// Push y down, or pull it up.
+    Flip,
+    /// A larger η′, or a smaller one.
+    Eta(bool),
+    /// More classes, or fewer.
+    Classes(bool),
+    /// The next distribution.
+    Shape,
+    /// One more peak, or one less.
+    Peaks(bool),
+    /// A linear scale, or a logarithmic one.
+    Scale,
 }
 
 /// Where a key means something.
@@ -103,6 +134,8 @@ pub enum Context {
     /// Everywhere, dialogs included.
     Always,
     /// Wherever no dialog is open.
+    Screen,
+    /// The dashboard, where no dialog is open.
     Dashboard,
     /// The dashboard of a running trainer.
     Live,
@@ -116,14 +149,17 @@ pub enum Context {
     Quit,
     /// While a filter is typed.
     Filter,
+    /// The squeeze lab.
+    Lab,
 }
 
 impl Context {
-    /// Whether a binding of `self` works in the mode `mode` (one of `Live`, `Replay`, `Compare`, `Help`, `Quit`,
-    /// `Filter`).
+    /// Whether a binding of `self` works in the mode `mode` (one of `Live`, `Replay`, `Compare`, `Help`, `Quit`, `Filter`,
+    /// `Lab`).
     pub fn reaches(self, mode: Self) -> bool {
         match self {
             Self::Always => true,
+            Self::Screen => matches!(mode, Self::Live | Self::Replay | Self::Compare | Self::Lab),
             Self::Dashboard => matches!(mode, Self::Live | Self::Replay),
             _ => self == mode,
         }
@@ -207,14 +243,14 @@ const fn bind(
     Binding { keys, action, context, hint, help }
 }
 
-use Context::{Always, Compare, Dashboard, Filter, Help, Live, Quit, Replay};
+use Context::{Always, Compare, Dashboard, Filter, Help, Lab, Live, Quit, Replay, Screen};
 use Key::{Char, Ctrl, Named, Shift};
 
 /// Every key, in the order of the footer and of the help overlay.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
-    bind(Dashboard, &[Char('?')], Action::Help, "help", "this help"),
-    bind(Dashboard, &[Char('q')], Action::Quit, "quit", "quit; asks while training"),
+    bind(Screen, &[Char('?')], Action::Help, "help", "this help"),
+    bind(Screen, &[Char('q')], Action::Quit, "quit", "quit; asks while training"),
     bind(Always, &[Ctrl('c')], Action::Interrupt, "", "quit; a second time without waiting"),
     bind(Always, &[Ctrl('z')], Action::Suspend, "", "suspend; fg comes back"),
 
@@ -229,6 +265,25 @@ pub const BINDINGS: &[Binding] = &[
     bind(Replay, &[Char('<')], Action::Slower, "", "play slower"),
     bind(Replay, &[Named(KeyCode::Home)], Action::JumpStart, "", "to the beginning"),
     bind(Replay, &[Named(KeyCode::End)], Action::JumpEnd, "", "to the end"),
+
+    bind(Lab, &[Char(' '), Named(KeyCode::Enter)], Action::Lab(LabAction::Take), "step", "take the step that is shown; the next one is shown"),
+    bind(Lab, &[Char('u'), Named(KeyCode::Backspace)], Action::Lab(LabAction::Undo), "undo", "take the last step back"),
+    bind(Lab, &[Char('r')], Action::Lab(LabAction::Reset), "reset", "back to the distribution before the first step"),
+    bind(Lab, &[Named(KeyCode::Right)], Action::Lab(LabAction::Class(1)), "", "y: the next class, less likely at the start"),
+    bind(Lab, &[Named(KeyCode::Left)], Action::Lab(LabAction::Class(-1)), "class", "y: the class before, likelier at the start"),
+    bind(Lab, &[Shift(KeyCode::Right)], Action::Lab(LabAction::Class(10)), "", "y: ten classes on"),
+    bind(Lab, &[Shift(KeyCode::Left)], Action::Lab(LabAction::Class(-10)), "", "y: ten classes back"),
+    bind(Lab, &[Named(KeyCode::Home), Char('g')], Action::Lab(LabAction::First), "", "y: the class that was likeliest at the start"),
+    bind(Lab, &[Named(KeyCode::End), Char('G')], Action::Lab(LabAction::Last), "", "y: the class that was least likely at the start"),
+    bind(Lab, &[Char('+'), Char('=')], Action::Lab(LabAction::Eta(true)), "η′", "a larger step η′"),
+    bind(Lab, &[Char('-')], Action::Lab(LabAction::Eta(false)), "", "a smaller step η′"),
+    bind(Lab, &[Char('x')], Action::Lab(LabAction::Flip), "push/pull", "push y down (as DPO does to y⁻), or pull it up (as SFT does)"),
+    bind(Lab, &[Char('d')], Action::Lab(LabAction::Shape), "shape", "next distribution: uniform, flat, peaks, one peak"),
+    bind(Lab, &[Char('p')], Action::Lab(LabAction::Peaks(true)), "peaks", "one more peak"),
+    bind(Lab, &[Char('P')], Action::Lab(LabAction::Peaks(false)), "", "one peak less"),
+    bind(Lab, &[Char(']')], Action::Lab(LabAction::Classes(true)), "", "more classes, up to 1,000; begins anew"),
+    bind(Lab, &[Char('[')], Action::Lab(LabAction::Classes(false)), "V", "fewer classes; begins anew"),
+    bind(Lab, &[Char('y')], Action::Lab(LabAction::Scale), "scale", "probabilities on a linear or a logarithmic scale"),
 
     bind(Dashboard, &[Named(KeyCode::Tab)], Action::FocusNext, "panel", "focus the next panel"),
     bind(Dashboard, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "focus the previous panel"),
@@ -265,8 +320,8 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
     bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "list prompts by the rise of a curve (irr train): the leaks"),
-    bind(Dashboard, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
-    bind(Dashboard, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
+    bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
+    bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
     bind(Compare, &[Char('?')], Action::Help, "help", "this help"),
     bind(Compare, &[Char('q')], Action::Quit, "quit", "quit"),
@@ -283,8 +338,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: change since the stage began, log p, per token, probability"),
     bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
     bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
-    bind(Compare, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
-    bind(Compare, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
     bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close the help"),
     bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "down", "scroll down"),
@@ -298,7 +351,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Filter, &[Named(KeyCode::Backspace)], Action::Erase, "erase", "erase a character"),
 ];
 
-/// What a key asks for in a mode (`Live`, `Replay`, `Compare`, `Help`, `Quit` or `Filter`).
+/// What a key asks for in a mode (`Live`, `Replay`, `Compare`, `Help`, `Quit`, `Filter` or `Lab`).
 pub fn lookup(mode: Context, key: KeyEvent) -> Option<Action> {
     BINDINGS.iter().find(|b| b.context.reaches(mode) && b.keys.iter().any(|k| k.matches(key))).map(|b| b.action)
 }
@@ -314,7 +367,7 @@ mod tests {
 
     use super::*;
 
-    const MODES: [Context; 6] = [Live, Replay, Compare, Help, Quit, Filter];
+    const MODES: [Context; 7] = [Live, Replay, Compare, Help, Quit, Filter, Lab];
 
     fn press(key: Key) -> KeyEvent {
         match key {

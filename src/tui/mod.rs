@@ -16,6 +16,7 @@ pub mod chart;
 pub mod compare;
 pub mod input;
 pub mod keymap;
+pub mod lab;
 pub mod run;
 pub mod screenful;
 pub mod terminal;

@@ -248,7 +248,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
         let mut frame = Buffer::empty(self.area()?);
         self.app.render(frame.area, &mut frame);
         self.screen.draw(frame).map_err(terminal_gone)?;
-        self.screen.name_window(self.app.window_title()).map_err(terminal_gone)
+        self.screen.name_window(window_title(&self.app.subject())).map_err(terminal_gone)
     }
 
     fn shoot(&mut self) -> Message {
@@ -278,6 +278,10 @@ fn of_signal(signal: i32) -> Message {
     }
     let _ = signal;
     Message::Terminate
+}
+
+fn window_title(subject: &Shown) -> Shown {
+    if subject.as_str().is_empty() { Shown::new("ldyn-tui") } else { Shown::new(&format!("ldyn-tui · {subject}")) }
 }
 
 fn terminal_gone(error: io::Error) -> Error {

@@ -25,8 +25,8 @@ pub trait Screenful {
     /// Whether the screen changed since this was last asked.
     fn take_dirty(&mut self) -> bool;
 
-    /// The name of the window.
-    fn window_title(&self) -> Shown;
+    /// What is shown, for the window's title; empty where that is not known.
+    fn subject(&self) -> Shown;
 
     /// The screen without clocks, notices and dialogs, and what it is of.
     fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo);
@@ -54,13 +54,8 @@ impl Screenful for App {
         Self::take_dirty(self)
     }
 
-    fn window_title(&self) -> Shown {
-        let experiment = self.experiment();
-        if experiment.as_str().is_empty() {
-            Shown::new("ldyn-tui")
-        } else {
-            Shown::new(&format!("ldyn-tui · {experiment}"))
-        }
+    fn subject(&self) -> Shown {
+        self.experiment()
     }
 
     fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {

@@ -21,6 +21,7 @@ mod dashboard;
 mod data_files;
 #[cfg(unix)]
 mod hostile;
+mod lab;
 #[cfg(unix)]
 mod panics;
 mod paper;

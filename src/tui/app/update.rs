@@ -183,7 +183,7 @@ impl App {
                 self.view.filter_mut().pop();
             }
             // Another screen's.
-            Action::NextAlignment => {}
+            Action::NextAlignment | Action::Lab(_) => {}
         }
         Vec::new()
     }

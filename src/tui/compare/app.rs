@@ -321,8 +321,8 @@ impl Screenful for Compare {
         std::mem::take(&mut self.dirty)
     }
 
-    fn window_title(&self) -> Shown {
-        Shown::new("ldyn-tui · compare")
+    fn subject(&self) -> Shown {
+        Shown::new("compare")
     }
 
     fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {

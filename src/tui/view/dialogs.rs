@@ -16,14 +16,13 @@ const KEYS: usize = 14;
 
 /// Draws the help overlay from row `first` on.
 pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
-    let context = app.dashboard_mode();
-    let what = if context == Context::Replay { "a recorded run" } else { "a live run" };
-    keys(context, what, first, (&app.view.theme, app.view.glyphs), area, buf);
+    let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
+    keys(app.dashboard_mode(), what, first, (&app.view.theme, app.view.glyphs), area, buf);
 }
 
-/// Draws the keys of a context from row `first` on; `what` it is that they work on.
+/// Draws every key of a mode, from row `first` on; `what` is what they work on.
 pub(in crate::tui) fn keys(
-    context: Context,
+    mode: Context,
     what: &str,
     first: u16,
     (theme, glyphs): (&Theme, Glyphs),
@@ -31,7 +30,7 @@ pub(in crate::tui) fn keys(
     buf: &mut Buffer,
 ) {
     let place = centred(area, 78, area.height);
-    let rows: Vec<_> = keymap::bindings(context)
+    let rows: Vec<_> = keymap::bindings(mode)
         .map(|b| {
             let keys = b.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
             let keys = Span::styled(format!(" {}", left(&keys, KEYS)), theme.accent());

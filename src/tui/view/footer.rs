@@ -8,7 +8,8 @@ use ratatui::widgets::Widget;
 use super::text::fit;
 use crate::text::Shown;
 use crate::tui::app::{App, Dialog, Panel, Replay};
-use crate::tui::keymap::{self, Action, Binding, Context};
+use crate::tui::keymap::{self, Action, Binding, Context, LabAction};
+use crate::tui::theme::Theme;
 
 /// Draws the last row.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
@@ -27,10 +28,22 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         used += Span::raw(text.as_str()).width();
         spans.push(Span::styled(text, theme.accent()));
     }
-    for binding in hints(app) {
-        let (key, hint) = (key_name(binding), hint(app, binding));
-        let width = Span::raw(key.as_str()).width() + hint.len() + 3;
-        if used + width > usize::from(area.width) {
+    let room = usize::from(area.width).saturating_sub(used);
+    spans.extend(keys(hints(app).map(|binding| (key_name(binding), hint(app, binding))), room, theme));
+    Line::from(spans).render(area, buf);
+}
+
+/// Keys and what they do, as many as there is room for.
+pub(in crate::tui) fn keys(
+    hints: impl Iterator<Item = (String, &'static str)>,
+    room: usize,
+    theme: &Theme,
+) -> Vec<Span<'static>> {
+    let mut spans = Vec::new();
+    let mut used = 0;
+    for (key, hint) in hints {
+        let width = Span::raw(key.as_str()).width() + Span::raw(hint).width() + 3;
+        if used + width > room {
             break;
         }
         used += width;
@@ -40,7 +53,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
             Span::styled(format!(" {hint} "), theme.dim()),
         ]);
     }
-    Line::from(spans).render(area, buf);
+    spans
 }
 
 /// The rows that the footer names, in order. With hidden clocks the transport of live and replay is left out, so that
@@ -64,11 +77,13 @@ fn hint(app: &App, binding: &Binding) -> &'static str {
     }
 }
 
-/// The name of a row's first key; of a pair of arrows, both.
+/// The name of a row's first key; of a pair, both.
 pub(in crate::tui) fn key_name(binding: &Binding) -> String {
     match binding.action {
-        Action::Cursor(-1) => "←→".to_owned(),
-        Action::ZoomIn => "+-".to_owned(),
+        Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) => "←→".to_owned(),
+        Action::ZoomIn | Action::Lab(LabAction::Eta(true)) => "+-".to_owned(),
+        Action::Lab(LabAction::Peaks(true)) => "pP".to_owned(),
+        Action::Lab(LabAction::Classes(false)) => "[]".to_owned(),
         Action::ListDown => "jk".to_owned(),
         _ => binding.keys.first().map(|k| k.name()).unwrap_or_default(),
     }

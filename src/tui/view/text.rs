@@ -128,15 +128,15 @@ pub(in crate::tui) fn right(text: &str, width: usize) -> String {
 }
 
 /// Words, each with its style.
-pub(super) type Words = Vec<(String, Style)>;
+pub(in crate::tui) type Words = Vec<(String, Style)>;
 
 /// The words of a text in one style.
-pub(super) fn words(text: &str, style: Style) -> Words {
+pub(in crate::tui) fn words(text: &str, style: Style) -> Words {
     text.split_whitespace().map(|w| (w.to_owned(), style)).collect()
 }
 
 /// The words in lines of at most `width` columns; a word that is too long is cut.
-pub(super) fn wrap(words: &Words, width: usize) -> Vec<Line<'static>> {
+pub(in crate::tui) fn wrap(words: &Words, width: usize) -> Vec<Line<'static>> {
     let mut lines = Vec::new();
     let mut line: Vec<Span<'static>> = Vec::new();
     let mut used = 0;

@@ -1,0 +1,237 @@
+//! What the lab looks like: a pure function of the [`Lab`].
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Paragraph, Widget};
+
+use super::app::{Lab, Scale};
+use super::bars;
+use crate::dynamics::lab::words::{change, name, probability};
+use crate::tui::chart::Glyphs;
+use crate::tui::keymap::{self, Context};
+use crate::tui::view::text::{fit, left, number, panel, right, title, words, wrap};
+use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
+
+/// Columns of the table of numbers, border included.
+const NUMBERS: u16 = 44;
+/// Fewest columns in which the lists of classes lie beside it.
+const WITH_MOVERS: u16 = 72;
+/// Fewest columns in which a third panel says what to try.
+const WITH_HINTS: u16 = 150;
+
+const HINTS: &str = "Every class but y changes by the factor e^(η′p)/Z. It is above 1 where p lies above ln Z/η′, \
+                     however p came about: the rich get richer. Try: d, a uniform distribution, from which none falls. \
+                     ← and →, y on a peak and in a valley: in a valley there is little to share out, and the bystanders \
+                     pay for y*. +, a larger step. Space, again and again: y* ends with everything. y, the scale that \
+                     shows the poor.";
+
+/// Draws the lab in a buffer, which may be off-screen.
+///
+/// ```text
+/// ┌ header: distribution · y · step ───────────┐
+/// │ what the step does, and why                │
+/// ├ π before and after ────────────────────────┤
+/// │ bars, break-even line, who rose, who fell  │
+/// ├ numbers ───────────┬ most gained and lost ─┤
+/// │ y, y*, bystanders  │                       │
+/// ├────────────────────┴───────────────────────┤
+/// └ footer: the keys that work now ────────────┘
+/// ```
+pub(super) fn render(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    let area = area.intersection(buf.area);
+    if area.is_empty() {
+        return;
+    }
+    buf.set_style(area, lab.theme.text());
+    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+        let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
+        Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
+        return;
+    }
+    let story = wrap(&words(&lab.outcome().story(), lab.theme.text()), usize::from(area.width) - 2);
+    let told = u16::try_from(story.len()).unwrap_or(u16::MAX).min(if area.height < 20 { 2 } else { 4 });
+    let lower = match area.height {
+        0..20 => 0,
+        20..34 => 8,
+        34..50 => 10,
+        _ => 14,
+    };
+    let [header, told, chart, lower, keys] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(told),
+        Constraint::Min(1),
+        Constraint::Length(lower),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    render_header(lab, header, buf);
+    Paragraph::new(story).render(Rect { x: told.x + 1, width: told.width - 2, ..told }, buf);
+    render_chart(lab, chart, buf);
+    render_lower(lab, lower, buf);
+    render_footer(lab, keys, buf);
+    if let Some(row) = lab.help {
+        let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
+        dialogs::keys(Context::Lab, "the squeeze lab", row, (&lab.theme, lab.glyphs), body, buf);
+    }
+}
+
+fn render_header(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    let (settings, theme) = (lab.settings(), &lab.theme);
+    let taken = match lab.steps() {
+        0 => String::new(),
+        1 => " 1 step taken ".to_owned(),
+        steps => format!(" {steps} steps taken "),
+    };
+    let does = if settings.push_down { "pushed down" } else { "pulled up" };
+    let room = usize::from(area.width).saturating_sub(Span::raw(taken.as_str()).width());
+    let set = format!(
+        " · {}, V {} · y {} {does}, η′ {}",
+        name(settings.shape),
+        settings.classes,
+        lab.outcome().step.y,
+        settings.eta
+    );
+    let experiment = fit(&format!(" {}", lab.name()), room / 2);
+    let set = fit(&set, room.saturating_sub(Span::raw(experiment.as_str()).width()));
+    Line::from(vec![Span::styled(experiment, theme.accent()), Span::styled(set, theme.text())]).render(area, buf);
+    Line::from(Span::styled(taken, theme.dim())).right_aligned().render(area, buf);
+}
+
+fn render_chart(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    let (theme, outcome) = (&lab.theme, lab.outcome());
+    let mut head = vec![Span::raw(" "), Span::styled("π before and after", theme.accent()), Span::raw(" ")];
+    for (symbol, style, meaning) in bars::legend(theme, lab.glyphs) {
+        head.extend([Span::styled(format!(" {symbol} "), style), Span::styled(format!("{meaning} "), theme.dim())]);
+    }
+    let line = match outcome.break_even {
+        x if x <= 0.0 => format!("{}, below every bar ", probability(x)),
+        x => format!("{} ", probability(x)),
+    };
+    head.push(Span::styled(line, theme.text()));
+    head.push(Span::styled(if lab.scale == Scale::Log { " log scale " } else { " linear " }, theme.dim()));
+    let block = panel(Line::from(head), false, theme, lab.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    bars::render(lab, inner, buf);
+}
+
+fn render_lower(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    if area.height < 3 {
+        return;
+    }
+    if area.width < WITH_MOVERS {
+        return render_numbers(lab, area, buf);
+    }
+    let hints = if area.width < WITH_HINTS { 0 } else { area.width * 2 / 5 };
+    let [numbers, movers, hints] =
+        Layout::horizontal([Constraint::Length(NUMBERS), Constraint::Fill(1), Constraint::Length(hints)]).areas(area);
+    render_numbers(lab, numbers, buf);
+    render_movers(lab, movers, buf);
+    if !hints.is_empty() {
+        let block = panel(title("why", "and what to try", false, &lab.theme), false, &lab.theme, lab.glyphs);
+        let inner = block.inner(hints);
+        block.render(hints, buf);
+        let lines = wrap(&words(HINTS, lab.theme.dim()), usize::from(inner.width).saturating_sub(2));
+        Paragraph::new(lines).render(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, buf);
+    }
+}
+
+/// y, y*, the bystanders, the entropy, Z and the line.
+fn render_numbers(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    let (theme, outcome) = (&lab.theme, lab.outcome());
+    let (y, star) = (outcome.step.y, outcome.star);
+    let (all, _, fell) = outcome.counts();
+    let sum = |p: &[f64]| outcome.bystanders().map(|i| p[i]).sum::<f64>();
+    let (was, is) = outcome.entropy;
+    let row = |label: String, before: String, after: String, x: f64, text: String| {
+        let style = match x {
+            x if x > 0.0 => theme.gain(),
+            x if x < 0.0 => theme.loss(),
+            _ => theme.dim(),
+        };
+        Line::from(vec![
+            Span::styled(format!(" {}", left(&label, 13)), theme.text()),
+            Span::styled(right(&before, 8), theme.text()),
+            Span::styled(right(&after, 9), theme.text()),
+            Span::styled(right(&text, 10), style),
+        ])
+    };
+    let class = |label: String, class: usize| {
+        let x = outcome.change(class);
+        row(label, probability(outcome.before[class]), probability(outcome.after[class]), x, change(x))
+    };
+    let (before, after, net) = (sum(&outcome.before), sum(&outcome.after), outcome.bystander_mass());
+    let nats = |x: f64| number(x, 3);
+    let sign = if lab.settings().push_down { "" } else { "−" };
+    let heading = format!("{}{:>9}{:>10}", right("before", 22), "after", "change");
+    let lines = vec![
+        Line::styled(heading, theme.dim()),
+        class(format!("y   class {y}"), y),
+        class(format!("y*  class {star}"), star),
+        row(format!("the other {all}"), probability(before), probability(after), net, change(net)),
+        row("entropy, nats".to_owned(), nats(was), nats(is), is - was, number(is - was, 3)),
+        Line::from(vec![
+            Span::styled(format!(" {sign}ln Z/η′ {}   ", probability(outcome.break_even)), theme.text()),
+            Span::styled(format!("Z {}   ", number(outcome.z, 3)), theme.dim()),
+            Span::styled(format!("{fell} of {all} fall"), if fell > 0 { theme.loss() } else { theme.gain() }),
+        ]),
+    ];
+    let block = panel(title("numbers", "", false, theme), false, theme, lab.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    Paragraph::new(lines).render(inner, buf);
+}
+
+/// The classes that gain most, and those that lose most.
+fn render_movers(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    let (theme, outcome) = (&lab.theme, lab.outcome());
+    let classes = 0..outcome.before.len();
+    let (rose, fell) = (classes.clone().filter(|&i| outcome.rose(i)), classes.clone().filter(|&i| outcome.fell(i)));
+    let counted = format!("{} rise, {} fall", rose.count(), fell.count());
+    let block = panel(title("most gained, most lost", counted, false, theme), false, theme, lab.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    let mut order: Vec<usize> = classes.collect();
+    order.sort_by(|&a, &b| outcome.change(b).total_cmp(&outcome.change(a)).then(a.cmp(&b)));
+    let sides = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas::<2>(inner);
+    for (side, gains) in sides.into_iter().zip([true, false]) {
+        let style = if gains { theme.gain() } else { theme.loss() };
+        let moved: Vec<usize> = if gains {
+            order.iter().copied().filter(|&i| outcome.rose(i)).collect()
+        } else {
+            order.iter().rev().copied().filter(|&i| outcome.fell(i)).collect()
+        };
+        let lines: Vec<Line<'_>> = moved
+            .iter()
+            .take(side.height.into())
+            .map(|&i| {
+                let who = match i {
+                    i if i == outcome.step.y => "y ",
+                    i if i == outcome.star => "y*",
+                    _ => "",
+                };
+                let mut spans = vec![Span::styled(format!(" {i:>3} {}", left(who, 2)), theme.text())];
+                if side.width >= 36 {
+                    let arrow = if lab.glyphs == Glyphs::Ascii { ">" } else { "→" };
+                    let from = right(&probability(outcome.before[i]), 9);
+                    let course = format!("{from} {arrow} {}", left(&probability(outcome.after[i]), 8));
+                    spans.push(Span::styled(course, theme.dim()));
+                }
+                spans.push(Span::styled(right(&change(outcome.change(i)), 9), style));
+                Line::from(spans)
+            })
+            .collect();
+        Paragraph::new(lines).render(side, buf);
+    }
+}
+
+fn render_footer(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    if let Some(notice) = lab.notice() {
+        let style = if notice.failure { lab.theme.warning() } else { lab.theme.accent() };
+        Line::from(Span::styled(fit(&format!(" {}", notice.text), area.width.into()), style)).render(area, buf);
+        return;
+    }
+    let hints = keymap::bindings(lab.mode()).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));
+    Line::from(footer::keys(hints, area.width.into(), &lab.theme)).render(area, buf);
+}
