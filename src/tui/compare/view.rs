@@ -157,7 +157,7 @@ fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine>, area: Rect, 
 /// The axis of an alignment.
 pub(super) fn x_axis(aligned: &Aligned) -> XAxis {
     match aligned.by() {
-        By::Step => XAxis::steps(By::Step.axis()),
+        By::Step => XAxis::STEPS,
         by => XAxis::numbers(by.axis(), aligned.at(0), aligned.at(aligned.end())),
     }
 }
