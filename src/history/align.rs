@@ -68,7 +68,7 @@ impl Aligned {
             }
         }
         if !(from.is_finite() && from < to) {
-            return Err(format!("the runs have no {} in common: align them by another measure", by.axis()));
+            return Err(format!("the runs have no {} in common: align them by another measure", by.title()));
         }
         let points = match by {
             By::Step => {

@@ -180,7 +180,7 @@ fn runs_without_a_common_stretch_are_refused() {
     let high = [(0.2, 0.9, -11.0), (0.4, 0.8, -12.0)];
     let low = [(0.2, 0.4, -11.0), (0.4, 0.3, -12.0)];
     let arms = vec![arm("a", vec![course(started(1, 1), &high)]), arm("b", vec![course(started(1, 1), &low)])];
-    assert!(aligned(arms, By::Loss).unwrap_err().contains("no training loss in common"));
+    assert!(aligned(arms, By::Loss).unwrap_err().contains("no loss in common"));
 }
 
 proptest! {

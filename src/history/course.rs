@@ -41,9 +41,9 @@ impl By {
     /// The name of the axis, with its unit.
     pub fn axis(self) -> &'static str {
         match self {
-            Self::Step => "steps of the stage",
-            Self::Loss => "training loss",
-            Self::Margin => "training margin (nats)",
+            Self::Step => "step",
+            Self::Loss => "loss",
+            Self::Margin => "margin (nats)",
         }
     }
 

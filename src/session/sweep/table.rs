@@ -15,6 +15,9 @@ use crate::text::Shown;
 const CURVES: [CurveId; 3] =
     [CurveId::Probe(ProbeKind::Chosen), CurveId::Probe(ProbeKind::Rejected), CurveId::ArgmaxChosen];
 
+/// What was not measured: empty cells.
+const NONE: Estimate = Estimate { value: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 };
+
 /// A cell and what its runs came to.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
@@ -39,10 +42,10 @@ impl Row {
         measured.then(|| aligned.estimate(0, curve, Scale::Delta, aligned.end()))
     }
 
-    /// Share of displaced pairs over the stage.
-    fn displaced(&self) -> Estimate {
+    /// Share of displaced pairs over the stage; `None` where none could be read.
+    fn displaced(&self) -> Option<Estimate> {
         let pairs: Vec<bool> = self.courses.iter().flat_map(|c| c.outcome.displaced.iter().copied()).collect();
-        rate(pairs.iter().filter(|&&d| d).count(), pairs.len())
+        (!pairs.is_empty()).then(|| rate(pairs.iter().filter(|&&d| d).count(), pairs.len()))
     }
 
     /// How many runs ended in which state of the detector, the gravest first.
@@ -113,11 +116,10 @@ pub(super) fn csv(rows: &[Row]) -> String {
         let settings = row.cell.settings.iter().map(|(_, value)| defused(value));
         let counts = [row.courses.len().to_string(), row.failures.len().to_string(), defused(stage)];
         let changes = CURVES.iter().flat_map(|&c| {
-            let none = Estimate { value: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 };
-            let change = row.change(c).unwrap_or(none);
+            let change = row.change(c).unwrap_or(NONE);
             [change.value, change.low, change.high].map(number)
         });
-        let displaced = row.displaced();
+        let displaced = row.displaced().unwrap_or(NONE);
         let displacement = [displaced.value, displaced.low, displaced.high].map(number);
         let alarms = row.alarms();
         let first = alarms.first().map_or_else(String::new, u64::to_string);
@@ -133,8 +135,8 @@ fn estimate(x: Estimate) -> String {
     format!("{:+.2} [{:+.2}, {:+.2}]", x.value, x.low, x.high)
 }
 
-fn percent(x: Estimate) -> String {
-    if x.n == 0 { "–".to_owned() } else { format!("{:.0} %", 100.0 * x.value) }
+fn percent(x: Option<Estimate>) -> String {
+    x.map_or_else(|| "–".to_owned(), |x| format!("{:.0} %", 100.0 * x.value))
 }
 
 /// `squeezing 2, displacing 1`, or the word alone where all agree.

@@ -80,11 +80,6 @@ impl XAxis {
     /// Optimiser steps.
     pub const STEPS: Self = Self { name: "step", ends: None };
 
-    /// Steps under another name.
-    pub fn steps(name: &'static str) -> Self {
-        Self { name, ends: None }
-    }
-
     /// Numbers: the chart's steps are places on a scale that runs evenly from `first` to `last`, which may be smaller.
     pub fn numbers(name: &'static str, first: f64, last: f64) -> Self {
         Self { name, ends: Some((first, last)) }
@@ -112,7 +107,7 @@ impl XAxis {
         #[allow(clippy::cast_possible_truncation, reason = "dots of a screen")]
         let dot = |value: f64| ((value - first) / (last - first) * edge).round() as i64;
         let mut ticks: Vec<_> =
-            value_ticks(bounds, cells * 2 / 5).into_iter().map(|tick| (dot(tick.value), tick.label)).collect();
+            value_ticks(bounds, cells / 5 * 2).into_iter().map(|tick| (dot(tick.value), tick.label)).collect();
         ticks.sort_by_key(|&(dot, _)| dot);
         ticks
     }

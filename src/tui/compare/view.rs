@@ -12,14 +12,16 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Widget};
+use ratatui::widgets::{Paragraph, Widget, Wrap};
+use unicode_width::UnicodeWidthStr;
 
 use super::app::{Compare, Row};
-use crate::history::{Aligned, By, CurveId, Scale};
+use crate::history::{Aligned, By, Scale};
 use crate::tui::chart::{Chart, ChartLine, XAxis};
 use crate::tui::keymap::{self, Context};
+use crate::tui::theme::Theme;
 use crate::tui::view::text::{change, fit, fitted, left, number, panel, right, title};
 use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
 
@@ -62,7 +64,7 @@ fn divided(body: Rect) -> [Rect; 2] {
             return Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
         }
         76..104 => 40,
-        104..150 => 56,
+        104..150 => 60,
         _ => 64,
     };
     Layout::horizontal([Constraint::Fill(1), Constraint::Length(panel)]).areas(body)
@@ -85,22 +87,26 @@ fn header(app: &Compare, area: Rect, buf: &mut Buffer) {
     .render(area, buf);
 }
 
-/// The arms by marker, colour and name.
+/// The arms by marker, colour and name; how many runs each has where there is room for it.
 fn arms(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let each = usize::from(area.width) / app.arms().len().max(1);
+    let runs = |at: usize| {
+        let (count, role) = (app.arms()[at].courses.len(), if at == 0 { ", baseline" } else { "" });
+        format!(" ({count} {}{role})", if count == 1 { "run" } else { "runs" })
+    };
+    let wide: usize = app.arms().iter().enumerate().map(|(at, a)| 4 + a.label.as_str().width() + runs(at).len()).sum();
+    let crowded = wide > usize::from(area.width);
+    let room = if crowded { (usize::from(area.width) / app.arms().len().max(1)).saturating_sub(4) } else { wide };
     let mut spans = Vec::new();
     for (at, arm) in app.arms().iter().enumerate() {
-        let (look, runs) = (theme.arm(at), arm.courses.len());
-        let selected = at == app.view.arm;
-        let role = if at == 0 { ", baseline" } else { "" };
-        let runs = format!(" ({runs} {}{role})", if runs == 1 { "run" } else { "runs" });
-        let room = each.saturating_sub(runs.chars().count() + 5);
-        let name = fit(arm.label.as_str(), room.max(4));
+        let (look, selected) = (theme.arm(at), at == app.view.arm);
         let style = if selected { look.style.add_modifier(Modifier::BOLD) } else { look.style };
+        let name = if selected { style.add_modifier(Modifier::UNDERLINED) } else { style };
         spans.push(Span::styled(format!("  {} ", app.view.glyphs.marker(look.marker)), style));
-        spans.push(Span::styled(name, if selected { style.add_modifier(Modifier::UNDERLINED) } else { style }));
-        spans.push(Span::styled(runs, theme.dim()));
+        spans.push(Span::styled(fit(arm.label.as_str(), room), name));
+        if !crowded {
+            spans.push(Span::styled(runs(at), theme.dim()));
+        }
     }
     Line::from(spans).render(area, buf);
 }
@@ -117,7 +123,7 @@ fn chart(app: &Compare, area: Rect, buf: &mut Buffer) {
         Ok(aligned) => aligned,
         Err(why) => {
             let text = format!("{why}; b aligns by another measure");
-            Paragraph::new(text).style(view.theme.warning()).wrap(Default::default()).render(inner, buf);
+            Paragraph::new(text).style(view.theme.warning()).wrap(Wrap::default()).render(inner, buf);
             return;
         }
     };
@@ -151,7 +157,7 @@ fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine>, area: Rect, 
 /// The axis of an alignment.
 pub(super) fn x_axis(aligned: &Aligned) -> XAxis {
     match aligned.by() {
-        By::Step => XAxis::steps(By::Step.axis()),
+        By::Step => XAxis::STEPS,
         by => XAxis::numbers(by.axis(), aligned.at(0), aligned.at(aligned.end())),
     }
 }
@@ -184,7 +190,7 @@ fn rows(app: &Compare, area: Rect, buf: &mut Buffer) {
     let inner = block.inner(area);
     block.render(area, buf);
     let width = usize::from(inner.width);
-    let levels = width >= SYMBOL + 3 * 9 + INTERVAL;
+    let levels = width > SYMBOL + 18 + 8 + INTERVAL;
     let mut lines = vec![place(app), headings(levels, theme)];
     let room = usize::from(inner.height).saturating_sub(lines.len());
     let at = app.rows().iter().position(|r| r.curve == view.curve).unwrap_or(0);
@@ -211,7 +217,7 @@ fn place(app: &Compare) -> Line<'static> {
     Line::styled(format!(" at {at}{end}{over}"), theme.text())
 }
 
-fn headings(levels: bool, theme: &crate::tui::theme::Theme) -> Line<'static> {
+fn headings(levels: bool, theme: &Theme) -> Line<'static> {
     let mut text = format!(" {}", left("curve", SYMBOL));
     if levels {
         text += &format!("{}{}", right("baseline", 9), right("arm", 9));
@@ -224,31 +230,29 @@ fn row(app: &Compare, row: &Row, levels: bool, width: usize) -> Line<'static> {
     let theme = &app.view.theme;
     let decimals = decimals(app.view.scale);
     let estimate = row.difference.estimate;
-    let mut spans = vec![Span::styled(format!(" {}", left(row.curve.symbol(), SYMBOL)), curve_style(app, row.curve))];
+    let selected = row.curve == app.view.curve;
+    let bold = if selected { Style::new().add_modifier(Modifier::BOLD) } else { Style::new() };
+    let mut spans = vec![Span::styled(format!(" {}", left(row.curve.symbol(), SYMBOL)), bold)];
+    let mut used = 1 + SYMBOL + 8;
     if levels {
+        used += 18;
         for value in [row.baseline, row.arm] {
             spans.push(Span::styled(format!(" {}", fitted(value, decimals, 8, number)), theme.dim()));
         }
     }
     let clear = row.difference.excludes_zero();
-    let style = match (clear, estimate.value > 0.0) {
-        (false, _) => theme.text(),
-        (true, true) => theme.gain(),
-        (true, false) => theme.loss(),
+    let (style, mark) = match (clear, estimate.value > 0.0) {
+        (false, _) => (theme.dim(), ""),
+        (true, true) => (theme.gain(), " *"),
+        (true, false) => (theme.loss(), " *"),
     };
-    spans.push(Span::styled(format!(" {}", fitted(estimate.value, decimals, 7, change)), style));
-    let interval = format!("[{}, {}]", number(estimate.low, decimals), number(estimate.high, decimals));
-    let mark = if clear { " *" } else { "" };
-    let room = width.saturating_sub(1 + SYMBOL + 8 + if levels { 18 } else { 0 } + 1);
-    let interval = fit(&interval, room.saturating_sub(2));
-    spans.push(Span::styled(format!(" {interval}{mark}"), if clear { style } else { theme.dim() }));
+    let value = if clear { style } else { Style::new() };
+    spans.push(Span::styled(format!(" {}", fitted(estimate.value, decimals, 7, change)), value));
+    let interval = format!(" [{}, {}]", change(estimate.low, decimals), change(estimate.high, decimals));
+    let interval = fit(&interval, width.saturating_sub(used + 2)) + mark;
+    spans.push(Span::styled(left(&interval, width.saturating_sub(used)), style));
     let line = Line::from(spans);
-    if row.curve == app.view.curve { line.patch_style(theme.selection()) } else { line }
-}
-
-fn curve_style(app: &Compare, curve: CurveId) -> ratatui::style::Style {
-    let style = app.view.theme.text();
-    if curve == app.view.curve { style.add_modifier(Modifier::BOLD) } else { style }
+    if selected { line.patch_style(theme.selection()) } else { line }
 }
 
 fn hints(app: &Compare, area: Rect, buf: &mut Buffer) {
