@@ -55,7 +55,7 @@ enum Found {
 pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
 
 /// The same on the other CPU backend.
-#[cfg(test)]
+#[cfg(all(test, feature = "ndarray"))]
 pub(crate) type OtherTestBackend = Autodiff<burn_ndarray::NdArray<f32>>;
 
 /// What is done with a backend once it is chosen.

@@ -10,7 +10,9 @@ use crossbeam_channel::never;
 use super::handle::EventSink;
 use super::state::{SavedState, TrainerState};
 use super::train;
-use crate::backend::{OtherTestBackend, TestBackend};
+#[cfg(feature = "ndarray")]
+use crate::backend::OtherTestBackend;
+use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::protocol::TrainerEvent;
@@ -114,6 +116,7 @@ fn sampled_answers_go_on_from_every_step() {
 }
 
 #[test]
+#[cfg(feature = "ndarray")]
 fn so_do_runs_on_the_other_backend() {
     let stages = ["objective: sft, steps: 2", "objective: sigmoid(), optimizer: rmsprop(), steps: 2"];
     assert_eq!(goes_on_from_every_state::<OtherTestBackend>(&experiment(5, &stages)), 3);

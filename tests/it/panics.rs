@@ -8,6 +8,7 @@ use std::time::Instant;
 use ldyn_tui::backend::BackendChoice;
 use ldyn_tui::cli::DisplayOptions;
 use ldyn_tui::experiment::Experiment;
+use ldyn_tui::session::Job;
 use ldyn_tui::tui::app::App;
 use ldyn_tui::tui::chart::Glyphs;
 use ldyn_tui::tui::run::{Live, run};
@@ -39,7 +40,7 @@ fn a_panic_of_the_trainer_is_shown_recorded_and_summed_up() {
         // A remainder by zero after the first step; `check` refuses it.
         experiment.stages[0].evaluate_every = 0;
         let display = DisplayOptions { theme: None, marker: None, no_color: false };
-        assert!(ldyn_tui::session::dashboard(experiment, BackendChoice::Flex, &display).is_err());
+        assert!(ldyn_tui::session::dashboard(Job::New(Box::new(experiment)), BackendChoice::Flex, &display).is_err());
         return;
     }
     let folder = tempfile::tempdir().unwrap();

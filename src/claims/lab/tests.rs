@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use super::*;
-use crate::claims::{Verdict, table};
+use crate::claims::{Checked, Verdict, table};
 
 fn all() -> Vec<String> {
     CLAIMS.map(|(id, _)| id.to_owned()).into()
@@ -16,7 +16,8 @@ fn no_case_of_twenty_thousand_violates_a_claim() {
         assert_eq!((claim.verdict, claim.figures[0].pooled.value), (Verdict::Holds, 0.0), "{claim:#?}");
         assert_eq!(claim.figures[0].pooled.n, CASES);
     }
-    let text = table(&results, 110);
+    let checked = Checked { experiment: "squeeze_lab".to_owned(), seeds: vec![7], baseline: None, claims: results };
+    let text = table(&[checked], 110);
     assert!(text.contains("violations: 0 of 20000"), "{text}");
     assert!(text.contains("bystanders that fall here: 45 of 48"), "{text}");
     assert!(text.contains("bystanders that fall from uniform: 0 of 48"), "{text}");

@@ -31,7 +31,7 @@ fn a_child_is_told_exactly_the_experiment_that_is_expected_of_it() {
             panic!("the run command: {:?}", job.arguments)
         };
         assert!(options.headless);
-        options.experiment(&experiment).unwrap()
+        options.experiment(&experiment.unwrap()).unwrap()
     };
     let ids: Vec<String> = plan.jobs.iter().map(|job| told(job).run_id()).collect();
     assert_eq!(
