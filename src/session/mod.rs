@@ -60,7 +60,7 @@ struct Session {
     experiment: Experiment,
     /// What was recorded by earlier processes and stays.
     past: Vec<TrainerEvent>,
-    /// What that took.
+    /// What earlier processes took.
     before: Duration,
     live: Live,
     /// What ended the trainer, for the session itself; `live.finished` is for the screen.
@@ -76,8 +76,7 @@ impl Session {
                 let ron = experiment.to_ron()?;
                 let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
                 let recorder = Recorder::new(directory.clone(), ron)?;
-                let (past, before) = (Vec::new(), Duration::ZERO);
-                Self::spawn(Resumed { directory, experiment: *experiment, backend, past, before, recorder })
+                Self::spawn(Resumed { directory, experiment: *experiment, backend, past: Vec::new(), recorder })
             }
             Job::Resume(run) => {
                 let resumed = Resumed::open(&run, backend)?;
@@ -88,7 +87,8 @@ impl Session {
     }
 
     fn spawn(run: Resumed) -> Result<Self> {
-        let Resumed { directory, experiment, backend, past, before, recorder } = run;
+        let Resumed { directory, experiment, backend, past, recorder } = run;
+        let before = recorder.before;
         log::write_to(&directory.log())?;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
