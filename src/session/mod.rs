@@ -54,6 +54,12 @@ pub enum Job {
     Resume(PathBuf),
 }
 
+impl From<Experiment> for Job {
+    fn from(experiment: Experiment) -> Self {
+        Self::New(Box::new(experiment))
+    }
+}
+
 /// A trainer at work and its run directory.
 struct Session {
     directory: RunDirectory,
@@ -118,15 +124,15 @@ impl Session {
 ///
 /// # Errors
 /// What ended the run; [`Error::Interrupted`] after Ctrl-C.
-pub fn headless(job: Job, backend: BackendChoice) -> Result<()> {
+pub fn headless(job: impl Into<Job>, backend: BackendChoice) -> Result<()> {
     let interrupts = Interrupts::listen()?;
     run_headless(job, backend, &interrupts).map(drop)
 }
 
 /// The same; returns what was recorded.
-fn run_headless(job: Job, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
+fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
     let started = Instant::now();
-    let Session { directory, experiment, past, before, live, ended } = Session::start(job, backend)?;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
     let interrupted = headless::follow(&live.events, &live.commands, interrupts, &experiment.run_id(), &past);
     let result = ended.recv().unwrap_or(Ok(()));
     outcome(finish(&directory, before + started.elapsed())?, result, interrupted)
@@ -136,9 +142,9 @@ fn run_headless(job: Job, backend: BackendChoice, interrupts: &Interrupts) -> Re
 ///
 /// # Errors
 /// What ended the run or broke the screen; [`Error::Interrupted`] after a signal.
-pub fn dashboard(job: Job, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
+pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
-    let Session { directory, experiment, past, before, live, ended } = Session::start(job, backend)?;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
     let mut app = App::live(&experiment.name, theme(display), display.glyphs());
     for event in past {
         app.update(Message::Trainer(Arc::new(event)));

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Job, run_headless, theme};
+use super::{run_headless, theme};
 use crate::claims;
 use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, VerifyArgs, say};
 use crate::error::{Error, Result};
@@ -75,8 +75,7 @@ fn fresh(experiment: &Experiment, args: &VerifyArgs) -> Result<Vec<RunHistory>> 
     (0..args.seeds)
         .map(|i| {
             let seed = experiment.seed.checked_add(i).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
-            let job = Job::New(Box::new(Experiment { seed, ..experiment.clone() }));
-            run_headless(job, args.options.backend.into(), &interrupts)
+            run_headless(Experiment { seed, ..experiment.clone() }, args.options.backend.into(), &interrupts)
         })
         .collect()
 }
