@@ -84,7 +84,7 @@ fn answer(command: Command) -> Result<()> {
 
 /// The job of training an experiment from its beginning.
 fn new(path: &Path, options: &RunOptions) -> Result<Job> {
-    Ok(Job::New(Box::new(options.experiment(path)?)))
+    Ok(options.experiment(path)?.into())
 }
 
 /// Trains, with the dashboard where there is a terminal to show it on.

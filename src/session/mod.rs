@@ -61,13 +61,19 @@ pub enum Job {
     Resume(PathBuf),
 }
 
+impl From<Experiment> for Job {
+    fn from(experiment: Experiment) -> Self {
+        Self::New(Box::new(experiment))
+    }
+}
+
 /// A trainer at work and its run directory.
 struct Session {
     directory: RunDirectory,
     experiment: Experiment,
     /// What was recorded by earlier processes and stays.
     past: Vec<TrainerEvent>,
-    /// What that took.
+    /// What earlier processes took.
     before: Duration,
     live: Live,
     /// What ended the trainer, for the session itself; `live.finished` is for the screen.
@@ -83,8 +89,7 @@ impl Session {
                 let ron = experiment.to_ron()?;
                 let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
                 let recorder = Recorder::new(directory.clone(), ron)?;
-                let (past, before) = (Vec::new(), Duration::ZERO);
-                Self::spawn(Resumed { directory, experiment: *experiment, backend, past, before, recorder })
+                Self::spawn(Resumed { directory, experiment: *experiment, backend, past: Vec::new(), recorder })
             }
             Job::Resume(run) => {
                 let resumed = Resumed::open(&run, backend)?;
@@ -95,7 +100,8 @@ impl Session {
     }
 
     fn spawn(run: Resumed) -> Result<Self> {
-        let Resumed { directory, experiment, backend, past, before, recorder } = run;
+        let Resumed { directory, experiment, backend, past, recorder } = run;
+        let before = recorder.before;
         log::write_to(&directory.log())?;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
@@ -125,15 +131,15 @@ impl Session {
 ///
 /// # Errors
 /// What ended the run; [`Error::Interrupted`] after Ctrl-C.
-pub fn headless(job: Job, backend: BackendChoice) -> Result<()> {
+pub fn headless(job: impl Into<Job>, backend: BackendChoice) -> Result<()> {
     let interrupts = Interrupts::listen()?;
     run_headless(job, backend, &interrupts).map(drop)
 }
 
 /// The same; returns what was recorded.
-fn run_headless(job: Job, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
+fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
     let started = Instant::now();
-    let Session { directory, experiment, past, before, live, ended } = Session::start(job, backend)?;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
     let interrupted = headless::follow(&live.events, &live.commands, interrupts, &experiment.run_id(), &past);
     let result = ended.recv().unwrap_or(Ok(()));
     outcome(finish(&directory, before + started.elapsed())?, result, interrupted)
@@ -143,9 +149,9 @@ fn run_headless(job: Job, backend: BackendChoice, interrupts: &Interrupts) -> Re
 ///
 /// # Errors
 /// What ended the run or broke the screen; [`Error::Interrupted`] after a signal.
-pub fn dashboard(job: Job, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
+pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
-    let Session { directory, experiment, past, before, live, ended } = Session::start(job, backend)?;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
     let mut app = App::live(&experiment.name, theme(display), display.glyphs());
     for event in past {
         app.update(Message::Trainer(Arc::new(event)));

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{Job, run_headless, theme};
+use super::{run_headless, theme};
 use crate::claims::{self, Checked};
 use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, RunOptions, VerifyArgs, say};
 use crate::error::{Error, Result};
@@ -103,8 +103,8 @@ fn fresh(experiments: &[Experiment], args: &VerifyArgs) -> Result<Vec<RunHistory
     for experiment in experiments {
         for i in 0..args.seeds {
             let seed = experiment.seed.checked_add(i).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
-            let job = Job::New(Box::new(Experiment { seed, ..experiment.clone() }));
-            histories.push(run_headless(job, args.options.backend.into(), &interrupts)?);
+            let seeded = Experiment { seed, ..experiment.clone() };
+            histories.push(run_headless(seeded, args.options.backend.into(), &interrupts)?);
         }
     }
     Ok(histories)

@@ -35,7 +35,7 @@ pub(super) struct Recorder {
     writer: RunWriter,
     started: Instant,
     /// What the run had taken before this process.
-    before: Duration,
+    pub(super) before: Duration,
     resuming: Option<Resuming>,
 }
 

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
-use std::time::Duration;
 
 use super::recorder::{NOTE, Note, Recorder};
 use crate::backend::BackendChoice;
@@ -20,8 +19,6 @@ pub(super) struct Resumed {
     pub(super) backend: BackendChoice,
     /// What was recorded up to the checkpoint.
     pub(super) past: Vec<TrainerEvent>,
-    /// What that took.
-    pub(super) before: Duration,
     pub(super) recorder: Recorder,
 }
 
@@ -62,9 +59,8 @@ impl Resumed {
         let experiment = unchanged(&directory.experiment(), &note.experiment)?;
         let past = past(directory.events(), &note)?;
         let backend = same_backend(&past, backend)?;
-        let before = Duration::try_from_secs_f64(note.seconds).unwrap_or_default();
         let recorder = Recorder::resume(directory.clone(), note, writer, state);
-        Ok(Self { directory, experiment, backend, past, before, recorder })
+        Ok(Self { directory, experiment, backend, past, recorder })
     }
 }
 

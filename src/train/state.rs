@@ -1,10 +1,10 @@
 //! Where a run stands, as something that can be written down: all that decides its future, between two optimiser steps.
 //!
-//! The format is one safetensors file: the arrays by name, in full precision; [`Position`] as JSON and the notes of whoever
-//! writes it in the metadata. The last array is the CRC-32 of every byte before it. Arrays are read off the device one by
+//! The format is one safetensors file: the arrays by name, in full precision; [`Position`] and the notes of whoever writes
+//! it as JSON in the metadata. The same state gives the same bytes. The last array is the CRC-32 of every byte before it. Arrays are read off the device one by
 //! one while they are written, so that writing takes the memory of the largest one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -21,8 +21,8 @@ use crate::model::transformer::floats;
 const FORMAT: u32 = 1;
 /// Longest header, bytes: safetensors' own limit.
 const MAX_HEADER: u64 = 100_000_000;
-/// The note that holds the [`Position`].
-const POSITION: &str = "position";
+/// The entry of the metadata that holds the [`Head`]: the only one, since safetensors writes several in any order.
+const HEAD: &str = "ldyn-tui";
 /// The array that holds the checksum, at the end of the file.
 const CHECKSUM: &str = "checksum";
 /// Bytes of the checksum.
@@ -49,6 +49,14 @@ pub struct Position {
     pub recent: Vec<u64>,
     /// How far chance has been read where answers are sampled, in 32-bit words.
     pub drawn: Option<u128>,
+}
+
+/// What the metadata says.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    format: u32,
+    position: Position,
+    notes: BTreeMap<String, String>,
 }
 
 /// An array on its way into a file: its numbers are asked for when they are written.
@@ -119,9 +127,9 @@ impl TrainerState {
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, notes: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
-        let mut metadata: HashMap<String, String> = notes.iter().map(|(k, v)| ((*k).to_owned(), v.clone())).collect();
-        metadata.insert("format".to_owned(), FORMAT.to_string());
-        metadata.insert(POSITION.to_owned(), serde_json::to_string(&self.position)?);
+        let notes = notes.iter().map(|(name, note)| ((*name).to_owned(), note.clone())).collect();
+        let head = Head { format: FORMAT, position: self.position.clone(), notes };
+        let metadata = HashMap::from([(HEAD.to_owned(), serde_json::to_string(&head)?)]);
         let checksum = Array::u32(vec![0]);
         let mut end = 0;
         let mut info = |name: &str, array: &Array| {
@@ -166,6 +174,7 @@ pub struct SavedState {
     /// Where the arrays begin.
     start: u64,
     position: Position,
+    notes: BTreeMap<String, String>,
 }
 
 impl SavedState {
@@ -193,18 +202,21 @@ impl SavedState {
         if expected != length {
             return Err(damaged(path, &format!("it has {length} bytes, and its header says {expected}")));
         }
-        let note = |name: &str| header.metadata().as_ref().and_then(|notes| notes.get(name));
-        if note("format").is_none_or(|format| *format != FORMAT.to_string()) {
+        #[derive(Deserialize)]
+        struct Version {
+            format: u32,
+        }
+        let head = header.metadata().as_ref().and_then(|entries| entries.get(HEAD)).map_or("", String::as_str);
+        if serde_json::from_str::<Version>(head).map_or(true, |version| version.format != FORMAT) {
             return Err(Error::input(
                 Location::file(path),
-                format!("is no checkpoint of a run, or one of another version (this program writes version {FORMAT})"),
-                "resume the run with the program that wrote it, or start it anew",
+                format!("cannot be resumed from: it is of another version (this program writes version {FORMAT})"),
+                "resume the run with the program that wrote it, or train anew",
             ));
         }
-        let position = note(POSITION).ok_or_else(|| damaged(path, "it does not say where the run stands"))?;
-        let position = serde_json::from_str(position)
+        let Head { position, notes, .. } = serde_json::from_str(head)
             .map_err(|e| damaged(path, &format!("where the run stands cannot be read: {e}")))?;
-        let mut this = Self { path: path.to_owned(), input: Box::new(input), header, start, position };
+        let mut this = Self { path: path.to_owned(), input: Box::new(input), header, start, position, notes };
         this.check(length)?;
         Ok(this)
     }
@@ -232,7 +244,7 @@ impl SavedState {
 
     /// A note of whoever wrote it.
     pub fn note(&self, name: &str) -> Option<&str> {
-        self.header.metadata().as_ref()?.get(name).map(String::as_str)
+        self.notes.get(name).map(String::as_str)
     }
 
     /// An error that names the file.
@@ -324,6 +336,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again_to_the_bit() {
+        assert_eq!(written(), written());
         let mut state = open(written()).unwrap();
         assert_eq!((state.position().step, state.position().drawn), (7, Some(1 << 70)));
         assert_eq!((state.note("by"), state.note("nobody")), (Some("me\n\""), None));
