@@ -123,15 +123,16 @@ impl Bar {
     fn cell(&self, row: u32, inks: &Inks, own: Style) -> Option<(char, Style)> {
         let [kept, spread, top] = [self.kept, self.spread, self.top].map(|h| h.saturating_sub(row * 8).min(8));
         let change = if self.rose { inks.gain } else { inks.loss };
+        let block = |eighths: u32| EIGHTHS[eighths as usize];
         if inks.whole_cells {
             return match (kept, spread, top) {
+                (1..8, ..) if kept == top && inks.blocks => Some((block(kept), own)),
                 (4.., ..) => Some((inks.kept, own)),
                 (_, 4.., _) => Some((inks.spread, own)),
                 (_, _, 4..) => Some(change),
                 _ => None,
             };
         }
-        let block = |eighths: u32| EIGHTHS[eighths as usize];
         match (kept, spread, top) {
             (_, _, 0) => None,
             // The rest of the cell is gain: the ground shows it.
@@ -156,8 +157,10 @@ struct Inks {
     gain: (char, Style),
     loss: (char, Style),
     line: char,
-    /// No eighths of a cell.
+    /// Where a bar changes, cells are whole: the shades have no eighths.
     whole_cells: bool,
+    /// Whether there are eighths of a cell at all.
+    blocks: bool,
     /// Whether a cell's ground may carry a colour.
     grounds: bool,
     y: (char, Style),
@@ -179,6 +182,7 @@ impl Inks {
                 loss: ('.', theme.loss()),
                 line: '-',
                 whole_cells: true,
+                blocks: false,
                 grounds: false,
                 y: ('y', y),
                 star: ('*', star),
@@ -195,6 +199,7 @@ impl Inks {
             loss: ('░', theme.loss()),
             line: '┄',
             whole_cells: !grounds,
+            blocks: true,
             grounds,
             y: ('y', y),
             star: ('★', star),
@@ -216,7 +221,7 @@ impl Inks {
             (true, true) => (self.mixed, theme.dim()),
             (true, false) => (self.rose, theme.gain()),
             (false, true) => (self.fell, theme.loss()),
-            (false, false) => (if self.whole_cells { '.' } else { '·' }, theme.dim()),
+            (false, false) => (if self.blocks { '·' } else { '.' }, theme.dim()),
         }
     }
 }
