@@ -83,15 +83,16 @@ fn train(path: &Path, options: &RunOptions, display: &DisplayOptions) -> Result<
 fn check(paths: &[std::path::PathBuf]) -> Result<()> {
     let mut errors = Vec::new();
     for path in paths {
-        match Experiment::load(path, &[]) {
-            Ok(experiment) => {
+        let checked = Experiment::load(path, &[]).and_then(|experiment| {
+            let report = crate::train::data_report(&experiment)?;
+            Ok((experiment, report))
+        });
+        match checked {
+            Ok((experiment, report)) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let file = Shown::new(&path.display().to_string());
                 say(&format!("{file}: ok ({}; steps: {})\n", experiment.name, Shown::new(&stages.join(", "))))?;
-                match crate::train::data_report(&experiment) {
-                    Ok(report) => report.iter().try_for_each(|report| say(&format!("{report}\n")))?,
-                    Err(e) => errors.push(e),
-                }
+                report.iter().try_for_each(|report| say(&format!("{report}\n")))?;
             }
             Err(e) => errors.push(e),
         }
