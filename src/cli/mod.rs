@@ -105,17 +105,18 @@ fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()>
 fn check(paths: &[std::path::PathBuf]) -> Result<()> {
     let mut errors = Vec::new();
     for path in paths {
-        match Experiment::load(path, &[]) {
-            Ok(experiment) => {
+        let checked = Experiment::load(path, &[]).and_then(|experiment| {
+            let report = crate::train::data_report(&experiment)?;
+            Ok((experiment, report))
+        });
+        match checked {
+            Ok((experiment, report)) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let trains =
                     if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
                 let file = Shown::new(&path.display().to_string());
                 say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
-                match crate::train::data_report(&experiment) {
-                    Ok(report) => report.iter().try_for_each(|report| say(&format!("{report}\n")))?,
-                    Err(e) => errors.push(e),
-                }
+                report.iter().try_for_each(|report| say(&format!("{report}\n")))?;
             }
             Err(e) => errors.push(e),
         }

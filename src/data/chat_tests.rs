@@ -91,7 +91,8 @@ fn a_template_has_no_files_and_refuses_in_words() {
     );
     for source in ["{% include '/etc/passwd' %}", "{{ messages.__class__.__mro__ }}", "{{ open('x') }}", "{{ x.y.z }}"]
     {
-        assert!(render(source).is_err(), "{source}");
+        let refused = compiled(source).map_or(true, |template| template.render(&question(), true).is_err());
+        assert!(refused, "{source}");
     }
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::row::{EXPECTED, Entry, Fields, Member, Message, Place, Value, is_read, read};
@@ -136,19 +136,52 @@ fn value(raw: &RawValue) -> serde_json::Result<Value> {
 
 /// A list whose first item is an object.
 fn messages(raw: &RawValue) -> serde_json::Result<Value> {
-    let mut messages = Vec::new();
-    for item in serde_json::from_str::<Vec<&RawValue>>(raw.get())? {
-        if !item.get().starts_with('{') {
-            return Ok(Value::Other("a list"));
+    let Turns(turns) = serde_json::from_str(raw.get())?;
+    Ok(turns)
+}
+
+/// A list of messages, up to the first unsound one: the rest is skipped, not kept.
+struct Turns(Value);
+
+impl<'de> serde::Deserialize<'de> for Turns {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+                let mut messages = Vec::new();
+                while let Some(item) = items.next_element::<&RawValue>()? {
+                    let unsound = match message(item).map_err(A::Error::custom)? {
+                        Some(Ok(message)) => {
+                            messages.push(message);
+                            continue;
+                        }
+                        Some(Err(problem)) => Value::Broken(messages.len() + 1, problem),
+                        None => Value::Other("a list"),
+                    };
+                    while items.next_element::<IgnoredAny>()?.is_some() {}
+                    return Ok(unsound);
+                }
+                Ok(Value::Messages(messages))
+            }
         }
-        let Members(members) = serde_json::from_str(item.get())?;
-        let members = members.into_iter().map(|(key, raw)| Ok((key, member(raw)?)));
-        match Message::new(members.collect::<serde_json::Result<Vec<_>>>()?) {
-            Ok(message) => messages.push(message),
-            Err(problem) => return Ok(Value::Broken(messages.len() + 1, problem)),
-        }
+        deserializer.deserialize_seq(List).map(Self)
     }
-    Ok(Value::Messages(messages))
+}
+
+/// One item of a list; `None` where it is no object.
+fn message(raw: &RawValue) -> serde_json::Result<Option<Result<Message, String>>> {
+    if !raw.get().starts_with('{') {
+        return Ok(None);
+    }
+    let Members(members) = serde_json::from_str(raw.get())?;
+    let members = members.into_iter().map(|(key, raw)| Ok((key, member(raw)?)));
+    Ok(Some(Message::new(members.collect::<serde_json::Result<Vec<_>>>()?)))
 }
 
 /// A value of which nothing but text is wanted.

@@ -38,8 +38,8 @@ pub(super) fn write_to(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Panic messages go to the log; those of the trainer and of the Parquet reader nowhere else, since they become errors, and others to
-/// stderr, displayable. The dashboard's own hook takes over while it has the terminal.
+/// Panic messages go to the log; those of the trainer and of the Parquet reader nowhere else, since they become errors,
+/// and others to stderr, displayable. The dashboard's own hook takes over while it has the terminal.
 pub(crate) fn catch_panics() {
     std::panic::set_hook(Box::new(|info| {
         let message = Shown::new(&info.to_string());
