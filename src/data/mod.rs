@@ -1,13 +1,17 @@
-//! What is learnt: preference pairs, the synthetic world, the tokenizer.
+//! What is learnt: preference pairs, the synthetic world, the tokenizer; pictures of digits.
 
 pub mod batch;
+pub mod digits;
 pub mod example;
+pub mod idx;
 pub mod jsonl;
+pub mod pictures;
 pub mod tokenizer;
 pub mod world;
 
 pub use example::{Dataset, PreferenceExample};
 pub use jsonl::read_jsonl;
+pub use pictures::{PictureSet, Pictures};
 
 use std::collections::BTreeMap;
 
@@ -46,5 +50,17 @@ pub fn load(experiment: &Experiment) -> Result<Dataset> {
         DataSource::Digits(_) | DataSource::Mnist(_) | DataSource::Lab(_) => Err(Error::usage(
             "data: there is no text in it; a language model reads world(), jsonl(…) or world_documents()",
         )),
+    }
+}
+
+/// Draws or reads the pictures that an experiment asks for.
+///
+/// # Errors
+/// When a file is missing or broken, or the data holds no pictures.
+pub fn load_pictures(experiment: &Experiment) -> Result<PictureSet> {
+    match &experiment.data {
+        DataSource::Digits(settings) => Ok(digits::digits(experiment.seed, settings)),
+        DataSource::Mnist(folder) => idx::read_mnist(folder),
+        _ => Err(Error::usage("data: there are no pictures in it; a classifier reads digits() or mnist(\"…\")")),
     }
 }

@@ -7,13 +7,14 @@ use ron::ser::PrettyConfig;
 
 use super::schema::{self, EXPERIMENT};
 use super::source::Source;
-use super::{Experiment, overrides, validate};
+use super::{DataSource, Experiment, overrides, validate};
 use crate::error::{Error, Location, Result};
 
 /// The experiments that come with the program: path, text. A path that names no file names one of these.
-pub const EMBEDDED: [(&str, &str); 3] = [
+pub const EMBEDDED: [(&str, &str); 4] = [
     ("experiments/sft.ron", include_str!("../../experiments/sft.ron")),
     ("experiments/dpo_offpolicy.ron", include_str!("../../experiments/dpo_offpolicy.ron")),
+    ("experiments/digits.ron", include_str!("../../experiments/digits.ron")),
     ("experiments/pretrain_base.ron", include_str!("../../experiments/pretrain_base.ron")),
 ];
 
@@ -93,6 +94,11 @@ impl Experiment {
         Some(name.to_string_lossy().into_owned())
     }
 
+    /// Whether it trains a classifier of pictures.
+    pub fn has_pictures(&self) -> bool {
+        matches!(self.data, DataSource::Digits(_) | DataSource::Mnist(_))
+    }
+
     /// Optimiser steps over all stages.
     pub fn total_steps(&self) -> u64 {
         self.stages.iter().map(|s| s.steps).sum()
@@ -135,11 +141,11 @@ mod tests {
     use std::path::Path;
 
     use super::super::{
-        DataSource, DigitPictures, JsonlData, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
+        DigitPictures, JsonlData, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
         OptimizerConfig, Output, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
         source::Source,
     };
-    use super::{EMBEDDED, EXPERIMENT, Experiment, embedded};
+    use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, embedded};
     use crate::protocol::DetectorSettings;
 
     fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {
