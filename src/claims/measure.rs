@@ -28,6 +28,9 @@ pub(super) fn stage_runs(histories: &[RunHistory], pick: fn(&StageInfo) -> bool)
 
 fn stage_run(history: &RunHistory, pick: fn(&StageInfo) -> bool) -> Result<StageRun<'_>, String> {
     let run = history.run.as_ref().ok_or("a run never began")?;
+    if !run.classes.is_empty() {
+        return Err("classes are observed, not answers".to_owned());
+    }
     let found = run.stages.iter().enumerate().find(|(_, info)| pick(info));
     let (stage, info) = found.ok_or("there is no such stage")?;
     let not_done = || format!("stage {} of {} did not come to its end", info.name, run.run_id);
@@ -137,6 +140,11 @@ pub(super) fn steps(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Figu
     let values: Vec<f64> = per_seed.iter().map(|&(_, x)| x).collect();
     let pooled = Estimate { value: mean(&values), low: f64::NAN, high: f64::NAN, n: values.len() };
     Figure { label: label.into(), unit: Unit::Steps, pooled, per_seed }
+}
+
+/// A correlation of each run.
+pub(super) fn correlation(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Figure {
+    Figure { unit: Unit::Correlation, ..steps(label, per_seed) }
 }
 
 /// A step as a number.

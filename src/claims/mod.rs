@@ -8,6 +8,7 @@
 
 mod detector;
 mod dpo;
+mod kernel;
 mod measure;
 mod sft;
 mod table;
@@ -52,6 +53,8 @@ pub enum Unit {
     Share,
     /// Optimiser steps; only the values of the runs mean something.
     Steps,
+    /// A correlation, −1 to 1; only the values of the runs mean something.
+    Correlation,
 }
 
 /// A number behind a verdict.
@@ -116,7 +119,7 @@ pub fn check(histories: &[RunHistory]) -> Vec<ClaimResult> {
     let sft = sft::CLAIMS.iter().map(|claim| judge(claim, sft_gates, &sft_runs));
     let dpo = dpo::CLAIMS.iter().map(|claim| judge(claim, preference, &dpo_runs));
     let detector = [detector::squeeze(histories, preference, &dpo_runs), detector::quiet(histories, any_stage(false))];
-    sft.chain(dpo).chain(detector).collect()
+    sft.chain(dpo).chain(detector).chain([kernel::k1(histories)]).collect()
 }
 
 fn judge(claim: &StageClaim, gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {

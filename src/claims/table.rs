@@ -44,6 +44,7 @@ fn describe(figure: &Figure) -> String {
         Unit::Nats => format!("{x:+.2}"),
         Unit::Share => format!("{:.1}", 100.0 * x),
         Unit::Steps => format!("{x:.0}"),
+        Unit::Correlation => format!("{x:.3}"),
     };
     let seeds: Vec<String> = figure.per_seed.iter().map(|&(_, x)| number(x)).collect();
     let by_seed = if seeds.len() > 1 { format!("; by seed {}", seeds.join(" ")) } else { String::new() };
@@ -53,7 +54,7 @@ fn describe(figure: &Figure) -> String {
         Unit::Nats => format!("{label}: {value} [{low}, {high}], n {n}{by_seed}"),
         Unit::Share => format!("{label}: {value} % [{low}, {high}], n {n}{by_seed}"),
         Unit::Steps if seeds.is_empty() => format!("{label}: never"),
-        Unit::Steps => format!("{label}: {}", seeds.join(" ")),
+        Unit::Steps | Unit::Correlation => format!("{label}: {}", seeds.join(" ")),
     }
 }
 

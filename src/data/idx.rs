@@ -123,7 +123,12 @@ fn body(file: &Path, bytes: &[u8], start: usize, count: usize, size: usize, what
     // A count that overflows cannot be the file's length either.
     if count.checked_mul(size) != Some(bytes.len()) {
         let problem = format!("the file ends, and it announced {count} {what} of {size} bytes");
-        return Err(wrong(file, start + bytes.len(), problem, "download or copy it again: its length is not what it says"));
+        return Err(wrong(
+            file,
+            start + bytes.len(),
+            problem,
+            "download or copy it again: its length is not what it says",
+        ));
     }
     Ok(bytes.to_vec())
 }
@@ -149,12 +154,7 @@ mod tests {
 
     /// Four sound files: three pictures to learn from, two held out.
     fn sound() -> [Vec<u8>; 4] {
-        [
-            idx(&[3, 28, 28], &pixels(3)),
-            idx(&[3], &[7, 0, 9]),
-            idx(&[2, 28, 28], &pixels(2)),
-            idx(&[2], &[4, 4]),
-        ]
+        [idx(&[3, 28, 28], &pixels(3)), idx(&[3], &[7, 0, 9]), idx(&[2, 28, 28], &pixels(2)), idx(&[2], &[4, 4])]
     }
 
     fn read(files: &[Vec<u8>; 4]) -> Result<PictureSet> {
@@ -190,9 +190,17 @@ mod tests {
             (0, cut(&pictures, 15), "byte 15: the file ends within its header of 16 bytes"),
             (0, cut(&pictures, 16 + 3 * 784 - 1), "byte 2367: the file ends, and it announced 3 pictures of 784 bytes"),
             (0, [&pictures[..], &[0]].concat(), "byte 2369: the file ends, and it announced 3 pictures of 784 bytes"),
-            (0, with(&pictures, 4, 0xff), "byte 2368: the file ends, and it announced 4278190083 pictures of 784 bytes"),
+            (
+                0,
+                with(&pictures, 4, 0xff),
+                "byte 2368: the file ends, and it announced 4278190083 pictures of 784 bytes",
+            ),
             (0, with(&pictures, 11, 32), "byte 8: pictures of 32×28"),
-            (0, with(&pictures, 2, 0x0d), "byte 0: begins with 0x00000d03, and a file of pictures begins with 0x00000803"),
+            (
+                0,
+                with(&pictures, 2, 0x0d),
+                "byte 0: begins with 0x00000d03, and a file of pictures begins with 0x00000803",
+            ),
             (0, vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0], "byte 0: the file is packed"),
             (0, idx(&[0, 28, 28], &[]), "byte 4: no pictures"),
             (1, cut(&labels, 10), "byte 10: the file ends, and it announced 3 labels of 1 bytes"),

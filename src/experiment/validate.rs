@@ -18,6 +18,9 @@ use crate::protocol::ProbeKind;
 /// The 256 bytes and the special tokens, with something to merge.
 const SMALLEST_VOCABULARY: usize = 300;
 
+/// Pictures under observation: their kernel has ten rows and columns for each of them.
+const MOST_OBSERVED: usize = 200;
+
 fn has_rejected(example: &PreferenceExample) -> bool {
     example.responses.contains_key(&ProbeKind::Rejected)
 }
@@ -122,7 +125,11 @@ impl Findings<'_> {
             ModelSource::Base | ModelSource::Lenet => {}
             ModelSource::Mlp(hidden) => {
                 if hidden.iter().any(|&units| units == 0 || units > 4096) || hidden.len() > 16 {
-                    self.add("model", "a hidden layer has 1 to 4096 units, and there are 16 at most", "write mlp([64])");
+                    self.add(
+                        "model",
+                        "a hidden layer has 1 to 4096 units, and there are 16 at most",
+                        "write mlp([64])",
+                    );
                 }
             }
             ModelSource::Folder(folder) => {
@@ -251,13 +258,15 @@ impl Findings<'_> {
         if let DataSource::Digits(pictures) = &experiment.data {
             let (of_each, there_are) = (probes.prompts / CLASSES.len(), pictures.held_out / CLASSES.len());
             if of_each > there_are {
-                let problem = format!("{of_each} pictures of each digit are to be observed, and {there_are} are held out");
+                let problem =
+                    format!("{of_each} pictures of each digit are to be observed, and {there_are} are held out");
                 self.add("probes.prompts", problem, "observe fewer, or give more data.held_out");
             }
         }
-        if self.has_pictures && probes.prompts < CLASSES.len() {
-            let problem = format!("{} pictures cannot show every digit", probes.prompts);
-            self.add("probes.prompts", problem, "write 10 or more: as many of each digit are observed");
+        if self.has_pictures && !(CLASSES.len()..=MOST_OBSERVED).contains(&probes.prompts) {
+            let problem = format!("{} pictures are too few to show every digit, or too many", probes.prompts);
+            let advice = format!("write 10 to {MOST_OBSERVED}: as many of each digit are observed, each with each");
+            self.add("probes.prompts", problem, advice);
         }
         if self.has_pictures && experiment.output.save_model {
             let advice = "leave it out: a run of a classifier is short, and its seed gives the same weights again";

@@ -1,6 +1,7 @@
 //! What happened so far: every event of a run folded into series, evaluations, marks and the detector's verdict. Knows
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
+pub mod classes;
 pub mod detect;
 #[cfg(test)]
 pub(crate) mod fixture;

@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::error::{Error, Location, Result};
 use crate::history::RunHistory;
-use crate::protocol::{ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent};
+use crate::protocol::{
+    ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent,
+};
 use crate::text::Shown;
 
 /// Longest line that is read: an evaluation of thousands of prompts fits many times over.

@@ -50,8 +50,7 @@ pub(super) fn train<B: AutodiffBackend>(
     let every = if shape.convolutions.is_empty() { 1 } else { CONVOLUTIONS_EXAMINED_EVERY };
     let observer = ClassObserver::new(set.held_out, experiment.probes.prompts / CLASSES.len(), every)?;
     control.emit(&TrainerEvent::RunStarted(Box::new(run_started(experiment, &shape, backend))))?;
-    let mut trainer =
-        Trainer { model, pictures: set.train, observer, control, step: 0, seen: 0, measured: None };
+    let mut trainer = Trainer { model, pictures: set.train, observer, control, step: 0, seen: 0, measured: None };
     let last = trainer.run(experiment)?;
     let step = trainer.step;
     trainer.control.say(last, step)

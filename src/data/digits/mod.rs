@@ -49,10 +49,7 @@ pub fn digits(seed: u64, settings: &DigitPictures) -> PictureSet {
         }
         pictures
     };
-    PictureSet {
-        train: draw("digits train", settings.train),
-        held_out: draw("digits held out", settings.held_out),
-    }
+    PictureSet { train: draw("digits train", settings.train), held_out: draw("digits held out", settings.held_out) }
 }
 
 /// One picture of `digit`, 0 for paper and 255 for ink.

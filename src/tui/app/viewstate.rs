@@ -114,6 +114,8 @@ pub struct ViewState {
     pub curve: Option<CurveId>,
     /// The selected prompt.
     pub prompt: usize,
+    /// The selected class, of a classifier; see [`App::class`](super::App::class).
+    pub class: usize,
     /// The selected event; `None` follows the latest.
     pub event: Option<usize>,
     /// Only curves with this text in key, symbol, group or description.
@@ -144,6 +146,7 @@ impl ViewState {
             group: ProbeGroup::Answers,
             curve: None,
             prompt: 0,
+            class: 0,
             event: None,
             curve_filter: String::new(),
             prompt_filter: String::new(),

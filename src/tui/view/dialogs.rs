@@ -17,6 +17,7 @@ pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let place = centred(area, 78, area.height);
     let rows: Vec<_> = keymap::bindings(app.dashboard_mode())
+        .filter(|b| app.offers(b.action))
         .map(|b| {
             let keys = b.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
             let keys = Span::styled(format!(" {}", left(&keys, KEYS)), theme.accent());

@@ -48,10 +48,12 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
     let trainer = !app.hide_clock && app.is_training();
     let recording = !app.hide_clock;
-    keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty()).filter(move |b| match b.context {
-        Context::Live => trainer,
-        Context::Replay => recording,
-        _ => true,
+    keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty() && app.offers(b.action)).filter(move |b| {
+        match b.context {
+            Context::Live => trainer,
+            Context::Replay => recording,
+            _ => true,
+        }
     })
 }
 
