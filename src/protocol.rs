@@ -178,6 +178,8 @@ impl MetricKey {
     pub const LEARNING_RATE: Self = Self::named("learning_rate");
     /// Tokens seen by the optimiser since the run began, prompts included.
     pub const NUM_TOKENS: Self = Self::named("num_tokens");
+    /// Pictures seen by the optimiser since the run began.
+    pub const NUM_PICTURES: Self = Self::named("num_pictures");
     /// Mean sum of log-probs of the chosen completions in the batch.
     pub const LOGPS_CHOSEN: Self = Self::named("logps/chosen");
     /// Mean sum of log-probs of the rejected completions in the batch.
@@ -288,6 +290,10 @@ pub struct RunStarted {
     pub detector: DetectorSettings,
     /// The prompts under observation; the index into this list is the pair's identity everywhere.
     pub probes: Vec<ProbePrompt>,
+    /// Raw names of the classes, where a classifier is trained: such a run has [`ClassReading`]s in place of
+    /// [`Evaluation`]s. Empty for a language model.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
 }
 
 /// Thresholds of the squeeze detector (dynamics: displacement, mass flow, hysteresis). All of them are settings of the
@@ -462,6 +468,52 @@ pub struct Evaluation {
     pub held_out_rewards: Vec<f32>,
 }
 
+/// What a classifier says of pictures that it does not learn from, and how it came to say so. Matrices are row-major, with
+/// a row and a column a class; `u` names the class of the pictures that were learnt from, `o` that of the pictures that
+/// are observed: some of each class, over which every number about `o` is a mean.
+///
+/// Influence is to first order and under plain gradient descent (Ren & Sutherland, Prop. 1): at each step that is
+/// examined, −η · A(x_o) · Σ_u K(x_o, x_u) · G(x_u, y_u) over the pictures u of the batch that belong to a class, with η
+/// the step's learning rate times the factor by which the gradient was clipped.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ClassReading {
+    /// Optimiser steps since the run began.
+    pub step: u64,
+    /// Index of the stage whose steps led here (0 at step 0).
+    pub stage: usize,
+    /// Share of all held-out pictures whose likeliest class is theirs.
+    pub accuracy: f64,
+    /// log π(v | x_o), nats: row o, column v.
+    #[serde(with = "floats::list")]
+    pub log_probs: Vec<f32>,
+    /// Accumulated influence since the run began: row u, column o, what the updates on class u did to log π(u | x_o).
+    #[serde(with = "floats::list")]
+    pub influence: Vec<f32>,
+    /// The same for log π(o | x_o), the right answer.
+    #[serde(with = "floats::list")]
+    pub influence_on_label: Vec<f32>,
+    /// ‖K(x_o, x_u)‖_F, mean over pairs of different observed pictures of the two classes.
+    #[serde(with = "floats::list")]
+    pub kernel: Vec<f32>,
+    /// ‖G(x_o, o)‖₂, one a class.
+    #[serde(with = "floats::list")]
+    pub residual: Vec<f32>,
+    /// ‖A(x_o)‖_F, one a class.
+    #[serde(with = "floats::list")]
+    pub adaptation: Vec<f32>,
+    /// The change of log π(v | x_o) since the reading before that all influence together predicts: row o, column v. What
+    /// was measured is the difference of `log_probs`. Zeros at the first reading.
+    #[serde(with = "floats::list")]
+    pub predicted: Vec<f32>,
+    /// One step in so many is examined, and stands for all of them.
+    #[serde(default = "every_step")]
+    pub examined_every: u64,
+}
+
+fn every_step() -> u64 {
+    1
+}
+
 /// What a trainer says. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`] and the
 /// phases [`RunPhase::Starting`] and [`RunPhase::Evaluating`]: they concern a clock or a screen (see [`TrainerEvent::is_recorded`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -488,9 +540,11 @@ pub enum TrainerEvent {
     Step(StepMetrics),
     /// The probes were measured.
     Evaluation(Box<Evaluation>),
+    /// The classes were measured: what an evaluation is to a classifier.
+    Classes(Box<ClassReading>),
     /// How fast it goes; display only.
     Speed {
-        /// Tokens per second through the optimiser, over the last steps.
+        /// Tokens (pictures, for a classifier) per second through the optimiser, over the last steps.
         tokens_per_second: f64,
         /// Estimated seconds to the end of the last stage, evaluations included.
         seconds_left: f64,

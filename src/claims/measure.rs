@@ -50,6 +50,9 @@ impl<'a> StageRun<'a> {
     /// The first stage that `pick` accepts.
     pub(super) fn first(history: &'a RunHistory, pick: fn(&StageInfo) -> bool) -> Result<Self, String> {
         let run = history.run.as_ref().ok_or("a run never began")?;
+        if !run.classes.is_empty() {
+            return Err("classes are observed, not answers".to_owned());
+        }
         let stage = run.stages.iter().position(pick).ok_or("there is no such stage")?;
         Self::completed(history, stage)
     }
@@ -219,6 +222,11 @@ pub(super) fn of_runs(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Fi
     let values: Vec<f64> = per_seed.iter().map(|&(_, x)| x).collect();
     let pooled = Estimate { value: mean(&values), low: f64::NAN, high: f64::NAN, n: values.len() };
     Figure { label: label.into(), unit: Unit::Nats, pooled, per_seed }
+}
+
+/// A correlation of each run.
+pub(super) fn correlation(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Figure {
+    Figure { unit: Unit::Correlation, ..steps(label, per_seed) }
 }
 
 /// A step as a number.

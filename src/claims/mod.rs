@@ -10,6 +10,7 @@
 mod compare;
 mod detector;
 mod dpo;
+mod kernel;
 pub mod lab;
 mod measure;
 mod repetition;
@@ -66,6 +67,8 @@ pub enum Unit {
     Count,
     /// A change of a probability; no interval.
     Mass,
+    /// A correlation, −1 to 1; only the values of the runs mean something.
+    Correlation,
 }
 
 /// A number behind a verdict.
@@ -185,6 +188,9 @@ impl<'a> Group<'a> {
         claims.push(detector::squeeze(&self.histories, gates("squeeze"), &dpo_runs));
         claims.push(detector::quiet(&self.histories, gates("quiet")));
         claims.push(wins::win_rate(self, &compared));
+        if runs().any(|r| !r.classes.is_empty()) {
+            claims.push(kernel::k1(&self.histories, gates("K1")));
+        }
         let untold: Vec<_> = named.iter().filter(|name| claims.iter().all(|c| c.id != **name)).collect();
         claims.extend(untold.into_iter().map(|name| unknown(name)));
         Checked {

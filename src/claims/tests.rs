@@ -11,7 +11,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::*;
 use crate::history::fixture::{evaluation, flow, greedy, run, stage};
-use crate::protocol::{Evaluation, ProbeKind as Probe, RunStarted, TrainerEvent};
+use crate::protocol::{ClassReading, Evaluation, ProbeKind as Probe, RunStarted, TrainerEvent};
 
 #[path = "compare_tests.rs"]
 mod compare;
@@ -323,4 +323,68 @@ fn the_table_is_plain_and_fits() {
         assert!(text.lines().all(|line| line.width() <= width && line == line.trim_end()), "{width}\n{text}");
     }
     assert!(!table(&check(&histories), 0).is_empty());
+}
+
+/// Three finished runs of a classifier of four classes; `edit` sees every reading.
+fn class_runs(edit: impl Fn(&mut ClassReading)) -> Vec<RunHistory> {
+    let one = |seed: u64| {
+        let mut run = run(0, seed, vec![stage("SFT", false, 40)]);
+        run.classes = ["3", "4", "8", "9"].map(str::to_owned).to_vec();
+        run.claims = vec!["K1".to_owned()];
+        let mut history = RunHistory::default();
+        history.apply(&TrainerEvent::RunStarted(Box::new(run)));
+        history.apply(&TrainerEvent::StageStarted { stage: 0, step: 0 });
+        for step in [0, 10, 20, 30, 40] {
+            // Row u, column o: what 4 does to 3, to itself, to 8, to 9.
+            let four = [1.0, 9.0, 2.0, 4.0].map(|x| x * step as f32);
+            let mut reading = ClassReading {
+                step,
+                influence: [[0.0; 4], four, [0.0; 4], [0.0; 4]].concat(),
+                kernel: (0..16).map(|i| ((i * 7 + i / 4) % 16) as f32 + step as f32).collect(),
+                ..ClassReading::default()
+            };
+            edit(&mut reading);
+            history.apply(&TrainerEvent::Classes(Box::new(reading)));
+        }
+        history
+    };
+    (10..13).map(one).collect()
+}
+
+#[test]
+fn the_kernel_claim_holds_and_can_fail() {
+    let verdict = |histories: &[RunHistory]| of(&claims(histories), "K1").clone();
+    let k1 = verdict(&class_runs(|_| ()));
+    assert_eq!((k1.verdict, k1.gates), (Verdict::Holds, true));
+    assert_eq!((k1.figures[1].pooled.value, k1.figures[2].pooled.value), (160.0, 80.0));
+    assert_eq!(k1.figures[3].per_seed, [(10, 1.0), (11, 1.0), (12, 1.0)]);
+    let text = table(&check(&class_runs(|_| ())), 160);
+    assert!(text.contains("rank correlation of ‖K‖, middle to end: 1.000 1.000 1.000\n"), "{text}");
+    let failing: [fn(&mut ClassReading); 4] = [
+        // 8 is pulled as much.
+        |r| r.influence[6] = r.influence[7],
+        // What is known only to itself does not count.
+        |r| r.influence[7] = f32::NAN,
+        // The kernel turns round after half-time.
+        |r| {
+            if r.step > 20 {
+                r.kernel.iter_mut().for_each(|k| *k = -*k)
+            }
+        },
+        |r| r.kernel[1] = f32::NAN,
+    ];
+    for edit in failing {
+        assert_eq!(verdict(&class_runs(edit)).verdict, Verdict::Fails);
+    }
+    // The diagonal is no matter.
+    assert_eq!(verdict(&class_runs(|r| r.kernel[5] = r.step as f32 * -99.0)).verdict, Verdict::Holds);
+    let mut stopped = class_runs(|_| ());
+    stopped[1].classes.pop();
+    let k1 = verdict(&stopped);
+    assert_eq!(k1.note.as_deref(), Some("test-seed11 did not come to its end"));
+    assert!(k1.failed_gate());
+    let mut unlisted = class_runs(|_| ());
+    unlisted.iter_mut().for_each(|h| h.run.as_mut().unwrap().claims.clear());
+    assert_eq!(verdict(&unlisted).verdict, Verdict::Reported);
+    assert_eq!(of(&claims(&unlisted), "S1").note.as_deref(), Some("classes are observed, not answers"));
 }

@@ -1,4 +1,4 @@
-//! What is learnt: preference pairs from files or from the synthetic world, and the tokenizer.
+//! What is learnt: preference pairs from files or from the synthetic world, and the tokenizer; pictures of digits.
 //!
 //! ```text
 //! file -> jsonl | parquet -> row (TRL's formats) -> chat template -> text -> tokens, cut to length
@@ -6,11 +6,14 @@
 
 pub mod batch;
 pub mod chat;
+pub mod digits;
 pub mod example;
+pub mod idx;
 mod jsonl;
 pub mod lengths;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
+pub mod pictures;
 mod preferences;
 pub mod report;
 pub mod row;
@@ -20,6 +23,7 @@ pub mod world;
 pub use chat::ChatTemplate;
 pub use example::{Dataset, PreferenceExample};
 pub use lengths::Lengths;
+pub use pictures::{PictureSet, Pictures};
 pub use preferences::PreferenceData;
 pub(crate) use preferences::Survey;
 pub use report::DataReport;
@@ -129,4 +133,16 @@ impl Data {
 /// Whether a file is read as Parquet, by its ending.
 fn is_parquet(file: &Path) -> bool {
     file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
+}
+
+/// Draws or reads the pictures that an experiment asks for.
+///
+/// # Errors
+/// When a file is missing or broken, or the data holds no pictures.
+pub fn load_pictures(experiment: &Experiment) -> Result<PictureSet> {
+    match &experiment.data {
+        DataSource::Digits(settings) => Ok(digits::digits(experiment.seed, settings)),
+        DataSource::Mnist(folder) => idx::read_mnist(folder),
+        _ => Err(Error::usage("data: there are no pictures in it; a classifier reads digits() or mnist(\"…\")")),
+    }
 }

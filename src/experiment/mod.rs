@@ -229,7 +229,7 @@ pub enum LabShape {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Probes {
-    /// Training prompts under observation.
+    /// Training prompts under observation; of pictures, held-out ones, as many of each class (rounded down).
     pub prompts: usize,
     /// Prompts for which the free-running greedy answer is generated at every evaluation; all of them if there are fewer.
     pub greedy: usize,

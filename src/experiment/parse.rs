@@ -7,7 +7,7 @@ use ron::ser::PrettyConfig;
 
 use super::schema::{self, EXPERIMENT};
 use super::source::Source;
-use super::{Experiment, overrides, validate};
+use super::{DataSource, Experiment, overrides, validate};
 use crate::error::{Error, Location, Result};
 
 /// An experiment's path and text.
@@ -18,7 +18,7 @@ macro_rules! embed {
 }
 
 /// The experiments that come with the program: path, text. A path that names no file names one of these.
-pub const EMBEDDED: [(&str, &str); 18] = [
+pub const EMBEDDED: [(&str, &str); 19] = [
     embed!("sft"),
     embed!("sft_extended"),
     embed!("dpo_offpolicy"),
@@ -36,6 +36,7 @@ pub const EMBEDDED: [(&str, &str); 18] = [
     embed!("hallucination"),
     embed!("repeater"),
     embed!("squeeze_lab"),
+    embed!("digits"),
     embed!("pretrain_base"),
 ];
 
@@ -115,6 +116,11 @@ impl Experiment {
         Some(name.to_string_lossy().into_owned())
     }
 
+    /// Whether it trains a classifier of pictures.
+    pub fn has_pictures(&self) -> bool {
+        matches!(self.data, DataSource::Digits(_) | DataSource::Mnist(_))
+    }
+
     /// Optimiser steps over all stages.
     pub fn total_steps(&self) -> u64 {
         self.stages.iter().map(|s| s.steps).sum()
@@ -157,11 +163,11 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::super::{
-        DataSource, DigitPictures, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
-        OptimizerConfig, Output, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan,
-        schema, source::Source,
+        DigitPictures, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
+        Output, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
+        source::Source,
     };
-    use super::{EMBEDDED, EXPERIMENT, Experiment, embedded};
+    use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, embedded};
     use crate::protocol::DetectorSettings;
 
     fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {

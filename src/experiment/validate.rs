@@ -9,12 +9,16 @@ use super::{
     DataSource, Experiment, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
     PreferenceFiles, Replaces, Schedule, Stage,
 };
+use crate::data::pictures::CLASSES;
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceData, Survey};
 use crate::error::Error;
 
 /// The 256 bytes and the special tokens, with something to merge.
 const SMALLEST_VOCABULARY: usize = 300;
+
+/// Pictures under observation: their kernel has ten rows and columns for each of them.
+const MOST_OBSERVED: usize = 200;
 
 /// Collects findings and knows where they are.
 struct Findings<'a> {
@@ -24,13 +28,16 @@ struct Findings<'a> {
     has_rejected: bool,
     /// Whether the data has a reward that can be checked.
     has_reward: bool,
+    /// Whether the data is pictures.
+    has_pictures: bool,
     errors: Vec<Error>,
 }
 
 /// Every reason why the experiment cannot be run.
 pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error> {
     let has_reward = matches!(experiment.data, DataSource::World(_));
-    let mut findings = Findings { source, tree, has_rejected: true, has_reward, errors: Vec::new() };
+    let has_pictures = experiment.has_pictures();
+    let mut findings = Findings { source, tree, has_rejected: true, has_reward, has_pictures, errors: Vec::new() };
     findings.name(&experiment.name);
     findings.model(experiment);
     let training = findings.data(experiment);
@@ -96,7 +103,7 @@ impl Findings<'_> {
     }
 
     fn model(&mut self, experiment: &Experiment) {
-        let sees = matches!(experiment.data, DataSource::Digits(_) | DataSource::Mnist(_));
+        let sees = self.has_pictures;
         let classifies = matches!(experiment.model, ModelSource::Mlp(_) | ModelSource::Lenet);
         if sees != classifies && !matches!(experiment.data, DataSource::Lab(_)) {
             self.add(
@@ -112,8 +119,12 @@ impl Findings<'_> {
         match &experiment.model {
             ModelSource::Base | ModelSource::Lenet => {}
             ModelSource::Mlp(hidden) => {
-                if hidden.iter().any(|&units| units == 0 || units > 4096) {
-                    self.add("model", "a hidden layer has 1 to 4096 units", "write something like mlp([64])");
+                if hidden.iter().any(|&units| units == 0 || units > 4096) || hidden.len() > 16 {
+                    self.add(
+                        "model",
+                        "a hidden layer has 1 to 4096 units, and there are 16 at most",
+                        "write mlp([64])",
+                    );
                 }
             }
             ModelSource::Folder(folder) => {
@@ -257,6 +268,23 @@ impl Findings<'_> {
 
     fn probes(&mut self, experiment: &Experiment, training: Option<usize>) {
         let probes = &experiment.probes;
+        if let DataSource::Digits(pictures) = &experiment.data {
+            let (of_each, there_are) = (probes.prompts / CLASSES.len(), pictures.held_out / CLASSES.len());
+            if of_each > there_are {
+                let problem =
+                    format!("{of_each} pictures of each digit are to be observed, and {there_are} are held out");
+                self.add("probes.prompts", problem, "observe fewer, or give more data.held_out");
+            }
+        }
+        if self.has_pictures && !(CLASSES.len()..=MOST_OBSERVED).contains(&probes.prompts) {
+            let problem = format!("{} pictures are too few to show every digit, or too many", probes.prompts);
+            let advice = format!("write 10 to {MOST_OBSERVED}: as many of each digit are observed, each with each");
+            self.add("probes.prompts", problem, advice);
+        }
+        if self.has_pictures && experiment.output.save_model {
+            let advice = "leave it out: a run of a classifier is short, and its seed gives the same weights again";
+            self.add("output.save_model", "a classifier's weights are not written", advice);
+        }
         let observes = matches!(experiment.data, DataSource::World(_) | DataSource::Preferences(_));
         if observes {
             self.positive("probes.prompts", probes.prompts as u64);
@@ -316,6 +344,16 @@ impl Findings<'_> {
             }
             OptimizerConfig::Rmsprop { alpha } => self.decay(&path("optimizer.alpha"), alpha),
             OptimizerConfig::Sgd => {}
+        }
+        if self.has_pictures {
+            if stage.objective != ObjectiveConfig::Sft {
+                let problem = format!("`{}` compares answers, and a picture has one label", stage.objective.name());
+                self.add(&path("objective"), problem, "write objective: sft, the cross entropy of the label");
+            }
+            if stage.on_policy.is_some() {
+                self.add(&path("on_policy"), "a classifier writes no answers", "leave on_policy out");
+            }
+            return;
         }
         self.objective(&path("objective"), stage);
         if let Some(on_policy) = &stage.on_policy {

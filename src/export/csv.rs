@@ -3,11 +3,12 @@
 //! [`evaluations`] has a row per evaluation: `step`, `stage`, then for each curve `<key>_mean`, `<key>_q1`, `<key>_q3`
 //! (sums of log-probs in nats over the completion, over all probe prompts); [`pairs`] a row per evaluation and prompt:
 //! `step`, `stage`, `pair`, `prompt`, then `<key>` for each curve; [`steps`] a row per optimiser step: `step`, then each
-//! metric under TRL's name. Numbers have 9 significant digits, as many as an f32 needs to come back; a gap is an empty
+//! metric under TRL's name; [`classes`] a row per reading of a classifier and ordered pair of classes. Numbers have 9 significant digits, as many as an f32 needs to come back; a gap is an empty
 //! cell, infinities are `inf` and `-inf`. Text that a spreadsheet would read as a formula is defused by a leading `'`.
 
 use std::collections::BTreeMap;
 
+use crate::history::classes::entry;
 use crate::history::{CurveId, RunHistory, Scale};
 use crate::text::Shown;
 
@@ -71,6 +72,56 @@ pub fn steps(history: &RunHistory) -> String {
     for (step, values) in rows {
         let cells = values.into_iter().map(|x| x.map_or_else(String::new, number));
         table.row([step.to_string()].into_iter().chain(cells));
+    }
+    table.text
+}
+
+/// A row per reading and ordered pair of classes, `observed` and `other`: `log_prob` of `other` on pictures of `observed`;
+/// the accumulated `influence` of updates on `other` on that, and `influence_on_label`, on the log-prob of the right
+/// answer; `kernel`, ‖K‖_F of the two; the change of `log_prob` since the reading before, `predicted` and `measured`; then
+/// numbers that concern `observed` alone. A header and no row for a run without classes.
+pub fn classes(history: &RunHistory) -> String {
+    const COLUMNS: [&str; 14] = [
+        "step",
+        "stage",
+        "accuracy",
+        "observed",
+        "other",
+        "log_prob",
+        "influence",
+        "influence_on_label",
+        "kernel",
+        "predicted",
+        "measured",
+        "residual",
+        "adaptation",
+        "examined_every",
+    ];
+    let mut table = Table::default();
+    table.row(COLUMNS.map(String::from).into_iter());
+    let names = history.run.as_ref().map_or(&[][..], |run| &run.classes);
+    let n = names.len();
+    for (index, reading) in history.classes.iter().enumerate() {
+        let before = index.checked_sub(1).map(|before| &history.classes[before]);
+        for (o, observed) in names.iter().enumerate() {
+            for (u, other) in names.iter().enumerate() {
+                let log_prob = entry(&reading.log_probs, n, o, u);
+                let numbers = [
+                    log_prob,
+                    entry(&reading.influence, n, u, o),
+                    entry(&reading.influence_on_label, n, u, o),
+                    entry(&reading.kernel, n, o, u),
+                    entry(&reading.predicted, n, o, u),
+                    before.map_or(f64::NAN, |before| log_prob - entry(&before.log_probs, n, o, u)),
+                    reading.residual.get(o).map_or(f64::NAN, |&x| x.into()),
+                    reading.adaptation.get(o).map_or(f64::NAN, |&x| x.into()),
+                ];
+                let (step, stage) = (reading.step.to_string(), reading.stage.to_string());
+                let head = [step, stage, number(reading.accuracy), defused(observed), defused(other)];
+                let end = [reading.examined_every.to_string()];
+                table.row(head.into_iter().chain(numbers.map(number)).chain(end));
+            }
+        }
     }
     table.text
 }
@@ -185,6 +236,38 @@ mod tests {
             parsed(&steps(&history)),
             [vec!["step", "'=evil,\"x\"", "loss"], vec!["1", "", "0.1"], vec!["2", "", "0.05"]]
         );
+    }
+
+    #[test]
+    fn classes_have_a_row_a_pair() {
+        let mut history = RunHistory::default();
+        let mut run = crate::history::fixture::run(0, 0, Vec::new());
+        run.classes = vec!["=4".to_owned(), "9".to_owned()];
+        history.apply(&TrainerEvent::RunStarted(Box::new(run)));
+        for step in [0, 40] {
+            let shift = step as f32 / 40.0;
+            history.apply(&TrainerEvent::Classes(Box::new(crate::protocol::ClassReading {
+                step,
+                accuracy: 0.5,
+                log_probs: vec![-1.0 + shift, -2.0 - shift, -3.0, f32::NAN],
+                influence: vec![1.0, 2.0, 3.0, 4.0],
+                influence_on_label: vec![1.0, -2.0, -3.0, 4.0],
+                kernel: vec![9.0, 5.0, 5.0, 8.0],
+                predicted: vec![0.5; 4],
+                residual: vec![0.1, 0.2],
+                adaptation: vec![3.0, 3.5],
+                examined_every: 1,
+                ..Default::default()
+            })));
+        }
+        let rows = parsed(&classes(&history));
+        assert_eq!(rows.len(), 9);
+        assert!(rows.iter().all(|row| row.len() == 14));
+        // Observed 4, other 9: the influence is that of 9 on 4.
+        let expected = ["40", "0", "0.5", "'=4", "9", "-3", "3", "-3", "5", "0.5", "-1", "0.100000001", "3", "1"];
+        assert_eq!(rows[6], expected);
+        assert_eq!((rows[2][10].as_str(), rows[8][5].as_str()), ("", ""), "nothing before, no number");
+        assert_eq!(parsed(&classes(&RunHistory::default())).len(), 1);
     }
 
     #[test]

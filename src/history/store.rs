@@ -6,7 +6,7 @@ use super::detect::Detector;
 use super::series::{CurveId, Scale, Series};
 use super::stats::{mean, quantile};
 use super::warn::Watch;
-use crate::protocol::{Evaluation, MetricKey, RunPhase, RunStarted, StepMetrics, TrainerEvent};
+use crate::protocol::{ClassReading, Evaluation, MetricKey, RunPhase, RunStarted, StepMetrics, TrainerEvent};
 use crate::text::Shown;
 
 /// What a mark on the time line means.
@@ -52,6 +52,8 @@ pub struct RunHistory {
     pub metrics: BTreeMap<MetricKey, Series>,
     /// Every evaluation, in order.
     pub evaluations: Vec<Evaluation>,
+    /// Every reading of a classifier, in order; a run has these or evaluations.
+    pub classes: Vec<ClassReading>,
     /// What happened, in order.
     pub marks: Vec<Mark>,
     /// The verdict on the dynamics.
@@ -85,6 +87,10 @@ impl RunHistory {
             TrainerEvent::StageStarted { stage, step } => self.start_stage(*stage, *step),
             TrainerEvent::Step(metrics) => self.add_step(metrics),
             TrainerEvent::Evaluation(evaluation) => self.add_evaluation(evaluation),
+            TrainerEvent::Classes(reading) => {
+                self.step = self.step.max(reading.step);
+                self.classes.push((**reading).clone());
+            }
             TrainerEvent::Speed { tokens_per_second, seconds_left } => {
                 self.speed = Some((*tokens_per_second, *seconds_left));
             }
@@ -177,6 +183,12 @@ impl RunHistory {
     /// The evaluations of a stage, the one that it started from first: the last at or before its first step.
     pub fn stage_evaluations(&self, stage: usize) -> &[Evaluation] {
         stage_span(&self.evaluations, &self.stage_starts, stage)
+    }
+
+    /// The steps at which something was measured, in order.
+    pub fn measured_steps(&self) -> Vec<u64> {
+        let evaluations = self.evaluations.iter().map(|e| e.step);
+        evaluations.chain(self.classes.iter().map(|r| r.step)).collect()
     }
 
     /// Steps of the whole run, all stages together.

@@ -213,15 +213,15 @@ fn read_safetensors(config: &LlamaConfig, bytes: &[u8], file: &Path) -> Result<V
 }
 
 /// Normal deviates by Box and Muller over a seeded stream, the same on every machine.
-struct Normal(ChaCha8Rng);
+pub(super) struct Normal(ChaCha8Rng);
 
 impl Normal {
-    fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "53 random bits make an f64")]
-    fn sample(&mut self, deviation: f64) -> f32 {
+    pub(super) fn sample(&mut self, deviation: f64) -> f32 {
         let mut unit = || ((self.0.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
         let (radius, angle) = ((-2.0 * unit().ln()).sqrt(), std::f64::consts::TAU * unit());
         (deviation * radius * angle.cos()) as f32

@@ -1,6 +1,7 @@
-//! The language model: weights in, logits out. Knows neither loss nor data.
+//! The models: weights in, logits out. They know neither loss nor data.
 
 pub mod checkpoint;
+pub mod classifier;
 pub mod config;
 pub mod generate;
 #[cfg(test)]
@@ -8,5 +9,6 @@ mod tests;
 pub mod transformer;
 
 pub use checkpoint::Checkpoint;
+pub use classifier::{Classifier, ClassifierShape};
 pub use config::LlamaConfig;
 pub use transformer::{KeyValues, Transformer};

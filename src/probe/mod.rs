@@ -1,11 +1,13 @@
 //! Probes: what is observed, and the measurement. Never updates weights.
 
 pub(crate) mod answers;
+pub mod classes;
 pub mod measure;
 pub mod reading;
 pub mod score;
 pub mod set;
 
 pub use answers::Asked;
+pub use classes::ClassObserver;
 pub use measure::Observer;
 pub use set::{Probe, ProbeSet};

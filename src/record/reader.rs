@@ -10,7 +10,9 @@ use serde_json::Value;
 
 use crate::error::{Error, Location, Result};
 use crate::history::RunHistory;
-use crate::protocol::{DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent};
+use crate::protocol::{
+    ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent,
+};
 use crate::record::import;
 use crate::text::Shown;
 
@@ -18,7 +20,7 @@ use crate::text::Shown;
 const MAX_LINE: u64 = 256 << 20;
 
 /// The tags of [`TrainerEvent`]: an event with another one comes from a newer program and is skipped.
-const KNOWN: [&str; 6] = ["run_started", "phase", "stage_started", "step", "evaluation", "speed"];
+const KNOWN: [&str; 7] = ["run_started", "phase", "stage_started", "step", "evaluation", "classes", "speed"];
 
 /// A run as it was recorded.
 #[derive(Debug, Clone, Default)]
@@ -75,6 +77,7 @@ pub struct RunReader<R = BufReader<File>> {
 struct Announced {
     stages: usize,
     prompts: usize,
+    classes: usize,
 }
 
 impl RunReader {
@@ -177,6 +180,7 @@ impl<R: BufRead> RunReader<R> {
             TrainerEvent::StageStarted { stage, step } => (Some(*stage), *step),
             TrainerEvent::Step(step) => (Some(step.stage), step.step),
             TrainerEvent::Evaluation(evaluation) => (Some(evaluation.stage), evaluation.step),
+            TrainerEvent::Classes(reading) => (Some(reading.stage), reading.step),
         };
         if step < self.step {
             let problem = format!("step {step} comes after step {}", self.step);
@@ -193,6 +197,7 @@ impl<R: BufRead> RunReader<R> {
         }
         match event {
             TrainerEvent::Evaluation(evaluation) => self.check_evaluation(evaluation, run.prompts),
+            TrainerEvent::Classes(reading) => self.check_classes(reading, run.classes),
             _ => Ok(()),
         }
     }
@@ -205,7 +210,27 @@ impl<R: BufRead> RunReader<R> {
             let problem = format!("format {} is newer than this program's {FORMAT_VERSION}", run.format_version);
             return Err(self.wrong(&problem, "open it with a newer version of the program"));
         }
-        self.run = Some(Announced { stages: run.stages.len(), prompts: run.probes.len() });
+        let (stages, prompts, classes) = (run.stages.len(), run.probes.len(), run.classes.len());
+        self.run = Some(Announced { stages, prompts, classes });
+        Ok(())
+    }
+
+    /// Lists have one entry a class, matrices a row and a column.
+    fn check_classes(&self, reading: &ClassReading, classes: usize) -> Result<()> {
+        if classes == 0 {
+            return Err(self.wrong("classes were read, but the run has none", "name them in run_started"));
+        }
+        let r = reading;
+        let matrices = [&r.log_probs, &r.influence, &r.influence_on_label, &r.kernel, &r.predicted];
+        let square = |m: &&&Vec<f32>| classes.checked_mul(classes) != Some(m.len());
+        if let Some(matrix) = matrices.iter().find(square) {
+            let problem = format!("a matrix of {} numbers, but the run has {classes} classes", matrix.len());
+            return Err(self.wrong(&problem, "write a row and a column a class, null where there is no number"));
+        }
+        if let Some(list) = [&r.residual, &r.adaptation].iter().find(|l| l.len() != classes) {
+            let problem = format!("a list of {} numbers, but the run has {classes} classes", list.len());
+            return Err(self.wrong(&problem, "write one number a class, null where there is none"));
+        }
         Ok(())
     }
 

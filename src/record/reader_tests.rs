@@ -109,6 +109,54 @@ fn what_cannot_be_is_refused_with_its_place() {
     assert_eq!(missing.exit_status(), 2);
 }
 
+/// A run of two classes.
+fn class_events() -> Vec<TrainerEvent> {
+    let mut started = run(0, 3, vec![stage("SFT", false, 2)]);
+    started.classes = vec!["4".to_owned(), "9".to_owned()];
+    let reading = |step: u64| crate::protocol::ClassReading {
+        step,
+        accuracy: 0.5,
+        log_probs: vec![-0.1, f32::NEG_INFINITY, f32::NAN, -3.0],
+        influence: vec![1.0; 4],
+        influence_on_label: vec![-1.0; 4],
+        kernel: vec![0.25; 4],
+        residual: vec![0.1, 0.2],
+        adaptation: vec![3.0; 2],
+        predicted: vec![1.0 / 3.0; 4],
+        examined_every: 8,
+        ..Default::default()
+    };
+    vec![
+        TrainerEvent::RunStarted(Box::new(started)),
+        TrainerEvent::StageStarted { stage: 0, step: 0 },
+        TrainerEvent::Classes(Box::new(reading(0))),
+        TrainerEvent::Classes(Box::new(reading(2))),
+        TrainerEvent::Phase { phase: RunPhase::Finished, step: 2 },
+    ]
+}
+
+#[test]
+fn readings_of_classes_are_read_and_their_sizes_checked() {
+    let text = written(&class_events());
+    let recording = read_text(text.as_bytes()).unwrap();
+    assert_eq!(format!("{:?}", recording.events), format!("{:?}", class_events()));
+    let history = recording.history();
+    assert_eq!((history.classes.len(), history.measured_steps(), history.class_count()), (2, vec![0, 2], 2));
+    assert_eq!(history.reading_at(1).map(|r| r.step), Some(0));
+    for (from, to, expected) in [
+        ("[0.25,0.25,0.25,0.25]", "[0.25]", "run/events.jsonl:3: a matrix of 1 numbers, but the run has 2 classes"),
+        ("[3.0,3.0]", "[]", "run/events.jsonl:3: a list of 0 numbers, but the run has 2 classes"),
+        (",\"classes\":[\"4\",\"9\"]", "", "run/events.jsonl:3: classes were read, but the run has none"),
+        ("\"step\":2,\"stage\":0", "\"step\":2,\"stage\":1", "run/events.jsonl:4: stage 1, but the run has 1"),
+    ] {
+        assert!(text.contains(from), "{from} in {text}");
+        let error = read_text(text.replacen(from, to, 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}\nis not\n{expected}");
+    }
+    // A language model's run is written as it was before there were classifiers.
+    assert!(!written(&events()).contains("classes"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -99,6 +99,9 @@ pub struct Summary {
     pub total_steps: u64,
     /// The stages that began.
     pub stages: Vec<StageSummary>,
+    /// Share of right answers about held-out pictures at the last reading, of a classifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accuracy: Option<f64>,
     /// Sum of log-probs at the last evaluation, nats, mean over prompts, by curve.
     pub logps: BTreeMap<String, Option<f64>>,
     /// Where answers of other training questions leaked most, after finetuning without rejected answers.
@@ -145,6 +148,7 @@ impl Summary {
             steps: history.step,
             total_steps: history.total_steps(),
             stages: (0..history.stage_starts.len()).filter_map(|stage| stage_summary(history, stage)).collect(),
+            accuracy: history.classes.last().map(|reading| reading.accuracy),
             logps: logps.collect(),
             leaks,
             dynamics: history.detector.state.title().to_owned(),
@@ -192,14 +196,17 @@ impl Summary {
             Outcome::Failed(why) => format!("failed: {why}"),
             Outcome::Unfinished => "not finished".to_owned(),
         };
+        let speed = match self.accuracy {
+            None => format!(" ({:.0} tokens/s)", self.tokens_per_second),
+            Some(_) => String::new(),
+        };
         let mut lines = vec![format!(
-            "{}: {ended} after {} of {} steps in {} on {} ({:.0} tokens/s)",
+            "{}: {ended} after {} of {} steps in {} on {}{speed}",
             self.run_id,
             self.steps,
             self.total_steps,
             duration(self.wall_seconds),
             self.backend,
-            self.tokens_per_second
         )];
         for stage in &self.stages {
             let loss = stage.metrics.get(&MetricKey::LOSS).map_or_else(String::new, |x| format!(", loss {x:.3}"));
@@ -218,7 +225,10 @@ impl Summary {
             || ", never an alarm".to_owned(),
             |a| format!(", first alarm ({}) at step {} in stage {}", a.state, a.step, a.stage),
         );
-        lines.push(format!("  dynamics at the end: {}{first}", self.dynamics));
+        lines.push(match self.accuracy {
+            None => format!("  dynamics at the end: {}{first}", self.dynamics),
+            Some(accuracy) => format!("  held-out pictures: {:.1} % right", 100.0 * accuracy),
+        });
         if !self.leaks.is_empty() {
             lines.push("  answers of other training questions that leaked most (nats since the start):".to_owned());
         }
@@ -300,6 +310,18 @@ mod tests {
         summary.write(&path).unwrap();
         assert_eq!(format!("{:?}", Summary::read(&path).unwrap()), format!("{summary:?}"));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    }
+
+    #[test]
+    fn a_classifier_says_how_often_it_is_right() {
+        let mut history = example();
+        let reading = crate::protocol::ClassReading { step: 3, accuracy: 0.9641, ..Default::default() };
+        history.apply(&TrainerEvent::Classes(Box::new(reading)));
+        let summary = Summary::new(&history, 10.0).unwrap();
+        assert_eq!(summary.accuracy, Some(0.9641));
+        let lines = summary.lines(None);
+        assert!(lines.iter().any(|line| line.as_str() == "  held-out pictures: 96.4 % right"), "{lines:?}");
+        assert!(lines.iter().all(|line| !line.as_str().contains("tokens") && !line.as_str().contains("dynamics")));
     }
 
     #[test]

@@ -68,7 +68,7 @@ impl Progress {
         self.history.apply(event);
         match event {
             TrainerEvent::RunStarted(_) => self.bar.set_length(self.history.total_steps()),
-            TrainerEvent::Evaluation(_) if self.plain => self.line(),
+            TrainerEvent::Evaluation(_) | TrainerEvent::Classes(_) if self.plain => self.line(),
             TrainerEvent::Phase { phase: RunPhase::Starting(what), .. } => {
                 self.bar.set_message(Shown::new(what).to_string());
                 if self.plain {
@@ -91,12 +91,15 @@ impl Progress {
         Shown::new(name.unwrap_or_default())
     }
 
-    /// The loss and what the detector says.
+    /// The loss and what the detector says, or how often a classifier is right.
     fn numbers(&self) -> String {
-        let state = self.history.detector.state.title();
+        let state = match self.history.classes.last() {
+            Some(reading) => format!("accuracy {:.1} %", 100.0 * reading.accuracy),
+            None => self.history.detector.state.title().to_owned(),
+        };
         match self.history.metrics.get(&MetricKey::LOSS).and_then(crate::history::Series::last) {
             Some((_, loss)) => format!("loss {loss:.4} · {state}"),
-            None => state.to_owned(),
+            None => state,
         }
     }
 

@@ -125,9 +125,12 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     if args.format.contains(&ExportFormat::Csv) {
         let history = app.history();
         let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
-        for (table, text) in
-            [("evaluations", csv::evaluations(history)), ("pairs", csv::pairs(history)), ("steps", csv::steps(history))]
-        {
+        let measured = if history.class_count() > 0 {
+            vec![("classes", csv::classes(history))]
+        } else {
+            vec![("evaluations", csv::evaluations(history)), ("pairs", csv::pairs(history))]
+        };
+        for (table, text) in measured.into_iter().chain([("steps", csv::steps(history))]) {
             written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
         }
     }

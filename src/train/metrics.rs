@@ -82,7 +82,7 @@ pub(super) fn add_sampled(metrics: &mut BTreeMap<MetricKey, f64>, sampled: Sampl
     }
 }
 
-/// Tokens per second and time left, told about twice a second.
+/// Tokens (or pictures) per second and time left, told about twice a second.
 pub(super) struct Speed {
     began: Instant,
     told: Instant,

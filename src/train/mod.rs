@@ -1,5 +1,8 @@
 //! Training. Knows no terminal and no files of its own: everything it has to say goes through an [`EventSink`].
 
+mod classify;
+#[cfg(test)]
+mod classify_tests;
 mod control;
 mod gradients;
 pub mod handle;

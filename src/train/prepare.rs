@@ -8,7 +8,7 @@ use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
 use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSource, Experiment, ModelSource};
+use crate::experiment::{DataSource, Experiment, ModelSource, Stage};
 use crate::model::Checkpoint;
 use crate::probe::{Asked, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
@@ -162,22 +162,25 @@ pub(super) fn run_started(
         backend: backend.to_owned(),
         model: format!("{source}, {millions:.1} M parameters"),
         vocab_size: checkpoint.config.vocab_size,
-        stages: experiment
-            .stages
-            .iter()
-            .map(|stage| StageInfo {
-                name: stage.name.clone(),
-                objective: stage.objective.name().to_owned(),
-                has_rejected: stage.objective.pushes_down(),
-                on_policy: stage.on_policy.is_some(),
-                steps: stage.steps,
-                learning_rate: stage.learning_rate,
-                beta: stage.objective.beta(),
-            })
-            .collect(),
+        stages: stages(experiment),
         claims: experiment.claims.clone(),
         baseline: experiment.baseline_name(),
         detector: experiment.detector,
         probes: probes.describe(&checkpoint.tokenizer),
+        classes: Vec::new(),
     }
+}
+
+/// The stages, as the viewer needs to know them.
+pub(super) fn stages(experiment: &Experiment) -> Vec<StageInfo> {
+    let stage = |stage: &Stage| StageInfo {
+        name: stage.name.clone(),
+        objective: stage.objective.name().to_owned(),
+        has_rejected: stage.objective.pushes_down(),
+        on_policy: stage.on_policy.is_some(),
+        steps: stage.steps,
+        learning_rate: stage.learning_rate,
+        beta: stage.objective.beta(),
+    };
+    experiment.stages.iter().map(stage).collect()
 }

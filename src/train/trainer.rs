@@ -53,6 +53,9 @@ pub(crate) fn train<B: AutodiffBackend>(
     events: &mut dyn EventSink,
     commands: &Receiver<TrainerCommand>,
 ) -> Result<()> {
+    if experiment.has_pictures() {
+        return super::classify::train::<B>(experiment, device, backend, events, commands);
+    }
     let saved = events.saved();
     let mut control = Control::new(commands, events);
     let starting = |what: &str| RunPhase::Starting(what.to_owned());

@@ -305,7 +305,7 @@ pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
         run_id: run.map_or_else(|| app.experiment().to_string(), |r| r.run_id.clone()),
         seed: run.map(|r| r.seed),
         step: app.step(),
-        view: if app.view.maximised { app.view.focus.title() } else { "dashboard" },
+        view: if app.view.maximised { app.title_of(app.view.focus) } else { "dashboard" },
         ground: app.view.theme.ground(),
     };
     (frame, info)

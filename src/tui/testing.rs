@@ -69,6 +69,7 @@ pub(crate) fn started() -> RunStarted {
         baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PROMPTS).map(prompt).collect(),
+        classes: Vec::new(),
     }
 }
 
@@ -181,6 +182,77 @@ pub(crate) fn live_at(step: u64) -> App {
     let mut app = App::live("made_up", theme(), Glyphs::Braille);
     let replay = super::app::Replay::new(run_events());
     for event in run_events().into_iter().take(replay.position_of(step)) {
+        app.update(super::app::Message::Trainer(std::sync::Arc::new(event)));
+    }
+    app
+}
+
+/// A classifier's run of 60 steps, a reading every ten: the 4 pulls the 9 up.
+pub(crate) fn class_events() -> Vec<TrainerEvent> {
+    const STEPS: u64 = 60;
+    let stage = StageInfo { name: "SFT".to_owned(), steps: STEPS, ..started().stages[0].clone() };
+    let run = RunStarted {
+        run_id: "digits-seed7".to_owned(),
+        experiment: "digits".to_owned(),
+        stages: vec![stage],
+        probes: Vec::new(),
+        classes: (0..10).map(|class| class.to_string()).collect(),
+        ..started()
+    };
+    let mut events = vec![
+        TrainerEvent::RunStarted(Box::new(run)),
+        TrainerEvent::StageStarted { stage: 0, step: 0 },
+        TrainerEvent::Classes(Box::new(class_reading(0))),
+        TrainerEvent::Phase { phase: RunPhase::Running, step: 0 },
+    ];
+    for step in 1..=STEPS {
+        let metrics = BTreeMap::from([
+            (MetricKey::LOSS, 2.3 * (-(step as f64) / 25.0).exp()),
+            (MetricKey::GRAD_NORM, 1.0 + (step % 7) as f64 / 10.0),
+            (MetricKey::LEARNING_RATE, 0.03),
+        ]);
+        events.push(TrainerEvent::Step(StepMetrics { step, stage: 0, metrics }));
+        if step % 10 == 0 {
+            events.push(TrainerEvent::Classes(Box::new(class_reading(step))));
+            events.push(TrainerEvent::Speed { tokens_per_second: 960.0, seconds_left: (STEPS - step) as f64 });
+        }
+    }
+    events.push(TrainerEvent::Phase { phase: RunPhase::Finished, step: STEPS });
+    events
+}
+
+fn class_reading(step: u64) -> ClassReading {
+    let done = step as f32 / 60.0;
+    let alike = |a: usize, b: usize| match (a.min(b), a.max(b)) {
+        (4, 9) => 1.0,
+        (3, 8) | (1, 7) => 0.7,
+        (a, b) => 0.1 + 0.05 * ((a * 7 + b) % 5) as f32,
+    };
+    let matrix =
+        |value: &dyn Fn(usize, usize) -> f32| -> Vec<f32> { (0..100).map(|i| value(i / 10, i % 10)).collect() };
+    let log_prob = |o: usize, v: usize| {
+        if o == v { -2.3 + 2.2 * done } else { -2.3 - 4.0 * done + 5.0 * done * alike(o, v) }
+    };
+    ClassReading {
+        step,
+        stage: 0,
+        accuracy: 0.1 + 0.86 * f64::from(done).sqrt(),
+        log_probs: matrix(&log_prob),
+        influence: matrix(&|u, o| done * if u == o { 420.0 } else { 300.0 * alike(u, o) }),
+        influence_on_label: matrix(&|u, o| done * if u == o { 420.0 } else { -80.0 * alike(u, o) }),
+        kernel: matrix(&|o, u| (30.0 + 20.0 * done) * if u == o { 2.0 } else { alike(o, u) }),
+        residual: vec![0.95 - 0.7 * done; 10],
+        adaptation: vec![3.0 + 0.4 * done; 10],
+        predicted: matrix(&|o, v| if step == 0 { 0.0 } else { (log_prob(o, v) + 2.3) / (6.0 * done) }),
+        examined_every: 1,
+    }
+}
+
+/// The dashboard after all that a classifier's live run said up to and including a step.
+pub(crate) fn classes_at(step: u64) -> App {
+    let mut app = App::live("digits", theme(), Glyphs::Braille);
+    let until = super::app::Replay::new(class_events()).position_of(step);
+    for event in class_events().into_iter().take(until) {
         app.update(super::app::Message::Trainer(std::sync::Arc::new(event)));
     }
     app

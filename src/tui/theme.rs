@@ -136,6 +136,26 @@ impl Theme {
     /// Arms that can be told apart.
     pub const ARMS: usize = 8;
 
+    /// The look of what is said of a class: ten hues and dashes of the curves above, and the class's number for a marker.
+    pub fn class(&self, index: usize) -> CurveLook {
+        use ProbeKind as P;
+        const HUES: [CurveId; 10] = [
+            CurveId::Probe(P::RandomPermute),
+            CurveId::Probe(P::IrrTest),
+            CurveId::Probe(P::IrrHum),
+            CurveId::Probe(P::ChosenGptsemantic),
+            CurveId::Probe(P::Rejected),
+            CurveId::Probe(P::IrrTrain),
+            CurveId::ArgmaxRejected,
+            CurveId::Probe(P::RejectGptsemantic),
+            CurveId::Probe(P::ChosenInitial),
+            CurveId::Probe(P::Chosen),
+        ];
+        let (dash, _, dark, light) = row(HUES[index % HUES.len()]);
+        let marker = u32::try_from(index % 36).ok().and_then(|i| char::from_digit(i, 36)).unwrap_or('?');
+        CurveLook { style: self.ink(dark, light), dash, marker }
+    }
+
     /// Plain text and the screen's ground.
     pub fn text(&self) -> Style {
         let (fg, bg) = self.ground();

@@ -21,10 +21,10 @@ pub use replay::Replay;
 pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
 
 use super::chart::Glyphs;
-use super::keymap::Context;
+use super::keymap::{Action, Context};
 use super::theme::Theme;
 use crate::history::{CurveId, RunHistory, Window, leaks};
-use crate::protocol::{Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
+use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
 /// What happened outside.
@@ -240,6 +240,35 @@ impl App {
         evaluations[..after].last()
     }
 
+    /// Whether a classifier is shown: its panels are others.
+    pub fn has_classes(&self) -> bool {
+        self.shown().class_count() > 0
+    }
+
+    /// A classifier's reading at or before [`App::step`].
+    pub fn reading(&self) -> Option<&ClassReading> {
+        self.shown().reading_at(self.step())
+    }
+
+    /// The selected class, an index into the run's.
+    pub fn class(&self) -> usize {
+        self.view.class.min(self.shown().class_count().saturating_sub(1))
+    }
+
+    /// The word for a panel in titles and file names.
+    pub fn title_of(&self, panel: Panel) -> &'static str {
+        match panel {
+            Panel::Curves if self.has_classes() => "influence",
+            Panel::Prompt if self.has_classes() => "kernel",
+            _ => panel.title(),
+        }
+    }
+
+    /// Whether an action can do anything in this run: a classifier has no groups and no lists to filter.
+    pub fn offers(&self, action: Action) -> bool {
+        !self.has_classes() || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter)
+    }
+
     /// The detector's window at or before [`App::step`].
     pub fn window(&self) -> Option<&Window> {
         let step = self.step();
@@ -254,7 +283,7 @@ impl App {
     /// The last step there is to show; at least 1, so that the axis has a length.
     fn last_step(&self) -> u64 {
         let history = self.shown();
-        history.evaluations.last().map_or(0, |e| e.step).max(history.step).max(1)
+        history.measured_steps().last().copied().unwrap_or(0).max(history.step).max(1)
     }
 
     /// What the trainer is doing, as the header says it.

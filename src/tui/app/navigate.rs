@@ -8,7 +8,7 @@ const MIN_RANGE: u64 = 4;
 
 impl App {
     pub(super) fn move_cursor(&mut self, by: i32) {
-        let steps: Vec<u64> = self.shown().evaluations.iter().map(|e| e.step).collect();
+        let steps = self.shown().measured_steps();
         let Some(last) = steps.len().checked_sub(1) else { return };
         let after = steps.partition_point(|&s| s <= self.step());
         let at = after.saturating_sub(1).saturating_add_signed(by as isize).min(last);
@@ -83,6 +83,10 @@ impl App {
             return;
         }
         match self.view.focus {
+            Panel::Chart | Panel::Curves | Panel::Prompt | Panel::Dynamics if self.has_classes() => {
+                let at = moved(action, Some(self.class()), self.shown().class_count());
+                self.view.class = at.unwrap_or_default();
+            }
             Panel::Chart | Panel::Curves => {
                 let shown: Vec<_> = self.visible_curves().map(|c| c.id).collect();
                 let at = self.view.curve.and_then(|c| shown.iter().position(|&s| s == c));

@@ -143,7 +143,7 @@ impl Replay {
 }
 
 fn is_evaluation(event: &TrainerEvent) -> bool {
-    matches!(event, TrainerEvent::Evaluation(_))
+    matches!(event, TrainerEvent::Evaluation(_) | TrainerEvent::Classes(_))
 }
 
 fn step_of(event: &TrainerEvent) -> Option<u64> {
@@ -152,5 +152,6 @@ fn step_of(event: &TrainerEvent) -> Option<u64> {
         TrainerEvent::Phase { step, .. } | TrainerEvent::StageStarted { step, .. } => Some(*step),
         TrainerEvent::Step(metrics) => Some(metrics.step),
         TrainerEvent::Evaluation(evaluation) => Some(evaluation.step),
+        TrainerEvent::Classes(reading) => Some(reading.step),
     }
 }

@@ -9,7 +9,7 @@ use ratatui::buffer::Buffer;
 use super::*;
 use crate::history::{CurveId, Scale};
 use crate::protocol::{ProbeGroup, ProbeKind};
-use crate::tui::testing::{draw, live_at, plain, run_events, squeezing, theme};
+use crate::tui::testing::{class_events, classes_at, draw, live_at, plain, run_events, squeezing, theme};
 use crate::tui::theme::ThemeKind;
 
 fn press(app: &mut App, c: char) -> Vec<Effect> {
@@ -373,6 +373,24 @@ fn a_replay_at_a_step_is_the_live_screen_cell_by_cell() {
         }
     }
     assert_ne!(both(50, "", (80, 24)).0, both(55, "", (80, 24)).0, "screens differ at all");
+}
+
+#[test]
+fn a_replayed_classifier_is_the_live_one_cell_by_cell() {
+    let mut again = App::replay(class_events(), theme(), Glyphs::Braille);
+    for step in [0, 7, 30, 60] {
+        let mut live = classes_at(step);
+        again.seek_step(step);
+        (live.hide_clock, again.hide_clock) = (true, true);
+        for (width, height) in [(80, 24), (120, 40), (60, 20)] {
+            let (live, again) = (draw(&live, width, height), draw(&again, width, height));
+            assert_eq!(live, again, "step {step}:\n{}\n{}", plain(&live), plain(&again));
+        }
+    }
+    named(&mut again, KeyCode::Home);
+    press(&mut again, '.');
+    press(&mut again, '.');
+    assert_eq!((again.step(), again.history().classes.len()), (10, 2), "forward by readings");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl App {
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let mode = self.mode();
-        if let Some(action) = keymap::lookup(mode, key) {
+        if let Some(action) = keymap::lookup(mode, key).filter(|&action| self.offers(action)) {
             self.dirty = true;
             return self.act(action);
         }

@@ -116,6 +116,8 @@ pub struct ViewState {
     pub prompt: usize,
     /// Whether the prompts are listed by how far the selected curve rose on them, instead of in their own order.
     pub by_change: bool,
+    /// The selected class, of a classifier; see [`App::class`](super::App::class).
+    pub class: usize,
     /// The selected event; `None` follows the latest.
     pub event: Option<usize>,
     /// Only curves with this text in key, symbol, group or description.
@@ -147,6 +149,7 @@ impl ViewState {
             curve: None,
             prompt: 0,
             by_change: false,
+            class: 0,
             event: None,
             curve_filter: String::new(),
             prompt_filter: String::new(),

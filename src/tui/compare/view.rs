@@ -53,7 +53,7 @@ pub fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
     rows(app, differences, buf);
     hints(app, keys, buf);
     if let Some(row) = app.view.help {
-        dialogs::keys(Context::Compare, "a comparison", row, (theme, app.view.glyphs), body, buf);
+        dialogs::keys(keymap::bindings(Context::Compare), "a comparison", row, (theme, app.view.glyphs), body, buf);
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn render(lab: &Lab, area: Rect, buf: &mut Buffer) {
     render_footer(lab, keys, buf);
     if let Some(row) = lab.help {
         let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
-        dialogs::keys(Context::Lab, "the squeeze lab", row, (&lab.theme, lab.glyphs), body, buf);
+        dialogs::keys(keymap::bindings(Context::Lab), "the squeeze lab", row, (&lab.theme, lab.glyphs), body, buf);
     }
 }
 

@@ -62,7 +62,7 @@ fn lines(app: &App) -> Vec<ChartLine> {
 }
 
 /// Stages by name, what the detector said by its first letter; pauses are in the list of events alone.
-fn marks(app: &App, (from, to): (u64, u64)) -> Vec<ChartMark> {
+pub(super) fn marks(app: &App, (from, to): (u64, u64)) -> Vec<ChartMark> {
     let theme = &app.view.theme;
     let selected = app.view.event.and_then(|at| app.shown().marks.get(at));
     app.shown()

@@ -8,7 +8,7 @@ use ratatui::widgets::{Clear, Paragraph, Widget};
 use super::text::{fit, left, panel, title, words, wrap};
 use crate::tui::app::App;
 use crate::tui::chart::Glyphs;
-use crate::tui::keymap::{self, Context, Key};
+use crate::tui::keymap::{self, Binding, Context, Key};
 use crate::tui::theme::Theme;
 
 /// Columns of the keys' names.
@@ -17,12 +17,13 @@ const KEYS: usize = 14;
 /// Draws the help overlay from row `first` on.
 pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
-    keys(app.dashboard_mode(), what, first, (&app.view.theme, app.view.glyphs), area, buf);
+    let offered = keymap::bindings(app.dashboard_mode()).filter(|b| app.offers(b.action));
+    keys(offered, what, first, (&app.view.theme, app.view.glyphs), area, buf);
 }
 
-/// Draws every key of a mode, from row `first` on; `what` is what they work on.
+/// Draws keys and what they do, from row `first` on; `what` is what they work on.
 pub(in crate::tui) fn keys(
-    mode: Context,
+    bindings: impl Iterator<Item = &'static Binding>,
     what: &str,
     first: u16,
     (theme, glyphs): (&Theme, Glyphs),
@@ -30,7 +31,7 @@ pub(in crate::tui) fn keys(
     buf: &mut Buffer,
 ) {
     let place = centred(area, 78, area.height);
-    let rows: Vec<_> = keymap::bindings(mode)
+    let rows: Vec<_> = bindings
         .map(|b| {
             let keys = b.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
             let keys = Span::styled(format!(" {}", left(&keys, KEYS)), theme.accent());

@@ -1,5 +1,7 @@
 //! The measures behind the verdict, and the optimiser's own numbers, each with its course so far.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -19,11 +21,11 @@ const VALUE: usize = 17;
 const MEANING: usize = 62;
 
 /// One measure: its name, its value now, its course, what it means.
-struct Measure {
-    name: &'static str,
-    value: String,
-    course: Series,
-    meaning: &'static str,
+pub(super) struct Measure {
+    pub(super) name: Cow<'static, str>,
+    pub(super) value: String,
+    pub(super) course: Series,
+    pub(super) meaning: &'static str,
 }
 
 /// Draws the panel.
@@ -42,7 +44,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         .take(inner.height.into())
         .map(|m| {
             let mut spans = vec![
-                Span::styled(format!(" {}", left(m.name, NAME)), theme.dim()),
+                Span::styled(format!(" {}", left(&m.name, NAME)), theme.dim()),
                 Span::styled(left(&m.value, VALUE), theme.text()),
                 Span::styled(format!(" {}", spark(&m.course, app.step(), course, app.view.glyphs)), theme.dim()),
             ];
@@ -56,6 +58,9 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 fn measures(app: &App) -> Vec<Measure> {
+    if app.has_classes() {
+        return super::classes::measures(app);
+    }
     let mut all = Vec::new();
     if let Some(window) = app.window() {
         all.extend(of_the_detector(app, window));
@@ -71,12 +76,12 @@ fn measures(app: &App) -> Vec<Measure> {
     for (key, name, decimals, meaning) in scalars {
         if let Some(course) = app.shown().metrics.get(&key) {
             let value = course.at(app.step()).unwrap_or(f64::NAN);
-            all.push(Measure { name, value: number(value, decimals), course: course.clone(), meaning });
+            all.push(Measure { name: name.into(), value: number(value, decimals), course: course.clone(), meaning });
         }
     }
     if all.is_empty() {
         let value = "nothing yet".to_owned();
-        all.push(Measure { name: "", value, course: Series::default(), meaning: "" });
+        all.push(Measure { name: "".into(), value, course: Series::default(), meaning: "" });
     }
     all
 }
@@ -92,31 +97,31 @@ fn of_the_detector(app: &App, now: &Window) -> [Measure; 5] {
     let (low, high) = now.interval;
     [
         Measure {
-            name: "displaced pairs",
+            name: "displaced pairs".into(),
             value: format!("{} [{:.0}–{:.0}]", percent(now.displacement_rate), low * 100.0, high * 100.0),
             course: course(|w| w.displacement_rate),
             meaning: "y⁺ and y⁻ both fell while the margin grew; 95 % interval",
         },
         Measure {
-            name: "squeezed pairs",
+            name: "squeezed pairs".into(),
             value: percent(now.squeezing_rate),
             course: course(|w| w.squeezing_rate),
             meaning: "of these, the argmax y* took the freed probability",
         },
         Measure {
-            name: "share to y*",
+            name: "share to y*".into(),
             value: percent(now.star_share),
             course: course(|w| w.star_share),
             meaning: "of all probability that any token gained",
         },
         Measure {
-            name: "to bystanders",
+            name: "to bystanders".into(),
             value: change(now.bystanders, 4),
             course: course(|w| w.bystanders),
             meaning: "net probability of every other token, per position",
         },
         Measure {
-            name: "entropy",
+            name: "entropy".into(),
             value: format!("{} nats", change(now.entropy, 3)),
             course: course(|w| w.entropy),
             meaning: "falling: peakier; rising: flattening out",

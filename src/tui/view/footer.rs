@@ -61,10 +61,12 @@ pub(in crate::tui) fn keys(
 pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
     let trainer = !app.hide_clock && app.is_training();
     let recording = !app.hide_clock;
-    keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty()).filter(move |b| match b.context {
-        Context::Live => trainer,
-        Context::Replay => recording,
-        _ => true,
+    keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty() && app.offers(b.action)).filter(move |b| {
+        match b.context {
+            Context::Live => trainer,
+            Context::Replay => recording,
+            _ => true,
+        }
     })
 }
 

@@ -51,12 +51,14 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
     Line::from(Span::styled(verdict, style)).render(at, buf);
 }
 
-/// The verdict on the dynamics, once there is one.
+/// The verdict on the dynamics, once there is one; of a classifier, how often it is right.
 fn verdict(app: &App) -> (String, Style) {
     let theme = &app.view.theme;
     let detector = &app.history().detector;
     let says_nothing = detector.windows.is_empty() && detector.state == DynamicsState::Healthy;
-    if app.history().run.is_none() || says_nothing {
+    if app.history().class_count() > 0 {
+        (super::classes::verdict(app), theme.accent())
+    } else if app.history().run.is_none() || says_nothing {
         (String::new(), theme.dim())
     } else {
         (format!(" {} ", detector.state.title()), theme.state(detector.state))
@@ -134,7 +136,8 @@ fn watched(app: &App) -> String {
     if let Some(replay) = app.recording() {
         parts.push(transport(replay));
     } else if let (Some((speed, left)), true) = (app.history().speed, app.is_training()) {
-        parts.push(format!("{speed:.0} tokens/s"));
+        let what = if app.has_classes() { "pictures" } else { "tokens" };
+        parts.push(format!("{speed:.0} {what}/s"));
         if let Ok(left) = Duration::try_from_secs_f64(left) {
             parts.push(format!("{} left", clock(left)));
         }
@@ -153,7 +156,7 @@ fn transport(replay: &Replay) -> String {
 /// The groups, each with the digit that toggles it.
 fn groups(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    if app.history().run.is_none() {
+    if app.history().run.is_none() || area.is_empty() {
         return;
     }
     // Four columns of digit and gaps for each title; all of it fits into 79.

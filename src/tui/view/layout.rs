@@ -19,7 +19,7 @@ pub(super) struct Places {
     pub(super) header: Rect,
     /// Progress and speed.
     pub(super) progress: Rect,
-    /// The groups and their digits.
+    /// The groups and their digits; empty where there are none.
     pub(super) groups: Rect,
     /// The alarm; empty while there is none.
     pub(super) banner: Rect,
@@ -44,7 +44,7 @@ pub(super) fn places(app: &App, area: Rect) -> Places {
     let [header, progress, groups, banner, body, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
-        Constraint::Length(1),
+        Constraint::Length(u16::from(!app.has_classes())),
         Constraint::Length(banner),
         Constraint::Min(1),
         Constraint::Length(1),
@@ -68,6 +68,9 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
                 vec![(Panel::Chart, top), (focus, bottom)]
             }
         };
+    }
+    if app.has_classes() {
+        return super::classes::places(app, body);
     }
     let table = match body.width {
         0..100 => 33,

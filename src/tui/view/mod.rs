@@ -1,12 +1,14 @@
 //! What the state looks like. Everything here is a pure function of the [`App`]: it draws and changes nothing.
 
 mod chart;
+mod classes;
 mod curves;
 pub(super) mod dialogs;
 mod dynamics;
 mod events;
 pub(super) mod footer;
 mod header;
+mod heatmap;
 mod layout;
 mod prompt;
 pub(super) mod text;
@@ -78,6 +80,9 @@ fn render_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
         return;
     }
     match panel {
+        Panel::Chart if app.has_classes() => classes::chart(app, area, buf),
+        Panel::Curves if app.has_classes() => classes::influence(app, area, buf),
+        Panel::Prompt if app.has_classes() => classes::kernel(app, area, buf),
         Panel::Chart => chart::render(app, area, buf),
         Panel::Curves => curves::render(app, area, buf),
         Panel::Prompt => prompt::render(app, area, buf),

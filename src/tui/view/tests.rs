@@ -14,7 +14,9 @@ use crate::protocol::{ProbeGroup, RunPhase, TrainerEvent};
 use crate::tui::app::Message;
 use crate::tui::chart::Glyphs;
 use crate::tui::keymap;
-use crate::tui::testing::{draw as drawn, live_at, mono, plain, run_events, squeezing, theme};
+use crate::tui::testing::{
+    class_events, classes_at, draw as drawn, live_at, mono, plain, run_events, squeezing, theme,
+};
 
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (200, 60)];
 
@@ -32,6 +34,65 @@ fn a_live_run_at_three_sizes() {
 #[test]
 fn a_squeeze_without_colour() {
     insta::assert_debug_snapshot!("squeeze_mono_80x24", drawn(&mono(squeezing()), 80, 24));
+}
+
+#[test]
+fn a_classifiers_run_at_three_sizes() {
+    for (width, height) in SIZES {
+        let mut app = classes_at(40);
+        (0..9).for_each(|_| key(&mut app, 'j'));
+        insta::assert_snapshot!(format!("classes_{width}x{height}"), plain(&drawn(&app, width, height)));
+    }
+    insta::assert_debug_snapshot!("classes_mono_80x24", drawn(&mono(classes_at(40)), 80, 24));
+}
+
+#[test]
+fn a_classifiers_run_names_no_key_and_no_measure_that_it_does_not_have() {
+    let mut app = classes_at(60);
+    for (width, height) in SIZES {
+        let screen = plain(&drawn(&app, width, height));
+        assert!(screen.contains("accuracy 96.0 %"), "{screen}");
+        for absent in ["answers", "solo", "filter", "displaced", "healthy", "prompt"] {
+            assert!(!screen.contains(absent), "{absent} at {width}×{height}:\n{screen}");
+        }
+    }
+    key(&mut app, '?');
+    let help = plain(&drawn(&app, 100, 80));
+    assert!(!help.contains("show or hide") && help.contains("screenshot"), "{help}");
+    key(&mut app, '?');
+    for inert in ['1', '!', '0', '/'] {
+        key(&mut app, inert);
+    }
+    assert!(app.view.hidden.is_empty() && app.view.dialog.is_none());
+}
+
+#[test]
+fn the_cursor_shows_the_matrices_of_its_step_and_the_lists_choose_a_class() {
+    let mut app = classes_at(60);
+    (0..4).for_each(|_| key(&mut app, 'j'));
+    let screen = |app: &App| plain(&drawn(app, 120, 40));
+    assert!(screen(&app).contains("learning pulled pictures of 4 to 9 +300.0"), "{}", screen(&app));
+    assert!(screen(&app).contains("most like 4: 9 50"), "{}", screen(&app));
+    for _ in 0..3 {
+        app.update(Message::Key(KeyEvent::new(KeyCode::Left, KeyModifiers::NONE)));
+    }
+    assert_eq!((app.step(), app.reading().map(|r| r.step)), (30, Some(30)));
+    assert!(screen(&app).contains("learning pulled pictures of 4 to 9 +150.0"), "{}", screen(&app));
+    key(&mut app, 'G');
+    assert_eq!(app.class(), 9);
+    key(&mut app, 'k');
+    assert!(screen(&app).contains("what it says of pictures of 8"));
+}
+
+#[test]
+fn without_colour_a_classifiers_signs_are_glyphs() {
+    let mut app = mono(classes_at(60));
+    let last = app.history_mut().classes.len() - 1;
+    app.history_mut().classes[last].influence[45] = -290.0;
+    let frame = drawn(&app, 80, 24);
+    assert!(frame.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
+    let screen = plain(&frame);
+    assert!(screen.contains("-█") && screen.contains("+█"), "{screen}");
 }
 
 #[test]
@@ -187,8 +248,9 @@ proptest! {
     fn no_keys_at_no_size_panic(
         keys in prop::collection::vec((any_key(), 1_u16..=300, 1_u16..=100, 0_usize..400), 1..24),
         recorded in any::<bool>(),
+        classes in any::<bool>(),
     ) {
-        let events = run_events();
+        let events = if classes { class_events() } else { run_events() };
         let mut app = if recorded {
             App::replay(events.clone(), theme(), Glyphs::Braille)
         } else {
