@@ -255,7 +255,7 @@ mod tests {
             assert!(errors.is_empty(), "{errors:?}");
             names(&tree, &mut written);
         }
-        written.extend(["folder", "mnist"].map(str::to_owned));
+        written.extend(["folder", "file", "hub", "mnist"].map(str::to_owned));
         let mut known = std::collections::BTreeSet::new();
         rows(&EXPERIMENT, &mut known);
         assert_eq!(known, written);

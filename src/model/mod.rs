@@ -1,12 +1,22 @@
 //! The language model: weights in, logits out. Knows neither loss nor data.
 
+pub mod architecture;
 pub mod checkpoint;
-pub mod config;
+mod family;
 pub mod generate;
+mod gguf;
+pub mod hub;
+pub mod inspect;
+mod layers;
+mod rope;
+mod save;
+mod shards;
+mod special;
+mod tensors;
 #[cfg(test)]
 mod tests;
 pub mod transformer;
 
+pub use architecture::Architecture;
 pub use checkpoint::Checkpoint;
-pub use config::LlamaConfig;
 pub use transformer::{KeyValues, Transformer};

@@ -26,7 +26,7 @@ use self::sink::{CAPACITY, LiveSink};
 use crate::backend::BackendChoice;
 use crate::cli::{DisplayOptions, say};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, ModelSource};
 use crate::history::RunHistory;
 use crate::protocol::RunPhase;
 use crate::record::{self, RunDirectory, RunWriter, Summary};
@@ -53,6 +53,10 @@ impl Session {
     /// Makes the run directory and starts the trainer.
     fn start(experiment: Experiment, backend: BackendChoice) -> Result<Self> {
         crate::backend::check(backend)?;
+        if let ModelSource::Hub(id) = &experiment.model {
+            // Now, while the progress of a download can be shown.
+            crate::model::hub::fetch(id)?;
+        }
         let label = experiment.run_id();
         let directory = RunDirectory::create(&experiment.output.directory, &label, &experiment.to_ron()?)?;
         log::write_to(&directory.log())?;

@@ -6,7 +6,7 @@ use crate::data::world::Judge;
 use crate::data::{Dataset, PreferenceExample};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource};
-use crate::model::Checkpoint;
+use crate::model::{Checkpoint, hub};
 use crate::probe::{Asked, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
 
@@ -24,7 +24,8 @@ const TOKENIZER_DOCUMENTS: usize = 10_000;
 pub(super) fn checkpoint(experiment: &Experiment, data: &Dataset) -> Result<Checkpoint> {
     match &experiment.model {
         ModelSource::Base => Checkpoint::base(),
-        ModelSource::Folder(folder) => Checkpoint::read(folder),
+        ModelSource::Folder(path) | ModelSource::File(path) => Checkpoint::read(path),
+        ModelSource::Hub(id) => Checkpoint::read(&hub::cached(id)?),
         ModelSource::New(shape) => {
             let texts: Vec<String> = data.train.iter().take(TOKENIZER_DOCUMENTS).map(whole_text).collect();
             let tokenizer = Tokenizer::train(&texts, shape.vocab_size)?;
@@ -106,7 +107,8 @@ pub(super) fn run_started(
     let millions = parameters as f64 / 1e6;
     let source = match &experiment.model {
         ModelSource::Base => "base".to_owned(),
-        ModelSource::Folder(folder) => folder.display().to_string(),
+        ModelSource::Folder(path) | ModelSource::File(path) => path.display().to_string(),
+        ModelSource::Hub(id) => id.clone(),
         ModelSource::New(_) => "new".to_owned(),
         ModelSource::Mlp(_) | ModelSource::Lenet => "classifier".to_owned(),
     };

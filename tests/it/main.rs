@@ -13,11 +13,14 @@
 
 mod architecture;
 mod bad_input;
+mod broken_models;
 mod command_line;
 #[cfg(unix)]
 mod dashboard;
 #[cfg(unix)]
 mod hostile;
+mod hub;
+mod memory;
 #[cfg(unix)]
 mod panics;
 #[cfg(unix)]
