@@ -74,6 +74,12 @@ pub enum Command {
     },
     /// Print the per-token log-probs of given responses under a model, one JSON row each, in nats.
     Score(ScoreArgs),
+    /// Look at a model.
+    Model {
+        /// What is asked.
+        #[command(subcommand)]
+        question: ModelQuestion,
+    },
     /// Check the paper's claims, with the number behind each verdict; exit status 1 if one fails that should hold.
     Verify(VerifyArgs),
     /// Write a recorded run as data and figures.
@@ -98,6 +104,17 @@ pub enum Command {
     },
     /// Print the manual page.
     Man,
+}
+
+/// What can be asked about a model.
+#[derive(Debug, Clone, Subcommand)]
+pub enum ModelQuestion {
+    /// Print what a checkpoint holds, and whether it can be trained here.
+    Inspect {
+        /// A Hugging Face folder, a GGUF file, or a name on the hub.
+        #[arg(value_name = "DIR|FILE|OWNER/NAME")]
+        model: PathBuf,
+    },
 }
 
 /// How an experiment is run.
@@ -236,8 +253,8 @@ impl From<Backend> for BackendChoice {
 /// What is scored.
 #[derive(Debug, Clone, Args)]
 pub struct ScoreArgs {
-    /// A Hugging Face Llama folder: `config.json`, `tokenizer.json`, `model.safetensors`.
-    #[arg(long, value_name = "DIR")]
+    /// A Hugging Face folder (`config.json`, `tokenizer.json`, `model.safetensors`), a GGUF file, or a name on the hub.
+    #[arg(long, value_name = "DIR|FILE|OWNER/NAME")]
     pub model: PathBuf,
     /// Rows `{"prompt", "response"}` or `{"prompt_ids", "ids"}`, one JSON object a line.
     #[arg(long, value_name = "FILE")]

@@ -10,12 +10,13 @@ use std::path::Path;
 use clap::{CommandFactory as _, Parser as _};
 
 pub use args::{
-    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, RunOptions, ScoreArgs, Size, SweepArgs,
-    VerifyArgs,
+    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, Size,
+    SweepArgs, VerifyArgs,
 };
 
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment};
+use crate::model::{hub, inspect};
 use crate::session::{self, Job};
 use crate::text::Shown;
 use crate::train::score;
@@ -63,6 +64,7 @@ fn answer(command: Command) -> Result<()> {
             session::replay(&run, step, &display)
         }
         Command::Score(args) => score_file(&args),
+        Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
         Command::Verify(args) => session::verify(&args),
         Command::Export(args) => session::export(&args),
         Command::Compare(args) => session::compare(&args),
@@ -133,6 +135,13 @@ fn score_file(args: &ScoreArgs) -> Result<()> {
             serde_json::to_string(&scored).map_err(|e| Error::failed(format!("a row cannot be written: {e}")))?;
         say(&(line + "\n"))
     })
+}
+
+fn inspect(model: &Path) -> Result<()> {
+    let facts = inspect::inspect(&hub::locate(model)?)?;
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, fact): &(&str, Shown)| format!("{name:width$}  {fact}\n");
+    say(&facts.iter().map(line).collect::<String>())
 }
 
 fn need_a_terminal(command: &str, instead: &str) -> Result<()> {

@@ -62,8 +62,13 @@ pub enum ModelSource {
     /// The base model embedded in the program (`assets/base`).
     #[default]
     Base,
-    /// A Hugging Face folder (`config.json`, `tokenizer.json`, `model.safetensors`), relative to the working directory.
+    /// A Hugging Face folder (`config.json`, `tokenizer.json`, `model.safetensors` or its shards), relative to the working
+    /// directory.
     Folder(PathBuf),
+    /// A GGUF file, relative to the working directory; its weights are dequantised.
+    File(PathBuf),
+    /// A model of the Hugging Face hub, `owner/name` or `owner/name@revision`, from the user's cache or the network.
+    Hub(String),
     /// A new Llama, randomly initialised, with a tokenizer trained on the data.
     New(NewModel),
     /// A new multilayer perceptron for pictures, one hidden layer an entry, of that many units.

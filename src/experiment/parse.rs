@@ -292,7 +292,7 @@ mod tests {
             names(&tree, &mut written);
         }
         // `jsonl` is `preferences` by its older name.
-        written.extend(["folder", "mnist", "jsonl"].map(str::to_owned));
+        written.extend(["folder", "file", "hub", "mnist", "jsonl"].map(str::to_owned));
         let mut known = std::collections::BTreeSet::new();
         rows(&EXPERIMENT, &mut known);
         assert_eq!(known, written);

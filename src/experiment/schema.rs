@@ -58,7 +58,15 @@ pub(super) const EXPERIMENT: Type = Struct(&[
     optional("seed", Whole),
     optional(
         "model",
-        Enum(&[unit("base"), with("folder", Text), with("new", NEW_MODEL), with("mlp", List(&Whole)), unit("lenet")]),
+        Enum(&[
+            unit("base"),
+            with("folder", Text),
+            with("file", Text),
+            with("hub", Text),
+            with("new", NEW_MODEL),
+            with("mlp", List(&Whole)),
+            unit("lenet"),
+        ]),
     ),
     required("data", DATA, "world()"),
     optional(

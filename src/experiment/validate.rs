@@ -13,6 +13,7 @@ use crate::data::pictures::CLASSES;
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceData, Survey};
 use crate::error::Error;
+use crate::model::hub::HubId;
 
 /// The 256 bytes and the special tokens, with something to merge.
 const SMALLEST_VOCABULARY: usize = 300;
@@ -128,12 +129,17 @@ impl Findings<'_> {
                 }
             }
             ModelSource::Folder(folder) => {
-                for file in ["config.json", "tokenizer.json", "model.safetensors"] {
-                    self.file(
-                        "model",
-                        &folder.join(file),
-                        "name a Hugging Face Llama folder, relative to the working directory",
-                    );
+                let advice = "name a Hugging Face folder, relative to the working directory";
+                let sharded = folder.join("model.safetensors.index.json").is_file();
+                let weights = if sharded { "model.safetensors.index.json" } else { "model.safetensors" };
+                for file in ["config.json", "tokenizer.json", weights] {
+                    self.file("model", &folder.join(file), advice);
+                }
+            }
+            ModelSource::File(file) => self.file("model", file, "name a GGUF file, relative to the working directory"),
+            ModelSource::Hub(id) => {
+                if let Err(problem) = id.parse::<HubId>() {
+                    self.add("model", problem, "write something like hub(\"HuggingFaceTB/SmolLM2-135M-Instruct\")");
                 }
             }
             ModelSource::New(new) => self.new_model(new),

@@ -1,29 +1,61 @@
-//! Checkpoints: an ordinary Hugging Face folder (`config.json`, `tokenizer.json`, `model.safetensors`), read and written.
+//! Checkpoints: a Hugging Face folder (`config.json`, `tokenizer.json`, safetensors) or a GGUF file, read as untrusted;
+//! folders are also written.
 
-use std::borrow::Cow;
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
-use half::{bf16, f16};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
-use safetensors::{Dtype, SafeTensors, View};
+use serde_json::{Map, Value};
 
-use super::config::LlamaConfig;
+use super::architecture::{Architecture, Parameter};
+use super::family::{self, Family, Stored};
+use super::gguf::Gguf;
+use super::special::{self, TokenIds};
+use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
 use super::transformer::Transformer;
+use super::{save, shards};
 use crate::data::tokenizer::Tokenizer;
 use crate::error::{Error, Location, Result};
 use crate::experiment::NewModel;
 
-/// A model as it lies in a folder or in memory: shape, weights and tokenizer, not yet on a device.
+const LARGEST_CONFIG: u64 = 1 << 20;
+const LARGEST_TOKENIZER: u64 = 64 << 20;
+
+/// A model as it lies in files or in memory: what it is made of, weights and tokenizer, not yet on a device.
 #[derive(Debug, Clone)]
 pub struct Checkpoint {
-    /// The shape.
-    pub config: LlamaConfig,
+    /// What it is made of.
+    pub config: Architecture,
     /// The tokenizer.
     pub tokenizer: Tokenizer,
-    /// Every parameter in row-major order, in the order of [`LlamaConfig::parameters`].
-    weights: Vec<Vec<f32>>,
+    pub(super) family: &'static Family,
+    /// `config.json`, with everything that this program does not understand.
+    pub(super) config_json: Map<String, Value>,
+    /// Small files that belong to it (generation config, chat template, …) and are written as they were read.
+    pub(super) companions: BTreeMap<String, Vec<u8>>,
+    pub(super) precision: save::Precision,
+    weights: Weights,
+}
+
+/// Where the numbers are.
+#[derive(Debug, Clone)]
+enum Weights {
+    /// In the order of [`Architecture::parameters`].
+    Memory(Arc<Vec<Vec<f32>>>),
+    /// In files; read when they are put on a device.
+    Files { tensors: Vec<Stored>, files: TensorFiles },
+}
+
+/// The bytes of a folder's files.
+struct Folder<'a> {
+    path: &'a Path,
+    config: Vec<u8>,
+    tokenizer: Vec<u8>,
+    companions: BTreeMap<String, Vec<u8>>,
+    files: TensorFiles,
 }
 
 impl Checkpoint {
@@ -32,184 +64,258 @@ impl Checkpoint {
     /// # Errors
     /// Never in a sound build; the embedded files are parsed like any other.
     pub fn base() -> Result<Self> {
-        Self::from_bytes(
-            Path::new("assets/base"),
-            include_bytes!("../../assets/base/config.json"),
-            include_bytes!("../../assets/base/tokenizer.json"),
-            include_bytes!("../../assets/base/model.safetensors"),
-        )
+        let path = Path::new("assets/base");
+        let weights: &'static [u8] = include_bytes!("../../assets/base/model.safetensors");
+        Self::from_folder(Folder {
+            path,
+            config: include_bytes!("../../assets/base/config.json").to_vec(),
+            tokenizer: include_bytes!("../../assets/base/tokenizer.json").to_vec(),
+            companions: BTreeMap::new(),
+            files: shards::open_one(Blob::embedded(path.join("model.safetensors"), weights))?,
+        })
     }
 
-    /// Reads a folder.
+    /// Reads a folder or a GGUF file: everything but the weights, of which only the list is held against the
+    /// configuration. They are read by [`Self::load`].
     ///
     /// # Errors
-    /// When a file is missing or broken, or a tensor is missing, superfluous, of another shape or not finite.
-    pub fn read(folder: &Path) -> Result<Self> {
-        if !folder.is_dir() {
+    /// When a file is missing or broken, or a tensor is missing, superfluous, of another shape or of a type that cannot
+    /// be trained.
+    pub fn read(path: &Path) -> Result<Self> {
+        if path.is_file() {
+            return Self::from_gguf(Gguf::open(path.to_owned())?, path);
+        }
+        if !path.is_dir() {
             return Err(Error::input(
-                Location::file(folder),
-                "is no folder",
-                "name a folder that holds config.json, tokenizer.json and model.safetensors",
+                Location::file(path),
+                "is no folder and no file",
+                "name a folder that holds config.json, tokenizer.json and model.safetensors, or a GGUF file",
             ));
         }
-        let bytes = |name: &str| {
-            let path = folder.join(name);
-            std::fs::read(&path).map_err(|e| Error::reading(&path, &e))
-        };
-        Self::from_bytes(folder, &bytes("config.json")?, &bytes("tokenizer.json")?, &bytes("model.safetensors")?)
+        Self::from_folder(Folder {
+            path,
+            config: read_small(&path.join("config.json"), LARGEST_CONFIG)?,
+            tokenizer: read_small(&path.join("tokenizer.json"), LARGEST_TOKENIZER)?,
+            companions: special::companions(path)?,
+            files: shards::open(path)?,
+        })
     }
 
-    fn from_bytes(folder: &Path, config: &[u8], tokenizer: &[u8], weights: &[u8]) -> Result<Self> {
-        let config = LlamaConfig::from_json(config, &folder.join("config.json"))?;
-        let tokenizer_file = folder.join("tokenizer.json");
-        let tokenizer = Tokenizer::from_json(&tokenizer_file, tokenizer)?
-            .with_special_tokens(config.eos_token_id, config.pad_token_id);
-        if tokenizer.vocab_size() > config.vocab_size {
-            return Err(Error::input(
-                Location::file(&tokenizer_file),
-                format!("has {} tokens, and config.json says vocab_size {}", tokenizer.vocab_size(), config.vocab_size),
-                "use the tokenizer that belongs to the checkpoint",
-            ));
-        }
-        let weights = read_safetensors(&config, weights, &folder.join("model.safetensors"))?;
-        Ok(Self { config, tokenizer, weights })
+    fn from_folder(folder: Folder<'_>) -> Result<Self> {
+        let config_file = folder.path.join("config.json");
+        let (family, config) = family::of_config(&folder.config, &config_file)?;
+        let Ok(Value::Object(config_json)) = serde_json::from_slice(&folder.config) else {
+            return Err(Error::input(Location::file(&config_file), "is no JSON object", "write fields in braces"));
+        };
+        let ids = TokenIds::read(&folder.config, &folder.companions, &config, &config_file)?;
+        let tokenizer_file = folder.path.join("tokenizer.json");
+        let tokenizer = ids.add_to(Tokenizer::from_json(&tokenizer_file, &folder.tokenizer)?);
+        fits(&tokenizer, &config, &tokenizer_file, "config.json says")?;
+        let tensors = expected(family.tensors(&config), &folder.files, family, &config, "config.json")?;
+        let weights = Weights::Files { tensors, files: folder.files };
+        let precision = save::Precision::Single;
+        Ok(Self { config, tokenizer, family, config_json, companions: folder.companions, precision, weights })
+    }
+
+    fn from_gguf(gguf: Gguf, path: &Path) -> Result<Self> {
+        let (family, config_json) = gguf.config()?;
+        let json = serde_json::to_vec(&config_json).map_err(|e| Error::failed(e.to_string()))?;
+        let (_, config) = family::of_config(&json, path)?;
+        let template = gguf.tokenizer_config();
+        let companions = serde_json::to_vec_pretty(&template).map_err(|e| Error::failed(e.to_string()))?;
+        let companions = BTreeMap::from([(special::TOKENIZER_CONFIG.to_owned(), companions)]);
+        let ids = TokenIds::read(&json, &companions, &config, path)?;
+        let tokenizer = ids.add_to(Tokenizer::from_json(path, &gguf.tokenizer_json()?)?);
+        fits(&tokenizer, &config, path, "its metadata say")?;
+        let tensors = expected(family.gguf_tensors(&config), &gguf.tensors, family, &config, "its metadata")?;
+        let weights = Weights::Files { tensors, files: gguf.tensors };
+        Ok(Self { config, tokenizer, family, config_json, companions, precision: save::Precision::Single, weights })
     }
 
     /// A new model: normal weights of standard deviation 0.02, those that write into the residual stream scaled by
     /// 1/√(2·layers) as in GPT-2, norms of one.
     pub fn random(shape: &NewModel, tokenizer: Tokenizer, seed: u64) -> Self {
-        let config = LlamaConfig::new(shape, tokenizer.vocab_size(), tokenizer.eos(), tokenizer.pad());
-        let mut checkpoint = Self { config, tokenizer, weights: Vec::new() };
-        checkpoint.randomise(seed);
-        checkpoint
+        Self::random_llama(Architecture::new_llama(shape, tokenizer.vocab_size()), tokenizer, seed)
     }
 
-    /// Draws all weights anew.
     #[allow(clippy::cast_precision_loss, reason = "a count of layers")]
-    pub(super) fn randomise(&mut self, seed: u64) {
+    pub(super) fn random_llama(config: Architecture, tokenizer: Tokenizer, seed: u64) -> Self {
         let mut normal = Normal::new(seed);
-        let residual = 0.02 / (2.0 * self.config.num_hidden_layers as f64).sqrt();
-        let draw = |(name, shape): (String, Vec<usize>)| {
+        let residual = 0.02 / (2.0 * config.layers as f64).sqrt();
+        let draw = |(Parameter { role, .. }, shape): (Parameter, Vec<usize>)| {
             let count = shape.iter().product();
             if shape.len() == 1 {
                 return vec![1.0; count];
             }
-            let deviation = if name.contains("o_proj") || name.contains("down_proj") { residual } else { 0.02 };
+            let deviation = if role.writes_residual() { residual } else { 0.02 };
             (0..count).map(|_| normal.sample(deviation)).collect()
         };
-        self.weights = self.config.parameters().into_iter().map(draw).collect();
+        let weights = Weights::Memory(Arc::new(config.parameters().into_iter().map(draw).collect()));
+        let mut config_json = config.llama_config();
+        config_json.extend(tokenizer.eos().map(|eos| ("eos_token_id".to_owned(), eos.into())));
+        config_json.insert("pad_token_id".to_owned(), tokenizer.pad().into());
+        let family = family::llama();
+        let precision = save::Precision::Half;
+        Self { config, tokenizer, family, config_json, companions: BTreeMap::new(), precision, weights }
     }
 
     /// The same checkpoint with the weights of a trained model.
     pub fn with_weights<B: Backend>(&self, model: &Transformer<B>) -> Self {
-        Self { config: self.config.clone(), tokenizer: self.tokenizer.clone(), weights: model.to_parameters() }
+        Self {
+            config: self.config.clone(),
+            tokenizer: self.tokenizer.clone(),
+            config_json: self.config_json.clone(),
+            companions: self.companions.clone(),
+            weights: Weights::Memory(Arc::new(model.to_parameters())),
+            ..*self
+        }
     }
 
-    /// Puts the weights on a device.
+    /// Puts the weights on a device, reading one tensor at a time.
     ///
     /// # Errors
-    /// Never for a checkpoint that was read or made by this type.
+    /// When a file cannot be read any more, or a number in it is not finite.
     pub fn load<B: Backend>(&self, device: &B::Device) -> Result<Transformer<B>> {
-        let mut weights = self.weights.iter();
-        Transformer::from_parameters(&self.config, device, |name, _| {
-            weights.next().cloned().ok_or_else(|| Error::failed(format!("the checkpoint lacks {name}")))
-        })
+        let mut numbers = Numbers::of(&self.weights);
+        Transformer::from_parameters(&self.config, device, |parameter, _| numbers.next(parameter))
     }
 
-    /// Writes an ordinary Hugging Face folder, weights in half precision (f16).
+    /// Reads every number once, one tensor at a time.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// When a file cannot be read, or a number in it is not finite.
+    pub fn check_numbers(&self) -> Result<()> {
+        let Weights::Files { tensors, files } = &self.weights else { return Ok(()) };
+        tensors.iter().try_for_each(|stored| files.read(&stored.name).map(drop))
+    }
+
+    /// Every parameter's numbers, in the order of [`Architecture::parameters`].
+    pub(super) fn numbers(&self) -> Result<Arc<Vec<Vec<f32>>>> {
+        if let Weights::Memory(numbers) = &self.weights {
+            return Ok(Arc::clone(numbers));
+        }
+        let mut numbers = Numbers::of(&self.weights);
+        let all = self.config.parameters().into_iter().map(|(parameter, _)| numbers.next(parameter));
+        all.collect::<Result<_>>().map(Arc::new)
+    }
+
+    /// The files that hold the weights, and in what form; nothing for a model that was made in memory.
+    pub(super) fn files(&self) -> Option<&TensorFiles> {
+        match &self.weights {
+            Weights::Memory(_) => None,
+            Weights::Files { files, .. } => Some(files),
+        }
+    }
+
+    /// The family's name, as `model_type` spells it.
+    pub fn family(&self) -> &'static str {
+        self.family.model_type
+    }
+
+    /// The template (Jinja) that makes a prompt of a conversation, where the checkpoint has one.
+    pub fn chat_template(&self) -> Option<String> {
+        special::chat_template(&self.companions)
+    }
+
+    /// Writes an ordinary Hugging Face folder: new models in half precision, others in single precision, since the steps
+    /// of finetuning are smaller than what half precision resolves.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or a number does not fit.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, &e))?;
-        let write = |name: &str, bytes: &[u8]| {
-            let path = folder.join(name);
-            std::fs::write(&path, bytes).map_err(|e| Error::writing(&path, &e))
+        save::write(self, folder)
+    }
+}
+
+/// Hands parameters out one by one; a stored tensor that holds several is read once.
+struct Numbers<'a> {
+    weights: &'a Weights,
+    given: usize,
+    /// The stored tensor of every parameter that lies in a file.
+    places: HashMap<Parameter, &'a Stored>,
+    /// Read with another, and not yet asked for.
+    waiting: HashMap<Parameter, Vec<f32>>,
+}
+
+impl<'a> Numbers<'a> {
+    fn of(weights: &'a Weights) -> Self {
+        let places = match weights {
+            Weights::Memory(_) => HashMap::new(),
+            Weights::Files { tensors, .. } => {
+                tensors.iter().flat_map(|stored| stored.holds.iter().map(move |&p| (p, stored))).collect()
+            }
         };
-        let config = serde_json::to_vec_pretty(&self.config).map_err(|e| Error::failed(e.to_string()))?;
-        write("config.json", &config)?;
-        write("tokenizer.json", self.tokenizer.to_json()?.as_bytes())?;
-        let tensors = self.config.parameters().into_iter().zip(&self.weights).map(|((name, shape), weights)| {
-            let bytes = weights.iter().flat_map(|&x| f16::from_f32(x).to_le_bytes()).collect();
-            (name, HalfTensor { shape, bytes })
-        });
-        let metadata = [("format".to_owned(), "pt".to_owned())].into();
-        let bytes = safetensors::serialize(tensors, Some(metadata)).map_err(|e| Error::failed(e.to_string()))?;
-        write("model.safetensors", &bytes)
+        Self { weights, given: 0, places, waiting: HashMap::new() }
+    }
+
+    /// The numbers of the next parameter, which is `parameter`.
+    fn next(&mut self, parameter: Parameter) -> Result<Vec<f32>> {
+        let lacking = || Error::failed(format!("the checkpoint lacks {parameter:?}"));
+        self.given += 1;
+        let files = match self.weights {
+            Weights::Memory(all) => return all.get(self.given - 1).cloned().ok_or_else(lacking),
+            Weights::Files { files, .. } => files,
+        };
+        if let Some(numbers) = self.waiting.remove(&parameter) {
+            return Ok(numbers);
+        }
+        let stored = self.places.get(&parameter).ok_or_else(lacking)?;
+        self.waiting.extend(stored.holds.iter().copied().zip(stored.unpack(files.read(&stored.name)?)));
+        self.waiting.remove(&parameter).ok_or_else(lacking)
     }
 }
 
-/// One tensor on its way into a file.
-struct HalfTensor {
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
+/// Whether the tokenizer's ids lie within the model's vocabulary.
+fn fits(tokenizer: &Tokenizer, config: &Architecture, file: &Path, who: &str) -> Result<()> {
+    if tokenizer.vocab_size() <= config.vocab_size {
+        return Ok(());
+    }
+    Err(Error::input(
+        Location::file(file),
+        format!("has {} tokens, and {who} vocab_size {}", tokenizer.vocab_size(), config.vocab_size),
+        "use the tokenizer that belongs to the checkpoint",
+    ))
 }
 
-impl View for HalfTensor {
-    fn dtype(&self) -> Dtype {
-        Dtype::F16
-    }
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        Cow::Borrowed(&self.bytes)
-    }
-    fn data_len(&self) -> usize {
-        self.bytes.len()
-    }
-}
-
-fn read_safetensors(config: &LlamaConfig, bytes: &[u8], file: &Path) -> Result<Vec<Vec<f32>>> {
-    let broken = |problem: String, advice: &str| Error::input(Location::file(file), problem, advice);
-    let tensors = SafeTensors::deserialize(bytes).map_err(|e| {
-        broken(format!("is no sound safetensors file: {e}"), "download or copy it again: it may have been cut short")
-    })?;
-    let expected = config.parameters();
-    if let Some(stranger) = tensors.names().into_iter().find(|n| {
-        // A tied checkpoint may carry its embedding twice.
-        let has_place =
-            expected.iter().any(|(name, _)| name == n) || (config.tie_word_embeddings && *n == "lm_head.weight");
-        !has_place
-    }) {
-        return Err(broken(
-            format!("holds the tensor {stranger}, which config.json has no place for"),
-            "config.json and model.safetensors must belong together",
-        ));
-    }
-    expected
-        .into_iter()
-        .map(|(name, shape)| {
-            let tensor = tensors.tensor(&name).map_err(|_| {
-                broken(format!("lacks the tensor {name}"), "config.json and model.safetensors must belong together")
-            })?;
-            if tensor.shape() != shape {
-                return Err(broken(
-                    format!("{name} has shape {:?}, and config.json asks for {shape:?}", tensor.shape()),
-                    "config.json and model.safetensors must belong together",
-                ));
+/// Holds the tensors in the files against those that the architecture asks for. `who` asks, in errors.
+fn expected(
+    mut expected: Vec<Stored>,
+    files: &TensorFiles,
+    family: &Family,
+    config: &Architecture,
+    who: &str,
+) -> Result<Vec<Stored>> {
+    let together = "configuration and weights must belong together";
+    for stored in &mut expected {
+        if !files.tensors.contains_key(&stored.name) {
+            let short = family.short_name(&stored.name);
+            if files.tensors.contains_key(short) {
+                stored.name = short.to_owned();
             }
-            let data = tensor.data();
-            let values: Vec<f32> = match tensor.dtype() {
-                Dtype::F32 => data.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-                Dtype::F16 => data.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-                Dtype::BF16 => data.chunks_exact(2).map(|b| bf16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-                other => {
-                    return Err(broken(
-                        format!("{name} has element type {other:?}"),
-                        "convert the checkpoint to F32, F16 or BF16",
-                    ));
-                }
-            };
-            if let Some(at) = values.iter().position(|x| !x.is_finite()) {
-                return Err(broken(
-                    format!("{name} holds {} at element {at}", values[at]),
-                    "a checkpoint with numbers that are not finite cannot be trained",
-                ));
+        }
+    }
+    let places: HashMap<&str, &Stored> = expected.iter().map(|stored| (stored.name.as_str(), stored)).collect();
+    for (name, entry) in &files.tensors {
+        let blob = files.file_of(entry);
+        let Some(stored) = places.get(name.as_str()) else {
+            if family.tolerates(config, name) {
+                continue;
             }
-            Ok(values)
-        })
-        .collect()
+            return Err(blob.error(format!("holds the tensor {name}, which {who} has no place for"), together));
+        };
+        if entry.shape != stored.shape {
+            let problem = format!("{name} has shape {:?}, and {who} asks for {:?}", entry.shape, stored.shape);
+            return Err(blob.error(problem, together));
+        }
+        if let Err(other) = &entry.element {
+            return Err(unknown_element(blob, name, other));
+        }
+    }
+    if let Some(missing) = expected.iter().find(|stored| !files.tensors.contains_key(&stored.name)) {
+        let last = files.files.last().map_or_else(PathBuf::new, |blob| blob.path.clone());
+        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), together));
+    }
+    Ok(expected)
 }
 
 /// Normal deviates by Box and Muller over a seeded stream, the same on every machine.

@@ -72,7 +72,8 @@ fn cut_to_nucleus(weights: &mut [f64], top_p: f64) {
 }
 
 /// Answers, one a row of `past`. `first` holds the logits `[rows, V]` at each prompt's last token. An answer ends with
-/// `eos` (kept) or after `max_new_tokens`. Rows that have ended are dropped from the batch once they are the half of it.
+/// `eos` (kept), after `max_new_tokens`, or where the model's positions end. Rows that have ended are dropped from the
+/// batch once they are the half of it.
 pub fn generate<B: Backend>(
     model: &Transformer<B>,
     mut past: KeyValues<B>,
@@ -82,6 +83,7 @@ pub fn generate<B: Backend>(
     mut decoding: Decoding<'_>,
 ) -> Vec<Vec<u32>> {
     let device = first.device();
+    let prompts = past.lengths();
     let mut answers = vec![Vec::new(); first.dims()[0]];
     // The answer that each row of the batch writes, and whether it is still being written.
     let mut rows: Vec<(usize, bool)> = (0..answers.len()).map(|answer| (answer, true)).collect();
@@ -91,7 +93,7 @@ pub fn generate<B: Backend>(
         for ((answer, open), &token) in rows.iter_mut().zip(&tokens) {
             if *open {
                 answers[*answer].push(token);
-                *open = Some(token) != eos;
+                *open = Some(token) != eos && prompts[*answer] + written < model.max_positions();
             }
         }
         let open: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].1).collect();

@@ -1,14 +1,24 @@
 //! The models: weights in, logits out. They know neither loss nor data.
 
+pub mod architecture;
 pub mod checkpoint;
 pub mod classifier;
-pub mod config;
+mod family;
 pub mod generate;
+mod gguf;
+pub mod hub;
+pub mod inspect;
+mod layers;
+mod rope;
+mod save;
+mod shards;
+mod special;
+mod tensors;
 #[cfg(test)]
 mod tests;
 pub mod transformer;
 
+pub use architecture::Architecture;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
-pub use config::LlamaConfig;
 pub use transformer::{KeyValues, Transformer};

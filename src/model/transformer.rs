@@ -1,77 +1,49 @@
-//! A Llama: token embedding, pre-norm blocks of rotary attention and SwiGLU, RMS norms, logits.
+//! A decoder-only transformer, assembled from an [`Architecture`]: token embedding, pre-norm blocks of attention and
+//! feed-forward, logits. Dropout is never applied: what is measured and what is trained is the same function.
 //!
-//! Choices: weights keep Hugging Face's orientation `[out, in]`, so a checkpoint is read and written as it is; hidden
-//! states are flattened to `[rows, d]` wherever positions do not matter, so that every projection and its gradient is one
-//! matrix product; rotary positions rotate halves (not neighbours), as Hugging Face's Llama does; keys and values of a
-//! prefix can be kept ([`KeyValues`]), which serves generation and probes that share a prompt alike.
+//! Choices: weights keep Hugging Face's orientation `[out, in]`; hidden states are flattened to `[rows, d]` wherever
+//! positions do not matter, so that every projection and its gradient is one matrix product; rotary positions rotate
+//! halves (not neighbours), as Hugging Face's models do; keys and values of a prefix can be kept ([`KeyValues`]), which
+//! serves generation and probes that share a prompt alike.
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::{silu, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::config::LlamaConfig;
+use super::architecture::{Architecture, Parameter, Positions, Role};
+use super::layers::{Builder, Linear, Normalise};
+use super::rope::Rope;
 
 /// The weights.
 #[derive(Module, Debug)]
 pub struct Transformer<B: Backend> {
     embedding: Param<Tensor<B, 2>>,
+    /// `[positions, d]`, where positions are learned.
+    positions: Option<Param<Tensor<B, 2>>>,
     blocks: Vec<Block<B>>,
-    norm: RmsNorm<B>,
+    norm: Normalise<B>,
     lm_head: Option<Param<Tensor<B, 2>>>,
     #[module(skip)]
-    shape: Shape,
-}
-
-/// What the forward pass needs to know besides the weights.
-#[derive(Debug, Clone)]
-struct Shape {
-    heads: usize,
-    key_value_heads: usize,
-    head_size: usize,
-    rope_theta: f64,
+    architecture: Architecture,
+    /// Of the rotary positions, radians a token.
+    #[module(skip)]
+    frequencies: Vec<f64>,
 }
 
 #[derive(Module, Debug)]
 struct Block<B: Backend> {
-    attention_norm: RmsNorm<B>,
+    attention_norm: Normalise<B>,
     query: Linear<B>,
     key: Linear<B>,
     value: Linear<B>,
+    query_norm: Option<Normalise<B>>,
+    key_norm: Option<Normalise<B>>,
     output: Linear<B>,
-    mlp_norm: RmsNorm<B>,
-    gate: Linear<B>,
+    mlp_norm: Normalise<B>,
+    gate: Option<Linear<B>>,
     up: Linear<B>,
     down: Linear<B>,
-}
-
-#[derive(Module, Debug)]
-struct Linear<B: Backend> {
-    /// `[out, in]`.
-    weight: Param<Tensor<B, 2>>,
-}
-
-impl<B: Backend> Linear<B> {
-    /// `[rows, in]` to `[rows, out]`.
-    fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        x.matmul(self.weight.val().transpose())
-    }
-}
-
-#[derive(Module, Debug)]
-struct RmsNorm<B: Backend> {
-    /// `[d]`.
-    weight: Param<Tensor<B, 1>>,
-    #[module(skip)]
-    eps: f64,
-}
-
-impl<B: Backend> RmsNorm<B> {
-    fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        // Divided, not multiplied by a reciprocal: vectorised reciprocals are approximate on some backends.
-        let norm = (x.clone() * x.clone()).mean_dim(1).add_scalar(self.eps).sqrt();
-        x / norm * self.weight.val().unsqueeze()
-    }
 }
 
 /// Keys and values of what has been read so far: right-padded prompts, then whatever was appended to every row alike.
@@ -88,6 +60,11 @@ pub struct KeyValues<B: Backend> {
 }
 
 impl<B: Backend> KeyValues<B> {
+    /// Tokens that each row has read so far.
+    pub(super) fn lengths(&self) -> Vec<usize> {
+        self.prompt_lengths.iter().map(|n| n + self.appended).collect()
+    }
+
     /// Keeps the given rows, in the given order.
     pub fn select(&self, rows: &[usize]) -> Self {
         let Some((first, _)) = self.layers.first() else { return self.clone() };
@@ -110,70 +87,69 @@ pub(crate) fn int_tensor<B: Backend>(values: Vec<i64>, device: &B::Device) -> Te
     Tensor::from_data(TensorData::new(values, [length]), device)
 }
 
+/// Where the tokens of one batch stand.
+struct Placement<B: Backend> {
+    rope: Option<Rope<B>>,
+    /// `[batch · positions, d]`: what is added to the embeddings.
+    learned: Option<Tensor<B, 2>>,
+}
+
 impl<B: Backend> Transformer<B> {
-    /// Builds the model from its parameters; `read` is asked for each by name and shape, in the order of
-    /// [`LlamaConfig::parameters`], and gives its numbers in row-major order.
+    /// Builds the model from its parameters; `read` is asked for each by its shape, in the order of
+    /// [`Architecture::parameters`], and gives its numbers in row-major order.
     ///
     /// # Errors
     /// Whatever `read` fails with.
     pub fn from_parameters<E>(
-        config: &LlamaConfig,
+        architecture: &Architecture,
         device: &B::Device,
-        mut read: impl FnMut(&str, &[usize]) -> Result<Vec<f32>, E>,
+        read: impl FnMut(Parameter, &[usize]) -> Result<Vec<f32>, E>,
     ) -> Result<Self, E> {
-        let mut vectors = Vec::new();
-        for (name, shape) in config.parameters() {
-            vectors.push((read(&name, &shape)?, shape));
-        }
-        let mut next = vectors.into_iter();
-        let mut matrix = || next.next().unwrap_or_default();
-        let param2 = |(data, shape): (Vec<f32>, Vec<usize>)| {
-            Param::from_tensor(Tensor::<B, 2>::from_data(TensorData::new(data, shape), device))
-        };
-        let norm = |(data, shape): (Vec<f32>, Vec<usize>)| RmsNorm {
-            weight: Param::from_tensor(Tensor::<B, 1>::from_data(TensorData::new(data, shape), device)),
-            eps: config.rms_norm_eps,
-        };
-        let linear = |parameter| Linear { weight: param2(parameter) };
+        let mut parts = Builder { architecture, device, read };
         Ok(Self {
-            embedding: param2(matrix()),
-            blocks: (0..config.num_hidden_layers)
-                .map(|_| Block {
-                    attention_norm: norm(matrix()),
-                    query: linear(matrix()),
-                    key: linear(matrix()),
-                    value: linear(matrix()),
-                    output: linear(matrix()),
-                    mlp_norm: norm(matrix()),
-                    gate: linear(matrix()),
-                    up: linear(matrix()),
-                    down: linear(matrix()),
+            embedding: parts.matrix(Role::Embedding)?,
+            positions: parts.optional_matrix(Role::Positions)?,
+            blocks: (0..architecture.layers)
+                .map(|layer| {
+                    Ok(Block {
+                        attention_norm: parts.norm(Some(layer), Role::AttentionNorm)?,
+                        query: parts.linear(layer, Role::Query)?,
+                        key: parts.linear(layer, Role::Key)?,
+                        value: parts.linear(layer, Role::Value)?,
+                        query_norm: parts.optional_norm(layer, Role::QueryNorm)?,
+                        key_norm: parts.optional_norm(layer, Role::KeyNorm)?,
+                        output: parts.linear(layer, Role::Output)?,
+                        mlp_norm: parts.norm(Some(layer), Role::MlpNorm)?,
+                        gate: parts.optional_linear(layer, Role::Gate)?,
+                        up: parts.linear(layer, Role::Up)?,
+                        down: parts.linear(layer, Role::Down)?,
+                    })
                 })
-                .collect(),
-            norm: norm(matrix()),
-            lm_head: (!config.tie_word_embeddings).then(|| param2(matrix())),
-            shape: Shape {
-                heads: config.num_attention_heads,
-                key_value_heads: config.key_value_heads(),
-                head_size: config.head_size(),
-                rope_theta: config.rope_theta,
+                .collect::<Result<_, E>>()?,
+            norm: parts.norm(None, Role::FinalNorm)?,
+            lm_head: parts.optional_matrix(Role::Logits)?,
+            frequencies: match &architecture.positions {
+                Positions::Rotary(rotary) => rotary.frequencies(),
+                Positions::Learned => Vec::new(),
             },
+            architecture: architecture.clone(),
         })
     }
 
-    /// Every parameter's numbers in row-major order, in the order of [`LlamaConfig::parameters`].
+    /// Every parameter's numbers in row-major order, in the order of [`Architecture::parameters`].
     pub fn to_parameters(&self) -> Vec<Vec<f32>> {
-        let two = |p: &Param<Tensor<B, 2>>| floats(p.val());
-        let one = |n: &RmsNorm<B>| floats(n.weight.val());
-        let mut all = vec![two(&self.embedding)];
+        let mut all = vec![floats(self.embedding.val())];
+        all.extend(self.positions.iter().map(|p| floats(p.val())));
         for b in &self.blocks {
-            all.push(one(&b.attention_norm));
-            all.extend([&b.query, &b.key, &b.value, &b.output].map(|l| two(&l.weight)));
-            all.push(one(&b.mlp_norm));
-            all.extend([&b.gate, &b.up, &b.down].map(|l| two(&l.weight)));
+            b.attention_norm.push(&mut all);
+            [&b.query, &b.key, &b.value].into_iter().for_each(|l| l.push(&mut all));
+            [&b.query_norm, &b.key_norm].into_iter().flatten().for_each(|n| n.push(&mut all));
+            b.output.push(&mut all);
+            b.mlp_norm.push(&mut all);
+            b.gate.iter().chain([&b.up, &b.down]).for_each(|l| l.push(&mut all));
         }
-        all.push(one(&self.norm));
-        all.extend(self.lm_head.as_ref().map(two));
+        self.norm.push(&mut all);
+        all.extend(self.lm_head.iter().map(|p| floats(p.val())));
         all
     }
 
@@ -187,14 +163,19 @@ impl<B: Backend> Transformer<B> {
         self.embedding.val().dims()[0]
     }
 
+    /// Longest sequence, tokens.
+    pub fn max_positions(&self) -> usize {
+        self.architecture.max_position_embeddings
+    }
+
     /// Reads right-padded rows of tokens `[batch, positions]` from the start. Returns the normalised hidden states,
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
         let [batch, positions] = tokens.dims();
         let device = tokens.device();
-        let rope = Rope::new(&self.shape, &vec![0; batch], positions, &device);
+        let placement = self.placement(&vec![0; batch], positions, &device);
         let mask = visibility(1, positions, positions, |_, t, s| s <= t, &device);
-        self.run(tokens, &rope, &mask, |_, k, v| (k, v))
+        self.run(tokens, &placement, &mask, |_, k, v| (k, v))
     }
 
     /// Reads right-padded prompts and keeps their keys and values.
@@ -202,9 +183,9 @@ impl<B: Backend> Transformer<B> {
         let [batch, width] = tokens.dims();
         let mut past = KeyValues { layers: Vec::new(), prompt_lengths: lengths, prompt_width: width, appended: 0 };
         let device = tokens.device();
-        let rope = Rope::new(&self.shape, &vec![0; batch], width, &device);
+        let placement = self.placement(&vec![0; batch], width, &device);
         let mask = visibility(1, width, width, |_, t, s| s <= t, &device);
-        let hidden = self.run(tokens, &rope, &mask, |_, k, v| {
+        let hidden = self.run(tokens, &placement, &mask, |_, k, v| {
             past.layers.push((k.clone(), v.clone()));
             (k, v)
         });
@@ -216,15 +197,15 @@ impl<B: Backend> Transformer<B> {
     pub fn forward_after(&self, tokens: Tensor<B, 2, Int>, past: &mut KeyValues<B>, keep: bool) -> Tensor<B, 2> {
         let [batch, positions] = tokens.dims();
         let device = tokens.device();
-        let offsets: Vec<usize> = past.prompt_lengths.iter().map(|n| n + past.appended).collect();
-        let rope = Rope::new(&self.shape, &offsets, positions, &device);
+        let offsets = past.lengths();
+        let placement = self.placement(&offsets, positions, &device);
         let before = past.prompt_width + past.appended;
         let sees = |b: usize, t: usize, s: usize| {
             if s < past.prompt_width { s < past.prompt_lengths[b] } else { s <= before + t }
         };
         let mask = visibility(batch, positions, before + positions, sees, &device);
         let mut extended = Vec::new();
-        let hidden = self.run(tokens, &rope, &mask, |layer, k, v| {
+        let hidden = self.run(tokens, &placement, &mask, |layer, k, v| {
             let (past_k, past_v) = &past.layers[layer];
             let k = Tensor::cat(vec![past_k.clone(), k], 2);
             let v = Tensor::cat(vec![past_v.clone(), v], 2);
@@ -246,43 +227,68 @@ impl<B: Backend> Transformer<B> {
         hidden.matmul(output.val().transpose())
     }
 
+    /// Where rows of `positions` tokens stand that begin at `offsets`.
+    fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
+        let Some(table) = &self.positions else {
+            let rope = Rope::new(&self.architecture, &self.frequencies, offsets, positions, device);
+            return Placement { rope: Some(rope), learned: None };
+        };
+        // Padding may lie beyond the last position; nothing reads it.
+        let last = self.architecture.max_position_embeddings - 1;
+        let index = offsets.iter().flat_map(|&o| o..o + positions).map(|p| p.min(last) as i64).collect();
+        Placement { rope: None, learned: Some(table.val().select(0, int_tensor(index, device))) }
+    }
+
     /// The pass that all of the above share; `attend` sees each layer's fresh keys and values and gives those to attend to.
     fn run(
         &self,
         tokens: Tensor<B, 2, Int>,
-        rope: &Rope<B>,
+        placement: &Placement<B>,
         mask: &Tensor<B, 4>,
         mut attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
     ) -> Tensor<B, 2> {
         let [batch, positions] = tokens.dims();
+        let Architecture { heads, key_value_heads, head_size, activation, parallel_residual, .. } = self.architecture;
         #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
-        let scale = (self.shape.head_size as f64).sqrt().recip();
+        let scale = (head_size as f64).sqrt().recip();
+        let split = |y: Tensor<B, 2>, heads: usize| y.reshape([batch, positions, heads, head_size]).swap_dims(1, 2);
+        let place = |y: Tensor<B, 2>| match &placement.rope {
+            Some(rope) => rope.rotate(y),
+            None => y,
+        };
+        let normalise = |norm: &Option<Normalise<B>>, y: Tensor<B, 2>| match norm {
+            Some(norm) => norm.forward_heads(y),
+            None => y,
+        };
         let mut x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
+        if let Some(learned) = &placement.learned {
+            x = x + learned.clone();
+        }
         for (layer, block) in self.blocks.iter().enumerate() {
             let normed = block.attention_norm.forward(x.clone());
-            let split = |y: Tensor<B, 2>, heads: usize| {
-                y.reshape([batch, positions, heads, self.shape.head_size]).swap_dims(1, 2)
-            };
-            let q = rope.rotate(block.query.forward(normed.clone()).mul_scalar(scale));
-            let k = rope.rotate(block.key.forward(normed.clone()));
-            let q = split(q, self.shape.heads);
-            let k = split(k, self.shape.key_value_heads);
-            let v = split(block.value.forward(normed), self.shape.key_value_heads);
+            let q = normalise(&block.query_norm, block.query.forward(normed.clone()));
+            let k = normalise(&block.key_norm, block.key.forward(normed.clone()));
+            let q = split(place(q.mul_scalar(scale)), heads);
+            let k = split(place(k), key_value_heads);
+            let v = split(block.value.forward(normed), key_value_heads);
             let (k, v) = attend(layer, k, v);
-            let attended = self
-                .attention(q, k, v, mask)
-                .swap_dims(1, 2)
-                .reshape([batch * positions, self.shape.heads * self.shape.head_size]);
+            let attended =
+                self.attention(q, k, v, mask).swap_dims(1, 2).reshape([batch * positions, heads * head_size]);
+            let before = parallel_residual.then(|| x.clone());
             x = x + block.output.forward(attended);
-            let normed = block.mlp_norm.forward(x.clone());
-            x = x + block.down.forward(silu(block.gate.forward(normed.clone())) * block.up.forward(normed));
+            let normed = block.mlp_norm.forward(before.unwrap_or_else(|| x.clone()));
+            let inner = match &block.gate {
+                Some(gate) => activation.apply(gate.forward(normed.clone())) * block.up.forward(normed),
+                None => activation.apply(block.up.forward(normed)),
+            };
+            x = x + block.down.forward(inner);
         }
         self.norm.forward(x)
     }
 
     /// softmax(q·kᵀ + mask)·v over `[batch, heads, positions, head size]`; q comes scaled.
     fn attention(&self, q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>, mask: &Tensor<B, 4>) -> Tensor<B, 4> {
-        let groups = self.shape.heads / self.shape.key_value_heads;
+        let groups = self.architecture.heads / self.architecture.key_value_heads;
         let (k, v) = (repeat_heads(k, groups), repeat_heads(v, groups));
         let scores = q.matmul(k.transpose()) + mask.clone();
         softmax(scores, 3).matmul(v)
@@ -320,60 +326,6 @@ fn visibility<B: Backend>(
         })
         .collect();
     Tensor::from_data(TensorData::new(data, [rows, 1, positions, sources]), device)
-}
-
-/// Rotary positions (Su et al., arXiv 2104.09864): each head's halves (a, b) become (a·cos − b·sin, b·cos + a·sin).
-///
-/// Written as x·cos + half_turn(x)·sin over whole rows, the half turn being a product with a constant matrix: every
-/// tensor stays contiguous, and slicing heads in two would cost a third of a training step.
-struct Rope<B: Backend> {
-    /// `[batch · positions, heads · head size]`.
-    cos: Tensor<B, 2>,
-    sin: Tensor<B, 2>,
-    /// `[head size, head size]`: (a, b) to (−b, a).
-    half_turn: Tensor<B, 2>,
-    head_size: usize,
-}
-
-impl<B: Backend> Rope<B> {
-    /// `offsets` holds the position of each row's first token.
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "angles are computed in f64")]
-    fn new(shape: &Shape, offsets: &[usize], positions: usize, device: &B::Device) -> Self {
-        let (size, half) = (shape.head_size, shape.head_size / 2);
-        let frequency: Vec<f64> = (0..half).map(|i| shape.rope_theta.powf(-((2 * i) as f64) / size as f64)).collect();
-        let table = |f: fn(f64) -> f64| {
-            let mut data = Vec::with_capacity(offsets.len() * positions * shape.heads * size);
-            for position in offsets.iter().flat_map(|&o| o..o + positions) {
-                let half: Vec<f32> = frequency.iter().map(|w| f(position as f64 * w) as f32).collect();
-                let head = [&half[..], &half[..]].concat();
-                for _ in 0..shape.heads {
-                    data.extend_from_slice(&head);
-                }
-            }
-            Tensor::from_data(TensorData::new(data, [offsets.len() * positions, shape.heads * size]), device)
-        };
-        let mut turn = vec![0.0f32; size * size];
-        for i in 0..half {
-            turn[(i + half) * size + i] = -1.0;
-            turn[i * size + i + half] = 1.0;
-        }
-        let half_turn = Tensor::from_data(TensorData::new(turn, [size, size]), device);
-        Self { cos: table(f64::cos), sin: table(f64::sin), half_turn, head_size: size }
-    }
-
-    /// Rotates `[batch · positions, width]`; `width` may be that of fewer heads.
-    fn rotate(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let [rows, width] = x.dims();
-        let turned = x
-            .clone()
-            .reshape([rows * width / self.head_size, self.head_size])
-            .matmul(self.half_turn.clone())
-            .reshape([rows, width]);
-        let of = |table: &Tensor<B, 2>| {
-            if table.dims()[1] == width { table.clone() } else { table.clone().slice([0..rows, 0..width]) }
-        };
-        x * of(&self.cos) + turned * of(&self.sin)
-    }
 }
 
 /// A tensor's numbers in row-major order.

@@ -38,7 +38,7 @@ use self::sink::{CAPACITY, LiveSink};
 use crate::backend::BackendChoice;
 use crate::cli::{DisplayOptions, say};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, ModelSource};
 use crate::history::RunHistory;
 use crate::protocol::{RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory, Summary};
@@ -86,6 +86,10 @@ impl Session {
         match job {
             Job::New(experiment) => {
                 crate::backend::check(backend)?;
+                if let ModelSource::Hub(id) = &experiment.model {
+                    // Now, while the progress of a download can be shown.
+                    crate::model::hub::fetch(id)?;
+                }
                 let ron = experiment.to_ron()?;
                 let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
                 let recorder = Recorder::new(directory.clone(), ron)?;

@@ -61,7 +61,11 @@ fn shape(model: &ModelSource) -> Result<ClassifierShape> {
     match model {
         ModelSource::Mlp(hidden) => Ok(ClassifierShape::mlp(hidden)),
         ModelSource::Lenet => Ok(ClassifierShape::lenet()),
-        ModelSource::Base | ModelSource::Folder(_) | ModelSource::New(_) => {
+        ModelSource::Base
+        | ModelSource::Folder(_)
+        | ModelSource::File(_)
+        | ModelSource::Hub(_)
+        | ModelSource::New(_) => {
             Err(Error::usage("model: a language model cannot look at pictures; use mlp([64]) or lenet"))
         }
     }

@@ -9,7 +9,7 @@ use crate::data::world::Judge;
 use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource, Stage};
-use crate::model::Checkpoint;
+use crate::model::{Checkpoint, hub};
 use crate::probe::{Asked, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
 
@@ -27,7 +27,8 @@ const TOKENIZER_DOCUMENTS: usize = 10_000;
 pub(super) fn checkpoint(experiment: &Experiment, data: &Data) -> Result<Checkpoint> {
     match &experiment.model {
         ModelSource::Base => Checkpoint::base(),
-        ModelSource::Folder(folder) => Checkpoint::read(folder),
+        ModelSource::Folder(path) | ModelSource::File(path) => Checkpoint::read(path),
+        ModelSource::Hub(id) => Checkpoint::read(&hub::cached(id)?),
         ModelSource::New(shape) => {
             let tokenizer = Tokenizer::train(&data.documents(TOKENIZER_DOCUMENTS)?, shape.vocab_size)?;
             Ok(Checkpoint::random(shape, tokenizer, experiment.seed))
@@ -149,7 +150,8 @@ pub(super) fn run_started(
     let millions = parameters as f64 / 1e6;
     let source = match &experiment.model {
         ModelSource::Base => "base".to_owned(),
-        ModelSource::Folder(folder) => folder.display().to_string(),
+        ModelSource::Folder(path) | ModelSource::File(path) => path.display().to_string(),
+        ModelSource::Hub(id) => id.clone(),
         ModelSource::New(_) => "new".to_owned(),
         ModelSource::Mlp(_) | ModelSource::Lenet => "classifier".to_owned(),
     };

@@ -1,4 +1,4 @@
-//! Log-probs of given responses under a model in a folder.
+//! Log-probs of given responses under a model.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::backend::{self, BackendChoice};
 use crate::data::batch::Sequence;
 use crate::error::{Error, Location, Result};
-use crate::model::Checkpoint;
+use crate::model::{Checkpoint, hub};
 use crate::protocol::floats;
 
 /// A row to score, and the line that it stands on.
@@ -64,7 +64,7 @@ pub struct Scored {
     pub argmax_logps: Vec<f32>,
 }
 
-/// Scores every row with the model in the folder `model` and hands the results over in the rows' order. `file` is where
+/// Scores every row with the model `model` (a folder, a GGUF file or a name on the hub) and hands the results over in the rows' order. `file` is where
 /// the rows stand, for errors about them (an id outside the vocabulary, a row too long).
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub fn score(
     options: Options,
     each: &mut dyn FnMut(Scored) -> Result<()>,
 ) -> Result<()> {
-    let checkpoint = Checkpoint::read(model)?;
+    let checkpoint = Checkpoint::read(&hub::locate(model)?)?;
     let sequences = rows
         .iter()
         .map(|row| {

@@ -13,6 +13,7 @@
 
 mod architecture;
 mod bad_input;
+mod broken_models;
 mod command_line;
 #[cfg(unix)]
 mod compare;
@@ -21,7 +22,9 @@ mod dashboard;
 mod data_files;
 #[cfg(unix)]
 mod hostile;
+mod hub;
 mod lab;
+mod memory;
 #[cfg(unix)]
 mod panics;
 mod paper;

@@ -1,0 +1,121 @@
+//! GPT-NeoX, of which Pythia is one: layer norms, rotary positions on a part of each head, attention and feed-forward
+//! side by side.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::architecture::{Architecture, Norm, Positions, Role};
+use super::super::gguf::Metadata;
+use super::super::rope::Rotary;
+use super::{Family, Fused, GGUF_NAMES, Gguf, Names, Refusal, RopeScaling, activation, fields, split};
+use crate::error::Result;
+
+pub(super) const GPT_NEOX: Family = Family {
+    model_type: "gpt_neox",
+    class: "GPTNeoXForCausalLM",
+    architecture,
+    names: Names {
+        outside: &[
+            (Role::Embedding, "gpt_neox.embed_in"),
+            (Role::FinalNorm, "gpt_neox.final_layer_norm"),
+            (Role::Logits, "embed_out"),
+        ],
+        block: "gpt_neox.layers.",
+        inside: &[
+            (Role::AttentionNorm, "input_layernorm"),
+            (Role::Output, "attention.dense"),
+            (Role::MlpNorm, "post_attention_layernorm"),
+            (Role::Up, "mlp.dense_h_to_4h"),
+            (Role::Down, "mlp.dense_4h_to_h"),
+        ],
+        fused: Some(("attention.query_key_value", Fused::ByHead)),
+        transposed: false,
+        interleaved: false,
+    },
+    optional_prefix: "",
+    buffers: &[".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"],
+    gguf: Gguf {
+        architecture: "gptneox",
+        // llama.cpp's converter has taken the heads apart.
+        names: Names { fused: Some(("attn_qkv", Fused::Stacked)), ..GGUF_NAMES },
+        config: gguf_config,
+    },
+};
+
+/// `config.json`, with `transformers`' defaults.
+#[derive(Debug, Deserialize)]
+struct Config {
+    vocab_size: usize,
+    hidden_size: usize,
+    intermediate_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    max_position_embeddings: Option<usize>,
+    hidden_act: Option<String>,
+    layer_norm_eps: Option<f64>,
+    rotary_pct: Option<f64>,
+    rotary_emb_base: Option<f64>,
+    rope_scaling: Option<RopeScaling>,
+    use_parallel_residual: Option<bool>,
+    attention_bias: Option<bool>,
+    tie_word_embeddings: Option<bool>,
+}
+
+fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
+    let config: Config = serde_json::from_slice(json)?;
+    let heads = config.num_attention_heads;
+    let head_size = split(config.hidden_size, heads)?;
+    let share = config.rotary_pct.unwrap_or(0.25);
+    if !(share > 0.0 && share <= 1.0) {
+        return Err(Refusal::Unknown(format!("rotary_pct is {share}"), "a share lies between 0 and 1"));
+    }
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
+    let size = (head_size as f64 * share) as usize;
+    let bias = config.attention_bias.unwrap_or(true);
+    Ok(Architecture {
+        vocab_size: config.vocab_size,
+        hidden_size: config.hidden_size,
+        intermediate_size: config.intermediate_size,
+        layers: config.num_hidden_layers,
+        heads,
+        key_value_heads: heads,
+        head_size,
+        max_position_embeddings: config.max_position_embeddings.unwrap_or(2048),
+        norm: Norm::Layer,
+        norm_eps: config.layer_norm_eps.unwrap_or(1e-5),
+        positions: Positions::Rotary(Rotary {
+            size,
+            theta: config.rotary_emb_base.unwrap_or(10_000.0),
+            scaling: RopeScaling::read(config.rope_scaling)?,
+        }),
+        query_key_value_bias: bias,
+        output_bias: bias,
+        query_key_norm: false,
+        activation: activation(config.hidden_act.as_deref().unwrap_or("gelu"))?,
+        gated: false,
+        mlp_bias: true,
+        parallel_residual: config.use_parallel_residual.unwrap_or(true),
+        tied_output: config.tie_word_embeddings.unwrap_or(false),
+    })
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a head size is small")]
+fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
+    let heads = metadata.size("attention.head_count")?;
+    let hidden_size = metadata.size("embedding_length")?;
+    let head_size = hidden_size.checked_div(heads).unwrap_or(0).max(1);
+    let config = json!({
+        "hidden_size": hidden_size,
+        "intermediate_size": metadata.size("feed_forward_length")?,
+        "num_hidden_layers": metadata.size("block_count")?,
+        "num_attention_heads": heads,
+        "max_position_embeddings": metadata.size("context_length")?,
+        "hidden_act": "gelu",
+        "layer_norm_eps": metadata.number("attention.layer_norm_epsilon")?,
+        "rotary_pct": metadata.size_or("rope.dimension_count", head_size)? as f64 / head_size as f64,
+        "rotary_emb_base": metadata.number_or("rope.freq_base", 10_000.0)?,
+        "rope_scaling": metadata.rope_scaling()?,
+        "use_parallel_residual": metadata.flag_or("use_parallel_residual", true)?,
+    });
+    Ok(fields(config))
+}

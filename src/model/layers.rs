@@ -1,0 +1,145 @@
+//! The parts of a block: products, norms, nonlinearities. Hidden states are flattened to `[rows, d]`.
+
+use burn::module::{Module, Param};
+use burn::tensor::activation::{gelu, silu};
+use burn::tensor::backend::Backend;
+use burn::tensor::{Tensor, TensorData};
+
+use super::architecture::{Activation, Architecture, Parameter, Role};
+use super::transformer::floats;
+
+#[derive(Module, Debug)]
+pub(super) struct Linear<B: Backend> {
+    /// `[out, in]`, Hugging Face's orientation.
+    weight: Param<Tensor<B, 2>>,
+    /// `[out]`.
+    bias: Option<Param<Tensor<B, 1>>>,
+}
+
+impl<B: Backend> Linear<B> {
+    /// Appends the numbers of weight and bias.
+    pub(super) fn push(&self, all: &mut Vec<Vec<f32>>) {
+        all.push(floats(self.weight.val()));
+        all.extend(self.bias.iter().map(|b| floats(b.val())));
+    }
+
+    /// `[rows, in]` to `[rows, out]`.
+    pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let y = x.matmul(self.weight.val().transpose());
+        match &self.bias {
+            None => y,
+            Some(bias) => y + bias.val().unsqueeze(),
+        }
+    }
+}
+
+#[derive(Module, Debug)]
+pub(super) struct Normalise<B: Backend> {
+    /// `[d]`.
+    weight: Param<Tensor<B, 1>>,
+    /// `[d]`, of a layer norm.
+    bias: Option<Param<Tensor<B, 1>>>,
+    #[module(skip)]
+    eps: f64,
+}
+
+impl<B: Backend> Normalise<B> {
+    /// Appends the numbers of weight and bias.
+    pub(super) fn push(&self, all: &mut Vec<Vec<f32>>) {
+        all.push(floats(self.weight.val()));
+        all.extend(self.bias.iter().map(|b| floats(b.val())));
+    }
+
+    /// Normalises each row of `[rows, d]`; with a bias, around its mean.
+    pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let x = match &self.bias {
+            None => x,
+            Some(_) => x.clone() - x.mean_dim(1),
+        };
+        // Divided, not multiplied by a reciprocal: vectorised reciprocals are approximate on some backends.
+        let norm = (x.clone() * x.clone()).mean_dim(1).add_scalar(self.eps).sqrt();
+        let y = x / norm * self.weight.val().unsqueeze();
+        match &self.bias {
+            None => y,
+            Some(bias) => y + bias.val().unsqueeze(),
+        }
+    }
+
+    /// The same for every head of `[rows, heads · d]`.
+    pub(super) fn forward_heads(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let [rows, width] = x.dims();
+        let size = self.weight.dims()[0];
+        self.forward(x.reshape([rows * width / size, size])).reshape([rows, width])
+    }
+}
+
+impl Activation {
+    pub(super) fn apply<B: Backend>(self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self {
+            Self::Silu => silu(x),
+            Self::GeluErf => gelu(x),
+            Self::GeluTanh => {
+                // (x + 0.044715·x³)·√(2/π), without a power function.
+                let square = x.clone() * x.clone();
+                let inner =
+                    square.mul_scalar(0.044_715).add_scalar(1.0) * x.clone().mul_scalar(0.797_884_560_802_865_4);
+                x.mul_scalar(0.5) * inner.tanh().add_scalar(1.0)
+            }
+        }
+    }
+}
+
+/// Makes the parts from their numbers, which it asks for in the order of [`Architecture::parameters`].
+pub(super) struct Builder<'a, B: Backend, F> {
+    pub(super) architecture: &'a Architecture,
+    pub(super) device: &'a B::Device,
+    pub(super) read: F,
+}
+
+impl<B: Backend, E, F: FnMut(Parameter, &[usize]) -> Result<Vec<f32>, E>> Builder<'_, B, F> {
+    fn parameter<const D: usize>(&mut self, parameter: Parameter) -> Result<Param<Tensor<B, D>>, E> {
+        let shape = self.architecture.shape(parameter).unwrap_or_default();
+        let data = TensorData::new((self.read)(parameter, &shape)?, shape);
+        Ok(Param::from_tensor(Tensor::from_data(data, self.device)))
+    }
+
+    fn weight_and_bias<const D: usize>(
+        &mut self,
+        layer: Option<usize>,
+        role: Role,
+    ) -> Result<(Param<Tensor<B, D>>, Option<Param<Tensor<B, 1>>>), E> {
+        let of = |bias| Parameter { layer, role, bias };
+        let weight = self.parameter(of(false))?;
+        let bias = self.architecture.shape(of(true)).map(|_| self.parameter(of(true))).transpose()?;
+        Ok((weight, bias))
+    }
+
+    fn has(&self, layer: Option<usize>, role: Role) -> bool {
+        self.architecture.shape(Parameter { layer, role, bias: false }).is_some()
+    }
+
+    pub(super) fn matrix(&mut self, role: Role) -> Result<Param<Tensor<B, 2>>, E> {
+        self.parameter(Parameter { layer: None, role, bias: false })
+    }
+
+    pub(super) fn optional_matrix(&mut self, role: Role) -> Result<Option<Param<Tensor<B, 2>>>, E> {
+        self.has(None, role).then(|| self.matrix(role)).transpose()
+    }
+
+    pub(super) fn linear(&mut self, layer: usize, role: Role) -> Result<Linear<B>, E> {
+        self.weight_and_bias(Some(layer), role).map(|(weight, bias)| Linear { weight, bias })
+    }
+
+    pub(super) fn optional_linear(&mut self, layer: usize, role: Role) -> Result<Option<Linear<B>>, E> {
+        self.has(Some(layer), role).then(|| self.linear(layer, role)).transpose()
+    }
+
+    pub(super) fn norm(&mut self, layer: Option<usize>, role: Role) -> Result<Normalise<B>, E> {
+        let eps = self.architecture.norm_eps;
+        self.weight_and_bias(layer, role).map(|(weight, bias)| Normalise { weight, bias, eps })
+    }
+
+    pub(super) fn optional_norm(&mut self, layer: usize, role: Role) -> Result<Option<Normalise<B>>, E> {
+        self.has(Some(layer), role).then(|| self.norm(Some(layer), role)).transpose()
+    }
+}
