@@ -147,19 +147,20 @@ pub fn take(logits: &[f64], step: Step) -> Result<Outcome> {
     let star = likeliest_except(&before, step.y);
     // Nobody moves up further than y* under a push, than y under a pull.
     let leader = if step.push_down { star } else { step.y };
-    let leads = log_ratio(&before, &moves, leader);
+    let leads = log_ratio(&log_p, &moves, leader);
     let mut log_ratios: Vec<f64> = moves.iter().map(|a| a - moves[leader] + leads).collect();
     // A y that has nearly everything barely falls: of its own sum the sign survives.
     if moves[leader] - moves[step.y] < 1.0 {
-        log_ratios[step.y] = log_ratio(&before, &moves, step.y);
+        log_ratios[step.y] = log_ratio(&log_p, &moves, step.y);
     }
     let log_z = moves[leader] - leads;
-    let after: Vec<f64> = before.iter().zip(&log_ratios).map(|(p, ratio)| p * ratio.exp()).collect();
+    let logits: Vec<f64> = log_p.iter().zip(&log_ratios).map(|(l, ratio)| l + ratio).collect();
+    let after: Vec<f64> = logits.iter().map(|l| l.exp()).collect();
     let signed = if step.push_down { step.eta } else { -step.eta };
     let outcome = Outcome {
         step,
         entropy: (entropy(&before), entropy(&after)),
-        logits: log_p.iter().zip(&log_ratios).map(|(l, ratio)| l + ratio).collect(),
+        logits,
         before,
         after,
         log_ratios,
@@ -180,13 +181,13 @@ pub fn one_step(settings: &LabSettings) -> Result<Outcome> {
 }
 
 /// `a_i − ln Z = −ln Σ_j p_j exp(a_j − a_i)`. Around 1 the sum is taken over what differs from 1, so that the smallest
-/// p_j still decides the sign.
-fn log_ratio(p: &[f64], moves: &[f64], i: usize) -> f64 {
-    let excess: f64 = p.iter().zip(moves).map(|(p, a)| p * (a - moves[i]).exp_m1()).sum();
+/// p_j still decides the sign; elsewhere over logarithms, so that a p_j too small for a number still counts.
+fn log_ratio(log_p: &[f64], moves: &[f64], i: usize) -> f64 {
+    let excess: f64 = log_p.iter().zip(moves).map(|(l, a)| l.exp() * (a - moves[i]).exp_m1()).sum();
     if excess > -0.5 {
         -excess.ln_1p()
     } else {
-        -p.iter().zip(moves).map(|(p, a)| p * (a - moves[i]).exp()).sum::<f64>().ln()
+        -log_sum_exp(&log_p.iter().zip(moves).map(|(l, a)| l + (a - moves[i])).collect::<Vec<_>>())
     }
 }
 

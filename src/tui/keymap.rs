@@ -323,8 +323,6 @@ pub const BINDINGS: &[Binding] = &[
     bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
-    bind(Compare, &[Char('?')], Action::Help, "help", "this help"),
-    bind(Compare, &[Char('q')], Action::Quit, "quit", "quit"),
     bind(Compare, &[Char('b')], Action::NextAlignment, "align by", "align the runs by step, by training loss, by training margin"),
     bind(Compare, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "curve", "next curve"),
     bind(Compare, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "", "previous curve"),

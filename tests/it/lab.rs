@@ -16,7 +16,7 @@ fn without_a_terminal_it_prints_the_figures() {
         let output = ldyn(&args);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = printed(&output);
-        for figure in ["0 of 48", "44 of 48", "+0.0606", "45 of 48", "−0.0300", "48 of 48", "0.9850 → 0.9999"] {
+        for figure in ["0 of 48", "44 of 48", "+0.0611", "45 of 48", "−0.0298", "48 of 48", "0.9850 → 0.9999"] {
             assert!(text.contains(figure), "{figure} is missing:\n{text}");
         }
     }

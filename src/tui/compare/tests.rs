@@ -142,8 +142,9 @@ fn keys_choose_curve_arm_scale_and_measure() {
 fn runs_that_cannot_be_aligned_say_why_and_what_to_do() {
     let app = compare(arms(Some("SFT")), By::Margin, theme());
     let screen = screen(&app, 120, 30);
-    assert!(screen.contains("the training margin of stage SFT never"), "{screen}");
-    assert!(screen.contains("b aligns by another measure"), "{screen}");
+    for said in ["the training margin of stage SFT", "never grows, or is not recorded; b aligns by another"] {
+        assert!(screen.contains(said), "{screen}");
+    }
 }
 
 #[test]
