@@ -1,12 +1,12 @@
 //! D5, D6, E1: a run against the run of its baseline with the same seed.
 //!
 //! Where both observe the same prompts, differences are taken prompt by prompt; else both sides are resampled. They are
-//! compared at the end of the preference stage, and where both have the same *training margin*: who pushed less hard
+//! compared after as many steps of the preference stage, and where both have the same *training margin*: who pushed less hard
 //! squeezes less, and that is no remedy. Margins are matched at the largest that both reach.
 
 use std::collections::BTreeMap;
 
-use super::measure::{Place, StageRun, of_runs, place_of_margin};
+use super::measure::{Place, StageRun, of_runs, place_where};
 use super::{ClaimResult, Figure, Group, Measured, Unit, result, wins};
 use crate::history::CurveId;
 use crate::history::stats::{mean, stratified_difference, stratified_mean};
@@ -37,7 +37,7 @@ const COMPARISONS: [Comparison; 3] = [
     Comparison {
         id: "D6",
         statement: "an on-policy y⁻ squeezes less than the baseline's: y⁺ ends higher, fewer pairs are displaced, the \
-                    argmax rises less, at the end and at matched margin",
+                    argmax rises less, after as many steps and at matched margin",
         applies: on_policy,
         measure: milder,
         win_rate: false,
@@ -45,7 +45,7 @@ const COMPARISONS: [Comparison; 3] = [
     Comparison {
         id: "E1",
         statement: "SFT on y⁺ and y⁻ first: DPO then squeezes less than the baseline: y⁺ ends higher, fewer pairs are \
-                    displaced, the argmax rises less, at the end and at matched margin",
+                    displaced, the argmax rises less, after as many steps and at matched margin",
         applies: extended_sft,
         measure: milder,
         win_rate: true,
@@ -83,14 +83,18 @@ struct Twins<'a> {
     paired: bool,
 }
 
-/// Every run with its twin, both at the end.
+/// Every run with its twin, both after as many steps: at the end of the shorter stage.
 fn twins<'a>(group: &Group<'a>, baseline: &Group<'a>) -> Result<Vec<Twins<'a>>, String> {
     let pair = |history| {
         let run = StageRun::first(history, |s| s.has_rejected)?;
         let twin = StageRun::first(baseline.twin_of(history)?, |s| s.has_rejected)?;
         let prompts = |of: &StageRun<'a>| of.run.probes.iter().map(|p| p.prompt.as_str()).collect::<Vec<_>>();
-        let at_end = |of: StageRun<'a>| (of, Place::at(of.end()));
-        Ok(Twins { run: at_end(run), baseline: at_end(twin), paired: prompts(&run) == prompts(&twin) })
+        let (of_run, of_twin) = (run.steps_taken(), twin.steps_taken());
+        let common = of_run.iter().copied().fold(0.0, f64::max).min(of_twin.iter().copied().fold(0.0, f64::max));
+        let places = place_where(&of_run, common).zip(place_where(&of_twin, common));
+        let (here, there) = places.ok_or("the two runs have no step in common")?;
+        let paired = prompts(&run) == prompts(&twin);
+        Ok(Twins { run: (run, here), baseline: (twin, there), paired })
     };
     group.histories.iter().map(|history| pair(history)).collect()
 }
@@ -104,7 +108,7 @@ fn at_matched_margin<'a>(twins: &[Twins<'a>]) -> Result<(Vec<Twins<'a>>, Figure)
         let (of_run, of_twin) = (run.margins()?, twin.margins()?);
         let largest = |margins: &[f64]| margins.iter().copied().fold(0.0, f64::max);
         let common = largest(&of_run).min(largest(&of_twin));
-        let places = place_of_margin(&of_run, common).zip(place_of_margin(&of_twin, common));
+        let places = place_where(&of_run, common).zip(place_where(&of_twin, common));
         let (here, there) = places.filter(|_| common > 0.0).ok_or("the two runs reach no margin in common")?;
         margins.push((run.seed(), common));
         matched.push(Twins { run: (run, here), baseline: (twin, there), ..*pair });
@@ -167,14 +171,14 @@ fn squeeze(twins: &[Twins<'_>], when: &str) -> Result<[Figure; 3], String> {
 fn milder(twins: &[Twins<'_>]) -> Measured {
     let is_milder = |[chosen, displaced, argmax]: &[Figure; 3]| chosen.rises() && displaced.falls() && argmax.falls();
     let (matched, margin) = at_matched_margin(twins)?;
-    let (end, matched) = (squeeze(twins, "at the end")?, squeeze(&matched, "at matched margin")?);
+    let (end, matched) = (squeeze(twins, "after as many steps")?, squeeze(&matched, "at matched margin")?);
     let holds = is_milder(&end) && is_milder(&matched);
     Ok((holds, end.into_iter().chain(matched).chain([margin]).collect()))
 }
 
 /// D5: the displacement of D3 and the peak of D4 are larger. What happens at matched margin is told, not asserted.
 fn worse(twins: &[Twins<'_>]) -> Measured {
-    let label = "displaced pairs over the baseline's, at the end".to_owned();
+    let label = "displaced pairs over the baseline's, after as many steps".to_owned();
     let displaced = difference(twins, label, Unit::Points, displaced)?;
     let peak = |(run, _): (StageRun<'_>, Place)| Ok::<_, String>(Place::at(run.peak(CurveId::ArgmaxChosen)?));
     let peaks = twins
@@ -183,7 +187,7 @@ fn worse(twins: &[Twins<'_>]) -> Measured {
     let peaks = peaks.collect::<Result<Vec<_>, String>>()?;
     let label = "the argmax's rise to its peak over the baseline's".to_owned();
     let argmax = difference(&peaks, label, Unit::Nats, argmax_rise)?;
-    let label = "the change of y⁺ over the baseline's, at the end (reported only)".to_owned();
+    let label = "the change of y⁺ over the baseline's, after as many steps (reported only)".to_owned();
     let fall = difference(twins, label, Unit::Nats, fall_of_y_plus)?;
     let holds = displaced.rises() && argmax.rises();
     let matched = at_matched_margin(twins).and_then(|(twins, margin)| {

@@ -1,6 +1,6 @@
 //! Two synthetic experiments, one the other's baseline, and what breaks each claim about their difference.
 
-use super::super::measure::{Place, place_of_margin};
+use super::super::measure::{Place, place_where};
 use super::*;
 use crate::protocol::{MetricKey, StepMetrics};
 
@@ -176,12 +176,12 @@ fn other_prompts_are_compared_without_pairing() {
 #[test]
 fn margins_are_found_between_evaluations() {
     let margins = [0.0, 4.0, 2.0, 8.0];
-    assert_eq!(place_of_margin(&margins, 0.0), Some(Place::at(0)));
-    assert_eq!(place_of_margin(&margins, 4.0), Some(Place::at(1)));
-    assert_eq!(place_of_margin(&margins, 3.0), place_of_margin(&[0.0, 4.0], 3.0));
-    assert_eq!(place_of_margin(&margins, 9.0), None);
-    assert_eq!(place_of_margin(&[f64::NAN, 4.0], 1.0), None);
-    assert_eq!(place_of_margin(&[], 1.0), None);
+    assert_eq!(place_where(&margins, 0.0), Some(Place::at(0)));
+    assert_eq!(place_where(&margins, 4.0), Some(Place::at(1)));
+    assert_eq!(place_where(&margins, 3.0), place_where(&[0.0, 4.0], 3.0));
+    assert_eq!(place_where(&margins, 9.0), None);
+    assert_eq!(place_where(&[f64::NAN, 4.0], 1.0), None);
+    assert_eq!(place_where(&[], 1.0), None);
 }
 
 /// Gives every run the rewards of its stages' ends: of SFT and of DPO.

@@ -75,6 +75,12 @@ impl<'a> StageRun<'a> {
         self.run.seed
     }
 
+    /// Steps since the stage began, at each evaluation.
+    pub(super) fn steps_taken(&self) -> Vec<f64> {
+        let start = self.evaluations.first().map_or(0.0, step);
+        self.evaluations.iter().map(|e| step(e) - start).collect()
+    }
+
     /// Index of the last evaluation.
     pub(super) fn end(&self) -> usize {
         self.evaluations.len() - 1
@@ -181,11 +187,11 @@ impl<'a> StageRun<'a> {
 }
 
 /// Where the margin first reaches `target`, linear between evaluations.
-pub(super) fn place_of_margin(margins: &[f64], target: f64) -> Option<Place> {
-    let reached = margins.iter().position(|&margin| margin >= target)?;
+pub(super) fn place_where(values: &[f64], target: f64) -> Option<Place> {
+    let reached = values.iter().position(|&value| value >= target)?;
     let Some(before) = reached.checked_sub(1) else { return Some(Place::at(0)) };
-    let share = (target - margins[before]) / (margins[reached] - margins[before]);
-    // A margin that is no number lies nowhere.
+    let share = (target - values[before]) / (values[reached] - values[before]);
+    // A value that is no number lies nowhere.
     if share < 1.0 { Some(Place { evaluation: before, share }) } else { (share >= 1.0).then_some(Place::at(reached)) }
 }
 
