@@ -89,6 +89,8 @@ impl Activation {
     }
 }
 
+type WeightAndBias<B, const D: usize> = (Param<Tensor<B, D>>, Option<Param<Tensor<B, 1>>>);
+
 /// Makes the parts from their numbers, which it asks for in the order of [`Architecture::parameters`].
 pub(super) struct Builder<'a, B: Backend, F> {
     pub(super) architecture: &'a Architecture,
@@ -103,11 +105,7 @@ impl<B: Backend, E, F: FnMut(Parameter, &[usize]) -> Result<Vec<f32>, E>> Builde
         Ok(Param::from_tensor(Tensor::from_data(data, self.device)))
     }
 
-    fn weight_and_bias<const D: usize>(
-        &mut self,
-        layer: Option<usize>,
-        role: Role,
-    ) -> Result<(Param<Tensor<B, D>>, Option<Param<Tensor<B, 1>>>), E> {
+    fn weight_and_bias<const D: usize>(&mut self, layer: Option<usize>, role: Role) -> Result<WeightAndBias<B, D>, E> {
         let of = |bias| Parameter { layer, role, bias };
         let weight = self.parameter(of(false))?;
         let bias = self.architecture.shape(of(true)).map(|_| self.parameter(of(true))).transpose()?;

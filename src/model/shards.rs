@@ -1,5 +1,6 @@
 //! Safetensors: one file, or several with an index, read as untrusted.
 
+use std::collections::btree_map::Entry as Slot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -182,10 +183,13 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Pairs<T> {
         while let Some(key) = map.next_key::<String>()? {
             if key == self.skipped {
                 map.next_value::<IgnoredAny>()?;
-            } else if all.contains_key(&key) {
-                return Err(de::Error::custom(format_args!("{key} is there twice")));
-            } else {
-                all.insert(key, map.next_value()?);
+                continue;
+            }
+            match all.entry(key) {
+                Slot::Vacant(slot) => drop(slot.insert(map.next_value()?)),
+                Slot::Occupied(slot) => {
+                    return Err(de::Error::custom(format_args!("{} is there twice", slot.key())));
+                }
             }
         }
         Ok(all)

@@ -160,7 +160,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
                     add_sampled(&mut metrics, sampled);
                 }
                 self.control.emit(&TrainerEvent::Step(StepMetrics { step: self.step, stage: index, metrics }))?;
-                if run.taken.is_multiple_of(stage.evaluate_every) || run.taken == stage.steps {
+                if run.taken % stage.evaluate_every == 0 || run.taken == stage.steps {
                     self.evaluate(index)?;
                     // After the last step there is nothing to go on with.
                     let last = index + 1 == experiment.stages.len() && run.taken == stage.steps;

@@ -53,7 +53,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
         "bad.ron:9:30: stages[1].objective: `sigmoid` needs a rejected answer",
     ),
     ("world(train: 64, held_out: 16)", "jsonl(train: \"no.jsonl\")", "data.train: there is no file no.jsonl"),
-    ("seed: 1", "claims: [\"S9\"]", "bad.ron:3:3: claims: \"S9\" is no claim\n  known here: S1, S2"),
+    ("seed: 1", "claims: [\"S9\"]", "bad.ron:3:11: claims: \"S9\" is no claim\n  known here: S1, S2"),
     ("seed: 1", "baseline: \"nowhere.ron\"", "bad.ron:3:13: baseline: there is no file nowhere.ron"),
     ("model: base", "model: mlp([64])", "bad.ron:4:10: model: this model reads pictures only"),
     ("world(train: 64, held_out: 16)", "digits()", "model: a language model cannot look at pictures"),

@@ -23,7 +23,9 @@ fn without_arguments_it_says_what_to_try() {
 
 #[test]
 fn help_is_everywhere() {
-    for command in ["run", "check", "replay", "score", "verify", "export", "compare", "sweep", "completions", "man"] {
+    for command in
+        ["run", "check", "replay", "score", "model", "verify", "export", "compare", "sweep", "completions", "man"]
+    {
         let output = ldyn(&[command, "--help"]);
         assert!(output.status.success(), "{command}");
         assert!(stdout(&output).contains(&format!("ldyn-tui {command}")), "{command}");
@@ -48,6 +50,18 @@ fn completions_and_the_manual_are_printed() {
     }
     let manual = stdout(&ldyn(&["man"]));
     assert!(manual.contains(".TH") && manual.contains("replay"), "{manual}");
+}
+
+#[test]
+fn a_model_is_looked_at() {
+    let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families");
+    for (model, family) in [("qwen2", "qwen2"), ("gpt_neox_parallel.gguf", "gpt_neox")] {
+        let output = ldyn(&["model", "inspect", seeds.join(model).to_str().unwrap()]);
+        let text = stdout(&output);
+        assert!(output.status.success() && text.contains(&format!("family           {family}\n")), "{text}");
+        assert!(text.contains("\nparameters ") && text.contains("\ntrainable        yes"), "{text}");
+    }
+    assert_eq!(ldyn(&["model", "inspect", "no/such/model"]).status.code(), Some(2));
 }
 
 #[test]

@@ -174,6 +174,23 @@ fn every_family_learns_as_in_transformers() {
     }
 }
 
+/// The hub's oldest GPT-2 files leave the prefix out and hold the causal masks.
+#[test]
+fn names_without_the_usual_prefix_and_masks_are_understood() {
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["config.json", "tokenizer.json"] {
+        std::fs::copy(folder().join("gpt2").join(file), copy.path().join(file)).unwrap();
+    }
+    let bytes = std::fs::read(folder().join("gpt2/model.safetensors")).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let mask = safetensors::tensor::TensorView::new(safetensors::Dtype::U8, vec![1, 1, 2, 2], &[1, 0, 1, 1]).unwrap();
+    let renamed = tensors.iter().map(|(name, view)| (name.strip_prefix("transformer.").unwrap().to_owned(), view));
+    let with_mask = renamed.chain([("h.0.attn.bias".to_owned(), mask)]);
+    safetensors::serialize_to_file(with_mask, None, &copy.path().join("model.safetensors")).unwrap();
+    let (short, long) = (Checkpoint::read(copy.path()).unwrap(), Checkpoint::read(&folder().join("gpt2")).unwrap());
+    assert_eq!(short.numbers().unwrap(), long.numbers().unwrap());
+}
+
 #[test]
 fn what_is_written_is_read_back_number_by_number() {
     for name in CASES {

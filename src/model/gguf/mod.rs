@@ -123,5 +123,5 @@ fn llama3_scaling(factors: &[f32], theta: f64) -> Option<(f64, u64)> {
         .zip(stretched)
         .zip(factors)
         .all(|((plain, stretched), stored)| (plain / stretched / f64::from(*stored) - 1.0).abs() < 1e-3);
-    (explained && original >= 1.0 && original <= 1e9).then_some((factor, original as u64))
+    (explained && (1.0..=1e9).contains(&original)).then_some((factor, original as u64))
 }

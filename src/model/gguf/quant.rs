@@ -129,8 +129,8 @@ fn nibbles(packed: &[u8], fifths: Option<&[u8]>, scaled: impl Fn(f32) -> f32, ou
 fn q2_k(b: &[u8], out: &mut Vec<f32>) {
     let (scales, packed) = (&b[..16], &b[16..80]);
     let (d, least) = (half_at(b, 80), half_at(b, 82));
-    for group in 0..16 {
-        let (scale, minimum) = (d * f32::from(scales[group] & 15), least * f32::from(scales[group] >> 4));
+    for (group, both) in scales.iter().enumerate() {
+        let (scale, minimum) = (d * f32::from(both & 15), least * f32::from(both >> 4));
         let (from, shift) = (32 * (group / 8) + 16 * (group % 2), 2 * (group % 8 / 2));
         out.extend(packed[from..from + 16].iter().map(|q| scale * f32::from(q >> shift & 3) - minimum));
     }

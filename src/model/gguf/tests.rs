@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use burn::tensor::backend::AutodiffBackend;
 use serde::Deserialize;
 
 use super::{Gguf, header};
@@ -13,6 +14,8 @@ use crate::model::tensors::Blob;
 use crate::model::transformer::int_tensor;
 use crate::model::{Checkpoint, Transformer};
 use crate::probe::score;
+
+type B = <TestBackend as AutodiffBackend>::InnerBackend;
 
 /// A file before it is written, every field free to lie.
 #[derive(Clone)]
@@ -220,7 +223,7 @@ struct Chat {
     greedy_ids: Vec<u32>,
 }
 
-fn greedy(model: &Transformer<TestBackend>, prompt: &[u32], count: usize) -> Vec<u32> {
+fn greedy(model: &Transformer<B>, prompt: &[u32], count: usize) -> Vec<u32> {
     let device = model.device();
     let (tokens, lengths) = prompts(&[prompt], 0, &device);
     let last = int_tensor(vec![prompt.len() as i64 - 1], &device);
@@ -237,7 +240,7 @@ fn smollm2_scores_and_answers_as_in_transformers() {
     let reference: Reference = serde_json::from_slice(&std::fs::read(path("LDYN_SMOLLM2_REFERENCE")).unwrap()).unwrap();
     let checkpoint = Checkpoint::read(&path("LDYN_SMOLLM2")).unwrap();
     let tokenizer = &checkpoint.tokenizer;
-    let model: Transformer<TestBackend> = checkpoint.load(&Default::default()).unwrap();
+    let model: Transformer<B> = checkpoint.load(&Default::default()).unwrap();
     let (mut worst, mut tokens) = (0.0f32, 0);
     for item in &reference.items {
         assert_eq!(tokenizer.encode(&item.prompt).unwrap(), item.prompt_ids);
