@@ -39,9 +39,11 @@ impl PreferenceData {
     /// When the template is broken or not there.
     pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Result<Self> {
         let folder = match model {
-            ModelSource::Folder(folder) => Some(folder),
+            ModelSource::Folder(folder) => Some(folder.clone()),
+            ModelSource::Hub(id) => Some(crate::model::hub::cached(id)?),
             _ => None,
         };
+        let folder = folder.as_deref();
         let template = match &files.chat_template {
             Some(name) => {
                 let special = match folder {
@@ -50,7 +52,7 @@ impl PreferenceData {
                 };
                 Some(ChatTemplate::named(name, &special)?)
             }
-            None => folder.map(|folder| ChatTemplate::of_folder(folder)).transpose()?.flatten(),
+            None => folder.map(ChatTemplate::of_folder).transpose()?.flatten(),
         };
         Ok(Self { files: files.clone(), template })
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::{AddedToken, Model as _, NormalizerWrapper, TokenizerImpl};
+use tokenizers::{AddedToken, NormalizerWrapper, TokenizerImpl};
 
 use crate::error::Location;
 use crate::{Error, Result};
@@ -174,10 +174,9 @@ impl Tokenizer {
         Ok(ids)
     }
 
-    /// One more than the largest id, added tokens included.
+    /// One more than the largest id, added tokens included; a vocabulary may have holes.
     pub fn vocab_size(&self) -> usize {
-        let added = self.inner.get_added_tokens_decoder().keys().max().map_or(0, |&id| id as usize + 1);
-        added.max(self.inner.get_model().get_vocab_size())
+        self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 }
 

@@ -79,6 +79,7 @@ pub fn data_report(experiment: &Experiment) -> Result<Option<DataReport>> {
     let tokenizer = match &experiment.model {
         ModelSource::Base => Some(Checkpoint::base()?.tokenizer),
         ModelSource::Folder(folder) => Some(Tokenizer::from_file(&folder.join("tokenizer.json"))?),
+        ModelSource::File(file) => Some(Checkpoint::read(file)?.tokenizer),
         _ => None,
     };
     let lengths = lengths(experiment, None);

@@ -31,7 +31,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     (
         "model: base",
         "model: bass",
-        "bad.ron:4:10: `bass` is not one of base, folder(\"…\"), new(…), mlp([…]) and lenet\n  did you mean `base`?",
+        "bad.ron:4:10: `bass` is not one of base, folder(\"…\"), file(\"…\"), hub(\"…\"), new(…), mlp([…]) and lenet\n  did you mean `base`?",
     ),
     ("model: base", "model: folder(\"nowhere\")", "bad.ron:4:10: model: there is no file nowhere/config.json"),
     (

@@ -47,7 +47,7 @@ const SAFETENSORS: &[Row] = &[
     (INDEX, |b| replace(b, "model-00002", "C:\\\\x"), "which is no plain name"),
     (INDEX, |b| replace(b, "model-00002", ".hidden"), "which is no plain name"),
     (INDEX, |b| replace(b, "model-00002", "a\\u0000b"), "which is no plain name"),
-    (INDEX, |b| replace(b, "model-00002-of", "model-00003-of"), "model-00003-of-00002.safetensors: cannot be read"),
+    (INDEX, |b| replace(b, "model-00001-of", "model-00000-of"), "model-00000-of-00002.safetensors: cannot be read"),
     (INDEX, |b| replace(b, "model-00002-of", "model-00001-of"), "which the index does not say"),
     (
         INDEX,
@@ -141,7 +141,7 @@ const CONFIGS: &[Row] = &[
     ("gpt2/tokenizer.json", |b| *b = vec![b'{'; 100_000], "tokenizer.json: is no tokenizer"),
     ("gpt2/tokenizer.json", |b| *b = vec![0xff; 1000], "tokenizer.json: is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"BPE\"", "\"BPQ\""), "tokenizer.json: is no tokenizer"),
-    ("gpt2/tokenizer.json", |b| replace(b, "\"id\":1,", "\"id\":4294967295,"), "tokenizer.json: "),
+    ("gpt2/tokenizer.json", |b| replace(b, "\"a\":", "\"a\":42949672"), "tokenizer.json: has 4294967267 tokens"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"merges\":[", "\"merges\":[[\"xx\",\"yy\"],"), "is no tokenizer"),
 ];
 

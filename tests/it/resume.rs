@@ -157,7 +157,11 @@ fn the_dashboard_goes_on_with_the_whole_curve() {
         let file = entries.find(|path| path.extension().is_some_and(|e| e == "txt")).unwrap();
         fs::read_to_string(file).unwrap()
     };
-    assert_eq!(said("part/killed-seed1/screenshots"), said("figure"), "the screen is not that of the uninterrupted run");
+    assert_eq!(
+        said("part/killed-seed1/screenshots"),
+        said("figure"),
+        "the screen is not that of the uninterrupted run"
+    );
 }
 
 /// Changes a killed run, tries to resume it and undoes the change: status 2, the message, and a record left alone.

@@ -133,7 +133,7 @@ const BROKEN: &[Broken] = &[
     (|f| f.key("general.alignment", number(13)), "general.alignment is Unsigned(13), no power of two"),
     (|f| f.key("general.alignment", number(u32::MAX)), "no power of two"),
     (|f| f.key("general.alignment", text("32", 2)), "no power of two"),
-    (|f| f.key("general.alignment", number(64)), "b begins at byte 64 of the data, not 64"),
+    (|f| f.key("general.alignment", number(128)), "b begins at byte 64 of the data, not 128"),
     (|f| f.tensors[0].0 = "n".repeat(64), "a tensor's name claims a length of 64 bytes"),
     (|f| f.tensors[1].0 = "a".to_owned(), "the tensor a is there twice"),
     (|f| f.tensors[0].1 = Vec::new(), "a has 0 dimensions"),
