@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{LabSettings, LabShape};
 
 /// How far sums of probabilities may be off.
-const BALANCE: f64 = 1e-12;
+const BALANCE: f64 = 1e-11;
 
 /// What the plain around the peaks holds together, and how the peaks fall: the i-th of k has the weight
 /// `1/(1 + x^1.57)` with `x = i/(k − 1)`, so the last is half as high as the first. The form is a choice; the two numbers
@@ -135,7 +135,7 @@ pub struct Outcome {
 /// Takes a step from logits, `[V]` with V ≥ 2.
 ///
 /// # Errors
-/// When y is no class, or when p′ does not sum to 1, or gains and losses do not cancel, to 1e-12.
+/// When y is no class, or when p′ does not sum to 1, or gains and losses do not cancel, to 1e-11.
 pub fn take(logits: &[f64], step: Step) -> Result<Outcome> {
     if step.y >= logits.len() || logits.len() < 2 {
         return Err(Error::usage(format!("class {} of {}: a step needs two classes or more", step.y, logits.len())));
@@ -155,7 +155,7 @@ pub fn take(logits: &[f64], step: Step) -> Result<Outcome> {
     }
     let log_z = moves[leader] - leads;
     let logits: Vec<f64> = log_p.iter().zip(&log_ratios).map(|(l, ratio)| l + ratio).collect();
-    let after: Vec<f64> = logits.iter().map(|l| l.exp()).collect();
+    let after = softmax(&logits);
     let signed = if step.push_down { step.eta } else { -step.eta };
     let outcome = Outcome {
         step,
@@ -219,7 +219,9 @@ impl Outcome {
 
     /// p′ − p of a class, without the rounding of the difference.
     pub fn change(&self, class: usize) -> f64 {
-        self.before[class] * self.log_ratios[class].exp_m1()
+        let ratio = self.log_ratios[class];
+        // Where the ratio is large the difference loses nothing, and a class that had next to nothing is not forgotten.
+        if ratio.abs() < 1.0 { self.before[class] * ratio.exp_m1() } else { self.after[class] - self.before[class] }
     }
 
     /// Whether a class rose.

@@ -252,7 +252,10 @@ mod tests {
         let lab = |shape| {
             experiment(ModelSource::Base, DataSource::Lab(LabSettings { shape, ..LabSettings::default() }), Vec::new())
         };
-        let digits = || DataSource::Digits(DigitPictures::default());
+        let classifier = |model| Experiment {
+            probes: Probes { prompts: 10, ..Probes::default() },
+            ..experiment(model, DataSource::Digits(DigitPictures::default()), vec![sft(adam)])
+        };
         vec![
             experiment(ModelSource::Base, DataSource::World(WorldTask::default()), preferences),
             experiment(
@@ -262,8 +265,8 @@ mod tests {
             ),
             experiment(new(), files(None), vec![sft(OptimizerConfig::Sgd)]),
             experiment(new(), files(Some(file.clone())), vec![sft(OptimizerConfig::Sgd)]),
-            experiment(ModelSource::Mlp(vec![64, 32]), digits(), vec![sft(adam)]),
-            experiment(ModelSource::Lenet, digits(), vec![sft(adam)]),
+            classifier(ModelSource::Mlp(vec![64, 32])),
+            classifier(ModelSource::Lenet),
             lab(LabShape::Uniform),
             lab(LabShape::Flat),
             lab(LabShape::Peaks(8)),
