@@ -11,6 +11,7 @@ use super::{
 };
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceExample, read_jsonl};
+use crate::dynamics::lab::MAX_ETA;
 use crate::error::Error;
 use crate::protocol::ProbeKind;
 
@@ -228,6 +229,10 @@ impl Findings<'_> {
                     );
                 }
                 self.above_zero("data.eta", lab.eta, "such as 5.0");
+                if lab.eta > MAX_ETA {
+                    let advice = format!("write up to {MAX_ETA}: beyond it a softmax is 0 and 1");
+                    self.add("data.eta", format!("{} is a step too large for f64", lab.eta), advice);
+                }
                 None
             }
         }

@@ -16,7 +16,7 @@ fn without_a_terminal_it_prints_the_figures() {
         let output = ldyn(&args);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = printed(&output);
-        for figure in ["0 of 48", "44 of 48", "+0.0606", "45 of 48", "−0.0300", "48 of 48", "0.9850 → 0.9999"] {
+        for figure in ["0 of 48", "44 of 48", "+0.0611", "45 of 48", "−0.0298", "48 of 48", "0.9850 → 0.9999"] {
             assert!(text.contains(figure), "{figure} is missing:\n{text}");
         }
     }
@@ -34,8 +34,9 @@ fn it_is_checked_and_verified() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(text.matches("violations: 0 of 40000; by seed 0 0").count(), 5, "{text}");
     assert!(text.contains("* gates: 5 of 5 hold"), "{text}");
-    let output = ldyn(&["run", "squeeze_lab", "--set", "data.rank=50"]);
-    assert_eq!(output.status.code(), Some(2));
+    for wrong in ["data.rank=50", "data.eta=1001", "data.eta=0", "data.classes=1001"] {
+        assert_eq!(ldyn(&["run", "squeeze_lab", "--set", wrong]).status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[cfg(unix)]

@@ -64,7 +64,7 @@ fn without_colour_and_in_ascii() {
     insta::assert_snapshot!("valley_log_mono_80x24", screen(&lab, 80, 24));
     assert!(drawn(&lab, 120, 40).content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
     lab.glyphs = Glyphs::Ascii;
-    let bars = screen(&lab, 120, 40);
+    let bars = screen(&lab, 80, 24);
     assert!(bars.contains('#') && bars.contains("*^^^vvvv") && !bars.contains('█'), "{bars}");
 }
 
@@ -149,12 +149,15 @@ fn what_is_set_is_what_is_shown() {
     for (_, settings) in &FIGURES {
         let lab = Lab::new("x", settings, Theme::default(), Glyphs::Braille).unwrap();
         assert_eq!(lab.outcome(), &one_step(settings).unwrap());
-        let text = screen(&lab, 120, 40).replace('\n', " ");
         let fell = lab.outcome().counts().2;
-        assert!(text.contains(&format!("{fell} of 48 fall")), "{text}");
+        for (width, height) in [(80, 24), (120, 40)] {
+            let text = screen(&lab, width, height);
+            assert!(text.contains(&format!("{fell} of 48 fall  ")), "{text}");
+            assert!(text.contains("rise, ") && text.contains(" fall ─"), "the counts are whole:\n{text}");
+        }
     }
     let text = screen(&lab(), 80, 24);
-    for number in ["0.1510", "0.1832", "+0.0322", "0.0022", "−0.0300", "0.1125", "45 of 48"] {
+    for number in ["0.1509", "0.1829", "+0.0320", "0.0022", "−0.0298", "0.1124", "45 of 48"] {
         assert!(text.contains(number), "{number} is missing:\n{text}");
     }
     assert_eq!(logits(LabShape::Uniform, 3).len(), 3);
@@ -207,7 +210,7 @@ fn nothing_is_drawn_anew_while_nothing_happens() {
 #[test]
 fn the_footer_names_the_keys_and_a_small_screen_says_what_it_needs() {
     let footer = screen(&lab(), 200, 24).lines().last().unwrap().to_owned();
-    for hint in ["? help", "Space step", "u undo", "r reset", "←→ class", "+- η′", "x push/pull", "d shape", "pP peaks"]
+    for hint in ["? help", "Space step", "u undo", "r reset", "←→ class", "+- η′", "x flip", "d shape", "pP peaks"]
     {
         assert!(footer.contains(hint), "{hint} is missing: {footer}");
     }
@@ -246,7 +249,7 @@ proptest! {
     fn no_keys_at_no_size_panic(
         keys in prop::collection::vec((any_key(), 1_u16..=300, 1_u16..=100), 1..60),
         classes in 2_usize..=1000,
-        eta in prop::sample::select(vec![1e-300, 0.01, 5.0, 1e4, 1e300]),
+        eta in prop::sample::select(vec![1e-300, 0.01, 5.0, 1000.0]),
         glyphs in prop::sample::select(vec![Glyphs::Braille, Glyphs::Ascii]),
         kind in prop::sample::select(ThemeKind::ALL.to_vec()),
     ) {
