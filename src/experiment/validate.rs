@@ -11,7 +11,6 @@ use super::{
 };
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceExample, read_jsonl};
-use crate::dynamics::lab::MAX_ETA;
 use crate::error::Error;
 use crate::protocol::ProbeKind;
 
@@ -229,8 +228,9 @@ impl Findings<'_> {
                     );
                 }
                 self.above_zero("data.eta", lab.eta, "such as 5.0");
-                if lab.eta > MAX_ETA {
-                    let advice = format!("write up to {MAX_ETA}: beyond it a softmax is 0 and 1");
+                let most = crate::dynamics::lab::MAX_ETA;
+                if lab.eta > most {
+                    let advice = format!("write up to {most}: beyond it a softmax is 0 and 1");
                     self.add("data.eta", format!("{} is a step too large for f64", lab.eta), advice);
                 }
                 None
