@@ -188,14 +188,13 @@ pub fn one_step(settings: &LabSettings) -> Result<Outcome> {
 }
 
 /// `a_i − ln Z = −ln Σ_j p_j exp(a_j − a_i)`. Around 1 the sum is taken over what differs from 1, so that the smallest
-/// p_j still decides the sign.
+/// p_j still decides the sign; elsewhere over logarithms, so that a p_j too small for a number still counts.
 fn log_ratio(log_p: &[f64], moves: &[f64], i: usize) -> f64 {
     let excess: f64 = log_p.iter().zip(moves).map(|(l, a)| l.exp() * (a - moves[i]).exp_m1()).sum();
     if excess > -0.5 {
         -excess.ln_1p()
     } else {
-        let terms: Vec<f64> = log_p.iter().zip(moves).map(|(l, a)| l + (a - moves[i])).collect();
-        -log_sum_exp(&terms)
+        -log_sum_exp(&log_p.iter().zip(moves).map(|(l, a)| l + (a - moves[i])).collect::<Vec<_>>())
     }
 }
 
@@ -228,7 +227,8 @@ impl Outcome {
     /// p′ − p of a class, without the rounding of the difference.
     pub fn change(&self, class: usize) -> f64 {
         let ratio = self.log_ratios[class];
-        if ratio < 1.0 { self.before[class] * ratio.exp_m1() } else { self.after[class] - self.before[class] }
+        // Where the ratio is large the difference loses nothing, and a class that had next to nothing is not forgotten.
+        if ratio.abs() < 1.0 { self.before[class] * ratio.exp_m1() } else { self.after[class] - self.before[class] }
     }
 
     /// Whether a class rose.

@@ -20,7 +20,8 @@ fn without_a_terminal_it_prints_the_figures() {
             assert!(text.contains(figure), "{figure} is missing:\n{text}");
         }
     }
-    let larger = printed(&ldyn(&["squeeze_lab", "--set", "data.eta=20", "--set", "data.classes=10"]));
+    let larger =
+        printed(&ldyn(&["squeeze_lab", "--set", "data.eta=20", "--set", "data.classes=10", "--set", "data.rank=9"]));
     let last = larger.lines().rev().nth(1).unwrap();
     assert!(last.starts_with("8 peaks") && last.contains("10") && last.contains("20"), "{larger}");
 }

@@ -168,9 +168,9 @@ fn render_numbers(lab: &Lab, area: Rect, buf: &mut Buffer) {
         row(format!("the other {all}"), probability(before), probability(after), net, change(net)),
         row("entropy, nats".to_owned(), nats(was), nats(is), is - was, number(is - was, 3)),
         Line::from(vec![
-            Span::styled(format!(" {fell} of {all} fall  "), if fell > 0 { theme.loss() } else { theme.gain() }),
-            Span::styled(format!("{sign}ln Z/η′ {}  ", probability(outcome.break_even)), theme.text()),
-            Span::styled(format!("Z {}", number(outcome.z, 2)), theme.dim()),
+            Span::styled(format!(" {sign}ln Z/η′ {}  ", probability(outcome.break_even)), theme.text()),
+            Span::styled(format!("Z {}  ", number(outcome.z, 2)), theme.dim()),
+            Span::styled(format!("{fell} of {all} fall"), if fell > 0 { theme.loss() } else { theme.gain() }),
         ]),
     ];
     let block = panel(title("numbers", "", false, theme), false, theme, lab.glyphs);
