@@ -14,12 +14,14 @@ use crate::error::{Error, Result};
 use crate::experiment::{LabSettings, LabShape};
 
 /// How far sums of probabilities may be off.
-const BALANCE: f64 = 1e-11;
+const BALANCE: f64 = 1e-12;
+/// The largest η′: logits of its size still tell probabilities apart to [`BALANCE`].
+pub const MAX_ETA: f64 = 1000.0;
 
 /// What the plain around the peaks holds together, and how the peaks fall: the i-th of k has the weight
 /// `1/(1 + x^1.57)` with `x = i/(k − 1)`, so the last is half as high as the first. The form is a choice; the two numbers
-/// were fitted so that k = 8, V = 50, η′ = 5 gives the one-step figures of [`FIGURES`], which fix p(y*), p(y) and how
-/// many classes lie above either break-even line, and little else.
+/// were fitted so that k = 8, V = 50, η′ = 5 gives the one-step figures of [`FIGURES`] to their last printed digit. With
+/// 1.57 every plain from 0.0905 to 0.094 does: the figures fix p(y*), p(y) and how many classes lie above either line.
 const PLAIN: f64 = 0.092;
 const FALL: f64 = 1.57;
 /// No class of the plain comes nearer to the lowest peak than this share of it.
@@ -135,10 +137,14 @@ pub struct Outcome {
 /// Takes a step from logits, `[V]` with V ≥ 2.
 ///
 /// # Errors
-/// When y is no class, or when p′ does not sum to 1, or gains and losses do not cancel, to 1e-11.
+/// When y is no class or η′ is above [`MAX_ETA`], or when p′ does not sum to 1, or gains and losses do not cancel, to
+/// 1e-12.
 pub fn take(logits: &[f64], step: Step) -> Result<Outcome> {
     if step.y >= logits.len() || logits.len() < 2 {
         return Err(Error::usage(format!("class {} of {}: a step needs two classes or more", step.y, logits.len())));
+    }
+    if !(0.0..=MAX_ETA).contains(&step.eta) {
+        return Err(Error::usage(format!("a step with η′ {}: the lab takes 0 to {MAX_ETA}", step.eta)));
     }
     let log_sum = log_sum_exp(logits);
     let log_p: Vec<f64> = logits.iter().map(|z| z - log_sum).collect();
@@ -154,8 +160,9 @@ pub fn take(logits: &[f64], step: Step) -> Result<Outcome> {
         log_ratios[step.y] = log_ratio(&log_p, &moves, step.y);
     }
     let log_z = moves[leader] - leads;
+    // In logarithms: a class that is pulled up from e⁻¹⁰⁰⁰ has no p to multiply.
     let logits: Vec<f64> = log_p.iter().zip(&log_ratios).map(|(l, ratio)| l + ratio).collect();
-    let after = softmax(&logits);
+    let after: Vec<f64> = logits.iter().map(|l| l.exp()).collect();
     let signed = if step.push_down { step.eta } else { -step.eta };
     let outcome = Outcome {
         step,

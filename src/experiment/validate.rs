@@ -233,6 +233,11 @@ impl Findings<'_> {
                     );
                 }
                 self.above_zero("data.eta", lab.eta, "such as 5.0");
+                let most = crate::dynamics::lab::MAX_ETA;
+                if lab.eta > most {
+                    let advice = format!("write up to {most}: beyond it a softmax is 0 and 1");
+                    self.add("data.eta", format!("{} is a step too large for f64", lab.eta), advice);
+                }
                 None
             }
         }

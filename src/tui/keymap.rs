@@ -277,7 +277,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Lab, &[Named(KeyCode::End), Char('G')], Action::Lab(LabAction::Last), "", "y: the class that was least likely at the start"),
     bind(Lab, &[Char('+'), Char('=')], Action::Lab(LabAction::Eta(true)), "η′", "a larger step η′"),
     bind(Lab, &[Char('-')], Action::Lab(LabAction::Eta(false)), "", "a smaller step η′"),
-    bind(Lab, &[Char('x')], Action::Lab(LabAction::Flip), "push/pull", "push y down (as DPO does to y⁻), or pull it up (as SFT does)"),
+    bind(Lab, &[Char('x')], Action::Lab(LabAction::Flip), "flip", "push y down (as DPO does to y⁻), or pull it up (as SFT does)"),
     bind(Lab, &[Char('d')], Action::Lab(LabAction::Shape), "shape", "next distribution: uniform, flat, peaks, one peak"),
     bind(Lab, &[Char('p')], Action::Lab(LabAction::Peaks(true)), "peaks", "one more peak"),
     bind(Lab, &[Char('P')], Action::Lab(LabAction::Peaks(false)), "", "one peak less"),

@@ -35,8 +35,9 @@ fn it_is_checked_and_verified() {
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert_eq!(text.matches("violations: 0 of 40000; by seed 0 0").count(), 5, "{text}");
     assert!(text.contains("* gates: 5 of 5 hold"), "{text}");
-    let output = ldyn(&["run", "squeeze_lab", "--set", "data.rank=50"]);
-    assert_eq!(output.status.code(), Some(2));
+    for wrong in ["data.rank=50", "data.eta=1001", "data.eta=0", "data.classes=1001"] {
+        assert_eq!(ldyn(&["run", "squeeze_lab", "--set", wrong]).status.code(), Some(2), "{wrong}");
+    }
 }
 
 #[cfg(unix)]

@@ -67,15 +67,22 @@ fn the_smallest_changes_keep_their_sign() {
 #[test]
 fn extreme_steps_stay_numbers() {
     for push_down in [true, false] {
-        for eta in [1e-300, 1e-3, 1e3, 1e300] {
+        for eta in [1e-300, 1e-3, 1.0, MAX_ETA] {
             let mut z = logits(LabShape::Peaks(8), 50);
             for y in [49, 0, 3, 49, 49] {
                 let outcome = take(&z, Step { y, eta, push_down }).unwrap();
                 assert!(outcome.after.iter().all(|p| (0.0..=1.0 + BALANCE).contains(p)));
+                assert!((0..50).all(|i| outcome.change(i).is_finite()));
                 assert!(!outcome.story().is_empty());
                 z = outcome.logits;
             }
         }
+    }
+    // From far below what f64 can hold, a step that is large enough brings y back.
+    let outcome = take(&[0.0, 0.0, -950.0], Step { y: 2, eta: MAX_ETA, push_down: false }).unwrap();
+    assert_eq!((outcome.before[2], outcome.after[2], outcome.change(2)), (0.0, 1.0, 1.0));
+    for eta in [1001.0, f64::INFINITY, f64::NAN, -1.0] {
+        assert!(take(&[0.0, 0.0], Step { y: 0, eta, push_down: true }).is_err());
     }
     assert!(take(&[0.0], Step { y: 0, eta: 1.0, push_down: true }).is_err());
     assert!(take(&[0.0, 0.0], Step { y: 2, eta: 1.0, push_down: true }).is_err());

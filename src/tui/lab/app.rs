@@ -25,7 +25,7 @@ const UNDO: usize = 500;
 /// Peaks that the key begins with where the experiment has none.
 const PEAKS: usize = 8;
 /// η′ that keys can reach.
-const ETA: (f64, f64) = (0.01, 1000.0);
+const ETA: (f64, f64) = (0.01, lab::MAX_ETA);
 /// Classes that keys can reach.
 const CLASSES: (f64, f64) = (2.0, 1000.0);
 

@@ -1,9 +1,9 @@
 //! π before and after a step as bars, one a class; where there are more classes than columns, one for several.
 //!
 //! ```text
-//!  0.20 ┤▒                      the after-part that rose, above what stayed
+//!  0.20 ┤▒                      what was gained, above what stayed
 //!       │█▒▒┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄ the break-even line, behind the bars
-//!  0.10 ┤████░░                 what fell, above what stayed
+//!  0.10 ┤████░░                 what was lost, above what stayed
 //!       │██████░░░
 //!  0.00 ┤█████████▁▁▁▁▁▁▁▁▁▁▁▁
 //!        ★▲▲▲▼▼▼▼▼▼▼▼▼▼▼▼▼▼▼▼▼y  who rose, who fell
@@ -82,7 +82,7 @@ impl Heights {
             }
             Self::Log(floor) => {
                 let powers = floor as i32;
-                let every = (2 * -powers / i32::from(rows.max(1)) + 1).max(1);
+                let every = (2 * -powers / i32::from(rows.max(1)) + 1).clamp(1, -powers);
                 let label = |i: i32| if i == 0 { "1".to_owned() } else { format!("1e−{}", -i) };
                 (powers..=0).rev().filter(|i| -i % every == 0).map(|i| (10_f64.powi(i), label(i))).collect()
             }
@@ -135,17 +135,16 @@ impl Bar {
         }
         match (kept, spread, top) {
             (_, _, 0) => None,
-            // The rest of the cell is gain: the ground shows it.
-            (1..8, ..) if self.rose && spread == kept && top == 8 && inks.grounds => {
-                Some((block(kept), Style { bg: change.1.fg, ..own }))
+            // Classes of different heights: their spread matters more than what changed on top of it.
+            _ if spread > kept => Some((if spread == 8 { inks.spread } else { block(spread) }, own)),
+            _ if kept == top => Some((block(kept), own)),
+            // A cell has two colours and the bar three: of the ways to draw it, the one that is wrong by least.
+            _ => {
+                let on_change = (8 - top, (block(kept), Style { bg: change.1.fg, ..own }));
+                let all_change = (kept, (block(top), change.1));
+                let no_change = (top - kept, (block(kept), own));
+                [on_change, all_change, no_change].into_iter().min_by_key(|way| way.0).map(|way| way.1)
             }
-            (0, 0, _) if self.rose => Some((if inks.grounds { block(top) } else { change.0 }, change.1)),
-            (0, 0, 4..) => Some(change),
-            (0, 0, _) => None,
-            // A bar that grows within its top cell is drawn as high as it becomes.
-            (1.., ..) if self.rose && spread == kept && kept < top => Some((block(top), change.1)),
-            (1.., ..) if spread == kept => Some((block(kept), own)),
-            _ => Some((if spread == 8 { inks.spread } else { block(spread) }, own)),
         }
     }
 }
@@ -161,8 +160,6 @@ struct Inks {
     whole_cells: bool,
     /// Whether there are eighths of a cell at all.
     blocks: bool,
-    /// Whether a cell's ground may carry a colour.
-    grounds: bool,
     y: (char, Style),
     star: (char, Style),
     rose: char,
@@ -183,7 +180,6 @@ impl Inks {
                 line: '-',
                 whole_cells: true,
                 blocks: false,
-                grounds: false,
                 y: ('y', y),
                 star: ('*', star),
                 rose: '^',
@@ -191,16 +187,16 @@ impl Inks {
                 mixed: '%',
             };
         }
-        let grounds = theme.kind != ThemeKind::Mono;
+        // Without colour the shades tell gain from loss.
+        let colours = theme.kind != ThemeKind::Mono;
         Self {
             kept: '█',
             spread: '▓',
-            gain: (if grounds { '█' } else { '▒' }, theme.gain()),
-            loss: ('░', theme.loss()),
+            gain: (if colours { '█' } else { '▒' }, theme.gain()),
+            loss: (if colours { '█' } else { '░' }, theme.loss()),
             line: '┄',
-            whole_cells: !grounds,
+            whole_cells: !colours,
             blocks: true,
-            grounds,
             y: ('y', y),
             star: ('★', star),
             rose: '▲',
@@ -300,7 +296,8 @@ fn own_style(bar: &Bar, outcome: &Outcome, inks: &Inks, theme: &Theme) -> Style 
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a row of a screen")]
 fn row_of(share: f64, plot: Rect, below: bool) -> Option<u16> {
     let rows = share * f64::from(plot.height);
-    let row = if below { rows.ceil() - 1.0 } else { rows.floor() };
+    // A height that is a whole number of rows may be a rounding away from it.
+    let row = if below { (rows - 1e-9).ceil() - 1.0 } else { rows.floor() };
     (row < f64::from(plot.height)).then(|| plot.bottom() - 1 - row.max(0.0) as u16)
 }
 
@@ -356,6 +353,29 @@ mod tests {
                 "{ticks:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_cell_shows_what_is_most_of_it() {
+        let theme = Theme::default();
+        let (inks, own) = (Inks::new(&theme, Glyphs::Braille), theme.dim());
+        let cell = |kept, top, rose, row| Bar { classes: 0..1, kept, spread: kept, top, rose }.cell(row, &inks, own);
+        let (gain, loss) = (theme.gain(), theme.loss());
+        assert_eq!(cell(16, 16, true, 1), Some(('█', own)));
+        assert_eq!(cell(4, 16, true, 0), Some(('▄', Style { bg: gain.fg, ..own })), "kept below, gained above");
+        assert_eq!(cell(4, 15, false, 1), Some(('▇', loss)), "lost");
+        assert_eq!(cell(6, 7, true, 0), Some(('▆', Style { bg: gain.fg, ..own })), "nearly full");
+        assert_eq!(cell(1, 5, true, 0), Some(('▅', gain)), "nearly all of it gained");
+        assert_eq!(cell(4, 5, false, 0), Some(('▄', own)), "next to nothing lost");
+        assert_eq!(cell(8, 8, true, 1), None);
+    }
+
+    #[test]
+    fn ticks_lie_where_their_values_do() {
+        let plot = Rect::new(0, 0, 10, 8);
+        let rows: Vec<_> =
+            Heights::Linear(0.2).ticks(8).iter().map(|t| row_of(Heights::Linear(0.2).share(t.0), plot, true)).collect();
+        assert_eq!(rows, [7, 6, 4, 2, 0].map(Some), "evenly, whatever rounding does to 3/4");
     }
 
     #[test]

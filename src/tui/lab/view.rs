@@ -99,16 +99,12 @@ fn render_header(lab: &Lab, area: Rect, buf: &mut Buffer) {
 }
 
 fn render_chart(lab: &Lab, area: Rect, buf: &mut Buffer) {
-    let (theme, outcome) = (&lab.theme, lab.outcome());
+    let theme = &lab.theme;
     let mut head = vec![Span::raw(" "), Span::styled("π before and after", theme.accent()), Span::raw(" ")];
     for (symbol, style, meaning) in bars::legend(theme, lab.glyphs) {
         head.extend([Span::styled(format!(" {symbol} "), style), Span::styled(format!("{meaning} "), theme.dim())]);
     }
-    let line = match outcome.break_even {
-        x if x <= 0.0 => format!("{}, below every bar ", probability(x)),
-        x => format!("{} ", probability(x)),
-    };
-    head.push(Span::styled(line, theme.text()));
+    head.push(Span::styled(format!("{} ", probability(lab.outcome().break_even)), theme.text()));
     head.push(Span::styled(if lab.scale == Scale::Log { " log scale " } else { " linear " }, theme.dim()));
     let block = panel(Line::from(head), false, theme, lab.glyphs);
     let inner = block.inner(area);
@@ -189,7 +185,7 @@ fn render_movers(lab: &Lab, area: Rect, buf: &mut Buffer) {
     let classes = 0..outcome.before.len();
     let (rose, fell) = (classes.clone().filter(|&i| outcome.rose(i)), classes.clone().filter(|&i| outcome.fell(i)));
     let counted = format!("{} rise, {} fall", rose.count(), fell.count());
-    let block = panel(title("most gained, most lost", counted, false, theme), false, theme, lab.glyphs);
+    let block = panel(title("moves", counted, false, theme), false, theme, lab.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
     let mut order: Vec<usize> = classes.collect();
