@@ -29,7 +29,7 @@ fn measure(group: &Group<'_>, baseline: &Result<&Group<'_>, String>) -> Measured
 
 /// The end of the run over the end of the baseline's run with the same seed.
 pub(super) fn over_baseline(group: &Group<'_>, baseline: &Group<'_>) -> Result<Figure, String> {
-    let label = format!("end over the end of {}", Shown::new(&baseline.experiment));
+    let label = format!("end over the end of {}", Shown::new(baseline.experiment));
     figure(label, &group.histories, |history| {
         let twin = baseline.twin_of(history)?;
         let start = |history| base(history).map(|rewards| rewards.iter().map(|x| x.to_bits()).collect::<Vec<_>>());

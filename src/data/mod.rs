@@ -42,6 +42,7 @@ pub const MNIST_FILES: [&str; 4] =
 
 /// The data of an experiment.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one in a run")]
 pub enum Data {
     /// Drawn, and in memory.
     Drawn(Dataset),

@@ -4,6 +4,8 @@
 
 use proptest::prelude::*;
 
+use std::slice::from_ref;
+
 use super::*;
 
 fn texts(members: &[(&str, &str)]) -> Fields {
@@ -78,7 +80,7 @@ fn conversations_in_all_of_trls_formats_are_the_same_row() {
     let whole = [question.clone(), blue.clone()];
     let other = [question.clone(), green.clone()];
     let explicit =
-        conversations(&[("prompt", &[question.clone()]), ("chosen", &[blue.clone()]), ("rejected", &[green.clone()])]);
+        conversations(&[("prompt", from_ref(&question)), ("chosen", from_ref(&blue)), ("rejected", from_ref(&green))]);
     let expected = row(explicit);
     assert_eq!(expected.prompt, Turns::Messages(vec![question.clone()]));
     let implicit = conversations(&[("chosen", &whole), ("rejected", &other)]);
@@ -87,7 +89,7 @@ fn conversations_in_all_of_trls_formats_are_the_same_row() {
     let mut repeated = implicit;
     repeated.insert("prompt".to_owned(), Value::Text("Sky?".to_owned()));
     assert_eq!(row(repeated), expected);
-    let mut mixed = conversations(&[("chosen", &[blue.clone()]), ("rejected", &[green])]);
+    let mut mixed = conversations(&[("chosen", from_ref(&blue)), ("rejected", &[green])]);
     mixed.insert("prompt".to_owned(), Value::Text("Sky?".to_owned()));
     assert_eq!(row(mixed), expected);
 

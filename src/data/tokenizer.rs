@@ -85,6 +85,8 @@ impl Tokenizer {
     }
 
     fn parse(json: &[u8]) -> Result<Self, String> {
+        // Syntax first: the crate panics on JSON that breaks off inside its decoder.
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| error.to_string())?;
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
         // A file may ask for texts to be cut or filled up; here that is the batch's affair.
         inner.with_padding(None).with_truncation(None).map_err(|error| error.to_string())?;

@@ -85,12 +85,12 @@ fn histories(args: &VerifyArgs) -> Result<Vec<RunHistory>> {
         targets if targets.iter().any(|path| is_experiment(path)) => {
             Err(Error::usage("verify takes recorded runs, or one experiment: not both, and not several experiments"))
         }
-        runs => runs.iter().map(recorded).collect(),
+        runs => runs.iter().map(|run| recorded(run)).collect(),
     }
 }
 
 /// A recorded run; what was passed over in it is told.
-fn recorded(run: &PathBuf) -> Result<RunHistory> {
+fn recorded(run: &Path) -> Result<RunHistory> {
     let recording = record::read(RunDirectory::open(run)?.events())?;
     recording.warnings.iter().for_each(tell);
     Ok(recording.history())

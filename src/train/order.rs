@@ -97,10 +97,10 @@ mod tests {
     fn batches_go_on_from_any_step() {
         let mut whole = Batches::new(Order::new(7, 1, 10), 3, 2);
         let expected: Vec<_> = (0..20).map(|_| whole.take()).collect();
-        for taken in 0..20 {
+        for (taken, expected) in expected.iter().enumerate() {
             let mut rest = Batches::new(Order::new(7, 1, 10), 3, 2);
             rest.skip(taken as u64);
-            assert_eq!(rest.take(), expected[taken]);
+            assert_eq!(rest.take(), *expected);
         }
     }
 

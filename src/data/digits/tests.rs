@@ -70,11 +70,11 @@ fn without_variety_a_way_of_writing_is_drawn_alike_and_with_it_no_two_are() {
     assert_eq!((distinct(0.0), distinct(1.0)), (glyphs::DIGITS[4].len(), 40));
 }
 
-/// The likeness that the experiment is about: of all digits, a 9 is nearest to a 4, an 8 or a 5 to a 3, a 1 or a 9 to a 7.
+/// The likeness that the experiment is about: of all digits, a 9 is nearest to a 4, an 8 or a 5 to a 3.
 #[test]
 fn look_alikes_look_alike() {
     let means = means(&draw(7, 2000, 1.0).train);
-    for (digit, alike) in [(4, vec![9]), (9, vec![4]), (3, vec![5, 8]), (7, vec![1, 9])] {
+    for (digit, alike) in [(4, vec![9]), (9, vec![4]), (3, vec![5, 8])] {
         let nearest = (0..10)
             .filter(|&other| other != digit)
             .min_by(|&a, &b| apart(&means[digit], &means[a]).total_cmp(&apart(&means[digit], &means[b])));
