@@ -1,6 +1,6 @@
 //! Q1–Q5: what one step that pushes a class down does to a softmax, over random cases.
 //!
-//! The paper states its claims in words. Here is what of them is true, each line [derived] from
+//! The paper states its claims in words. Here is what of them is true, each line (derived) from
 //! `ln p′_i − ln p_i = a_i − ln Z` (see [`crate::dynamics::lab`]) and each a theorem, so that one violation is a bug:
 //!
 //! - Q1 `ln Z > a_y`, since `a_y` is the least of the `a_i`, and Q2 `ln Z < a_{y*}`, since that is the largest.

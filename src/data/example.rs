@@ -32,7 +32,7 @@ pub struct Dataset {
     pub held_out: Vec<PreferenceExample>,
 }
 
-/// Fills in, where absent, the probes that follow from the data itself; see [`Others`]. Only training examples are
+/// Fills in, where absent, the probes that follow from the data itself; see `Others`. Only training examples are
 /// observed, so only they get probes. The same `seed` gives the same probes.
 pub fn derive_probes(dataset: &mut Dataset, seed: u64) {
     let chosen = |examples: &[PreferenceExample]| -> Vec<Option<String>> {

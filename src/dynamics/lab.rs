@@ -15,7 +15,7 @@ use crate::experiment::{LabSettings, LabShape};
 
 /// How far sums of probabilities may be off.
 const BALANCE: f64 = 1e-12;
-/// The largest η′: logits of its size still tell probabilities apart to [`BALANCE`].
+/// The largest η′: logits of its size still tell probabilities apart to `BALANCE`.
 pub const MAX_ETA: f64 = 1000.0;
 
 /// What the plain around the peaks holds together, and how the peaks fall: the i-th of k has the weight

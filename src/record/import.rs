@@ -1,8 +1,8 @@
 //! The paper's own curves as runs, so that they can be replayed, compared and checked like ours.
 //!
 //! Two kinds of file, both of one training run in rows of evaluations:
-//! - `curves_*.jsonl`: means over the probe prompts, one JSON object a row (see [`curves`]);
-//! - `logps_*.npy`: the same prompt by prompt (see [`npy`]).
+//! - `curves_*.jsonl`: means over the probe prompts, one JSON object a row (see `curves`);
+//! - `logps_*.npy`: the same prompt by prompt (see `npy`).
 //!
 //! A row becomes an evaluation whose step is its place in the run; sums of log-probs, probe names and rows stay the
 //! paper's. What the files do not say is left unknown, never made up: token counts are 0 (so that per-token scales show
