@@ -274,7 +274,7 @@ pub(super) fn measures(app: &App) -> Vec<Measure> {
         measure("loss".to_owned(), metric(&MetricKey::LOSS), |x| number(x, 4), "cross entropy of the batch"),
         measure("gradient norm".to_owned(), metric(&MetricKey::GRAD_NORM), |x| number(x, 3), "before clipping"),
         measure(
-            "prediction error".to_owned(),
+            "prediction err.".to_owned(),
             history.prediction_errors(),
             percent,
             "of what log π moved since the reading before: first order, plain SGD",
