@@ -17,6 +17,7 @@ pub mod compare;
 pub mod input;
 pub mod keymap;
 pub mod lab;
+pub mod notice;
 pub mod run;
 pub mod screenful;
 pub mod terminal;

@@ -22,6 +22,7 @@ pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
 
 use super::chart::Glyphs;
 use super::keymap::{Action, Context};
+use super::notice::{Notice, Notices};
 use super::theme::Theme;
 use crate::history::{CurveId, RunHistory, Window, leaks};
 use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
@@ -77,17 +78,6 @@ pub enum Ending {
     Signal,
 }
 
-/// A line in the footer for a while.
-#[derive(Debug, Clone)]
-pub struct Notice {
-    /// What it says.
-    pub text: Shown,
-    /// Whether it tells of a failure.
-    pub failure: bool,
-    /// When it goes.
-    pub until: Duration,
-}
-
 /// The dashboard's state.
 #[derive(Debug, Clone)]
 pub struct App {
@@ -108,11 +98,10 @@ pub struct App {
     stopping: bool,
     trainer_gone: bool,
     ending: Ending,
-    now: Duration,
     /// When the trainer entered its phase.
     phase_since: Duration,
     dropped: u64,
-    notice: Option<Notice>,
+    notices: Notices,
     dirty: bool,
 }
 
@@ -132,10 +121,9 @@ impl App {
             stopping: false,
             trainer_gone: false,
             ending: Ending::default(),
-            now: Duration::ZERO,
             phase_since: Duration::ZERO,
             dropped: 0,
-            notice: None,
+            notices: Notices::default(),
             dirty: true,
         }
     }
@@ -303,12 +291,12 @@ impl App {
 
     /// The time since the program started, as last told.
     pub fn now(&self) -> Duration {
-        self.now
+        self.notices.now()
     }
 
     /// How long the trainer has been in its phase, as far as told.
     pub fn phase_age(&self) -> Duration {
-        self.now.saturating_sub(self.phase_since)
+        self.now().saturating_sub(self.phase_since)
     }
 
     /// Events that the screen did not show.
@@ -318,7 +306,7 @@ impl App {
 
     /// The line in the footer.
     pub fn notice(&self) -> Option<&Notice> {
-        self.notice.as_ref().filter(|_| !self.hide_clock)
+        self.notices.shown().filter(|_| !self.hide_clock)
     }
 
     /// Name of the experiment.
@@ -354,7 +342,7 @@ impl App {
             let tenths = self.history.run.is_none();
             Some(Duration::from_millis(if tenths { 100 } else { 1000 }))
         } else {
-            self.notice.as_ref().map(|_| Duration::from_millis(500))
+            self.notices.tick_interval()
         }
     }
 

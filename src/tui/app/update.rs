@@ -5,20 +5,19 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::curves::curves;
-use super::{App, Dialog, Effect, Ending, Message, Notice, Panel};
+use super::{App, Dialog, Effect, Ending, Message, Panel};
 use crate::history::Scale;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 use crate::tui::keymap::{self, Action};
 
-/// How long a notice stays.
-const NOTICE: Duration = Duration::from_secs(6);
 /// Longest filter, characters.
 const FILTER_MAX: usize = 60;
 
 impl App {
     /// Takes one message; returns what is to be done outside.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
+        self.dirty |= self.notices.take(&message);
         match message {
             Message::Key(key) => self.key(key),
             Message::Resize => self.changed(),
@@ -29,11 +28,8 @@ impl App {
                 self.dropped = events;
                 self.changed()
             }
-            Message::ScreenshotWritten(paths) => {
-                let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
-                self.notify(&format!("written: {}", names.join(", ")), false)
-            }
-            Message::ScreenshotFailed(why) => self.notify(&format!("no screenshot: {why}"), true),
+            // The notices took it.
+            Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => Vec::new(),
             Message::Terminate => self.leave(Ending::Signal),
             Message::Suspend => vec![Effect::Suspend],
         }
@@ -45,7 +41,7 @@ impl App {
     }
 
     fn notify(&mut self, text: &str, failure: bool) -> Vec<Effect> {
-        self.notice = Some(Notice { text: Shown::new(text), failure, until: self.now + NOTICE });
+        self.notices.tell(text, failure);
         self.changed()
     }
 
@@ -69,7 +65,7 @@ impl App {
         self.history.apply(event);
         if let TrainerEvent::Phase { phase, .. } = event {
             self.requested = None;
-            self.phase_since = self.now;
+            self.phase_since = self.now();
             if event.is_recorded() {
                 self.recorded_phase = Some(phase.clone());
             }
@@ -98,12 +94,7 @@ impl App {
     }
 
     fn tick(&mut self, now: Duration) -> Vec<Effect> {
-        self.now = now;
         self.dirty |= self.is_waiting();
-        if self.notice.as_ref().is_some_and(|n| n.until <= now) {
-            self.notice = None;
-            self.dirty = true;
-        }
         if self.replay.as_mut().is_some_and(|r| r.tick(&mut self.history, now)) {
             self.settle();
         }
@@ -262,7 +253,7 @@ impl App {
     }
 
     fn transport(&mut self, action: Action) {
-        let now = self.now;
+        let now = self.now();
         let Some(replay) = &mut self.replay else { return };
         match action {
             Action::PlayPause => replay.toggle(&mut self.history, now),

@@ -10,15 +10,13 @@ use ratatui::layout::Rect;
 use super::view;
 use crate::history::{Aligned, Arm, By, CurveId, Difference, Scale, Series};
 use crate::text::Shown;
-use crate::tui::app::{Effect, Ending, Message, Notice};
+use crate::tui::app::{Effect, Ending, Message};
 use crate::tui::chart::Glyphs;
 use crate::tui::keymap::{self, Action, Context};
+use crate::tui::notice::{Notice, Notices};
 use crate::tui::run::ScreenshotInfo;
 use crate::tui::screenful::Screenful;
 use crate::tui::theme::{Theme, ThemeKind};
-
-/// How long a notice stays.
-const NOTICE: Duration = Duration::from_secs(6);
 
 /// How the comparison is looked at.
 #[derive(Debug, Clone)]
@@ -74,8 +72,7 @@ pub struct Compare {
     theme_locked: bool,
     overlays: Vec<Overlay>,
     rows: Vec<Row>,
-    now: Duration,
-    notice: Option<Notice>,
+    notices: Notices,
     ending: Ending,
     dirty: bool,
 }
@@ -91,8 +88,7 @@ impl Compare {
             arms,
             overlays: Vec::new(),
             rows: Vec::new(),
-            now: Duration::ZERO,
-            notice: None,
+            notices: Notices::default(),
             ending: Ending::default(),
             dirty: true,
         };
@@ -122,7 +118,7 @@ impl Compare {
 
     /// The line in the footer.
     pub(super) fn notice(&self) -> Option<&Notice> {
-        self.notice.as_ref().filter(|_| !self.hide_clock)
+        self.notices.shown().filter(|_| !self.hide_clock)
     }
 
     /// The point at which differences are read.
@@ -268,7 +264,7 @@ impl Compare {
     }
 
     fn notify(&mut self, text: &str, failure: bool) {
-        self.notice = Some(Notice { text: Shown::new(text), failure, until: self.now + NOTICE });
+        self.notices.tell(text, failure);
         self.dirty = true;
     }
 }
@@ -284,20 +280,12 @@ pub(super) fn places(aligned: &Aligned) -> Vec<u64> {
 
 impl Screenful for Compare {
     fn update(&mut self, message: Message) -> Vec<Effect> {
+        self.dirty |= self.notices.take(&message);
         match message {
             Message::Key(key) => return self.key(key),
             Message::Resize => self.dirty = true,
-            Message::Tick(now) => {
-                self.now = now;
-                if self.notice.take_if(|n| n.until <= now).is_some() {
-                    self.dirty = true;
-                }
-            }
-            Message::ScreenshotWritten(paths) => {
-                let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
-                self.notify(&format!("written: {}", names.join(", ")), false);
-            }
-            Message::ScreenshotFailed(why) => self.notify(&format!("no screenshot: {why}"), true),
+            // The notices took it.
+            Message::Tick(_) | Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => {}
             Message::Terminate => {
                 self.ending = Ending::Signal;
                 return vec![Effect::Quit];
@@ -314,7 +302,7 @@ impl Screenful for Compare {
     }
 
     fn tick_interval(&self) -> Option<Duration> {
-        self.notice.as_ref().map(|_| Duration::from_millis(500))
+        self.notices.tick_interval()
     }
 
     fn take_dirty(&mut self) -> bool {

@@ -258,24 +258,10 @@ fn row(app: &Compare, row: &Row, levels: bool, width: usize) -> Line<'static> {
 fn hints(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     if let Some(notice) = app.notice() {
-        let style = if notice.failure { theme.warning() } else { theme.accent() };
-        Line::styled(fit(&format!(" {}", notice.text), area.width.into()), style).render(area, buf);
+        notice.line(area.width, theme).render(area, buf);
         return;
     }
     let mode = if app.view.help.is_some() { Context::Help } else { Context::Compare };
-    let (mut spans, mut used) = (Vec::new(), 0);
-    for binding in keymap::bindings(mode).filter(|b| !b.hint.is_empty()) {
-        let key = footer::key_name(binding);
-        let wide = Span::raw(key.as_str()).width() + binding.hint.len() + 3;
-        if used + wide > usize::from(area.width) {
-            break;
-        }
-        used += wide;
-        spans.extend([
-            Span::raw(" "),
-            Span::styled(key, theme.accent()),
-            Span::styled(format!(" {} ", binding.hint), theme.dim()),
-        ]);
-    }
-    Line::from(spans).render(area, buf);
+    let hints = keymap::bindings(mode).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));
+    Line::from(footer::keys(hints, area.width.into(), theme)).render(area, buf);
 }

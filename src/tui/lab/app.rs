@@ -11,15 +11,14 @@ use crate::dynamics::lab::{self, Outcome, Step};
 use crate::error::Result;
 use crate::experiment::{LabSettings, LabShape};
 use crate::text::Shown;
-use crate::tui::app::{Effect, Ending, Message, Notice};
+use crate::tui::app::{Effect, Ending, Message};
 use crate::tui::chart::Glyphs;
 use crate::tui::keymap::{self, Action, Context, LabAction};
+use crate::tui::notice::{Notice, Notices};
 use crate::tui::run::ScreenshotInfo;
 use crate::tui::screenful::Screenful;
 use crate::tui::theme::{Theme, ThemeKind};
 
-/// How long a notice stays.
-const NOTICE: Duration = Duration::from_secs(6);
 /// Steps that can be taken back.
 const UNDO: usize = 500;
 /// Peaks that the key begins with where the experiment has none.
@@ -61,8 +60,7 @@ pub struct Lab {
     past: Vec<Vec<f64>>,
     steps: u64,
     outcome: Outcome,
-    notice: Option<Notice>,
-    now: Duration,
+    notices: Notices,
     ending: Ending,
     dirty: bool,
 }
@@ -88,8 +86,7 @@ impl Lab {
             logits,
             past: Vec::new(),
             steps: 0,
-            notice: None,
-            now: Duration::ZERO,
+            notices: Notices::default(),
             ending: Ending::default(),
             dirty: true,
         })
@@ -117,7 +114,7 @@ impl Lab {
 
     /// The line in the footer.
     pub fn notice(&self) -> Option<&Notice> {
-        self.notice.as_ref()
+        self.notices.shown()
     }
 
     /// Why the screen was left.
@@ -131,7 +128,7 @@ impl Lab {
     }
 
     fn notify(&mut self, text: &str, failure: bool) {
-        self.notice = Some(Notice { text: Shown::new(text), failure, until: self.now + NOTICE });
+        self.notices.tell(text, failure);
         self.dirty = true;
     }
 
@@ -248,20 +245,12 @@ impl Lab {
 
 impl Screenful for Lab {
     fn update(&mut self, message: Message) -> Vec<Effect> {
+        self.dirty |= self.notices.take(&message);
         match message {
             Message::Key(key) => return self.key(key),
             Message::Resize => self.dirty = true,
-            Message::Tick(now) => {
-                self.now = now;
-                if self.notice.take_if(|notice| notice.until <= now).is_some() {
-                    self.dirty = true;
-                }
-            }
-            Message::ScreenshotWritten(paths) => {
-                let names: Vec<_> = paths.iter().map(|p| p.display().to_string()).collect();
-                self.notify(&format!("written: {}", names.join(", ")), false);
-            }
-            Message::ScreenshotFailed(why) => self.notify(&format!("no screenshot: {why}"), true),
+            // The notices took it.
+            Message::Tick(_) | Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => {}
             Message::Terminate => {
                 self.ending = Ending::Signal;
                 return vec![Effect::Quit];
@@ -278,7 +267,7 @@ impl Screenful for Lab {
     }
 
     fn tick_interval(&self) -> Option<Duration> {
-        self.notice.as_ref().map(|_| Duration::from_millis(500))
+        self.notices.tick_interval()
     }
 
     fn take_dirty(&mut self) -> bool {
@@ -291,7 +280,7 @@ impl Screenful for Lab {
 
     fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
         let mut frame = Buffer::empty(area);
-        view::render(&Self { help: None, notice: None, ..self.clone() }, area, &mut frame);
+        view::render(&Self { help: None, notices: Notices::default(), ..self.clone() }, area, &mut frame);
         let info = ScreenshotInfo {
             run_id: self.name.clone(),
             seed: None,

@@ -224,8 +224,7 @@ fn render_movers(lab: &Lab, area: Rect, buf: &mut Buffer) {
 
 fn render_footer(lab: &Lab, area: Rect, buf: &mut Buffer) {
     if let Some(notice) = lab.notice() {
-        let style = if notice.failure { lab.theme.warning() } else { lab.theme.accent() };
-        Line::from(Span::styled(fit(&format!(" {}", notice.text), area.width.into()), style)).render(area, buf);
+        notice.line(area.width, &lab.theme).render(area, buf);
         return;
     }
     let hints = keymap::bindings(lab.mode()).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));

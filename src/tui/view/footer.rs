@@ -15,9 +15,7 @@ use crate::tui::theme::Theme;
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     if let Some(notice) = app.notice() {
-        let style = if notice.failure { theme.warning() } else { theme.accent() };
-        let text = fit(&format!(" {}", notice.text), area.width.into());
-        Line::from(Span::styled(text, style)).render(area, buf);
+        notice.line(area.width, theme).render(area, buf);
         return;
     }
     let mut spans = Vec::new();
