@@ -1,5 +1,9 @@
 //! Which device trains; the one place that names concrete backends.
 
+#[cfg(feature = "wgpu")]
+mod adapter;
+mod memory;
+
 use std::path::Path;
 
 use burn::backend::Autodiff;
@@ -12,6 +16,7 @@ use crate::experiment::Experiment;
 use crate::model::Checkpoint;
 use crate::probe::score::{self, CompletionLogps};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
+use crate::selftest::{self, Row, Whole};
 use crate::train::EventSink;
 
 /// What `--backend` asks for.
@@ -22,6 +27,8 @@ pub enum BackendChoice {
     Auto,
     /// An NVIDIA GPU.
     Cuda,
+    /// A GPU by Vulkan, Metal or DirectX 12.
+    Wgpu,
     /// The fast CPU backend.
     Flex,
     /// The plain CPU backend.
@@ -33,6 +40,7 @@ impl BackendChoice {
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "cuda" => Some(Self::Cuda),
+            "wgpu" => Some(Self::Wgpu),
             "flex" => Some(Self::Flex),
             "ndarray" => Some(Self::Ndarray),
             _ => None,
@@ -45,6 +53,8 @@ impl BackendChoice {
 enum Found {
     #[cfg(feature = "cuda")]
     Cuda,
+    #[cfg(feature = "wgpu")]
+    Wgpu,
     Flex,
     #[cfg(feature = "ndarray")]
     Ndarray,
@@ -84,6 +94,16 @@ fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
         BackendChoice::Cuda => {
             Err(Error::usage("--backend cuda: this program was built without it; build with --features cuda"))
         }
+        #[cfg(feature = "wgpu")]
+        BackendChoice::Wgpu if adapter::is_there() => Ok((Found::Wgpu, None)),
+        #[cfg(feature = "wgpu")]
+        BackendChoice::Wgpu => Err(Error::usage(
+            "--backend wgpu: there is no GPU that speaks Vulkan, Metal or DirectX 12, or no driver for it; --backend flex trains on the CPU",
+        )),
+        #[cfg(not(feature = "wgpu"))]
+        BackendChoice::Wgpu => {
+            Err(Error::usage("--backend wgpu: this program was built without it; build with --features wgpu"))
+        }
         #[cfg(feature = "cuda")]
         BackendChoice::Auto => Ok(match cuda_obstacle() {
             None => (Found::Cuda, None),
@@ -100,6 +120,32 @@ fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
 /// Wrong usage, with the reason and the way out.
 pub fn check(choice: BackendChoice) -> Result<()> {
     find(choice).map(drop)
+}
+
+/// Whether a backend's tensors lie in this machine's own memory: a tensor that nobody else holds can be taken apart into
+/// its numbers and put together again without a copy.
+pub(crate) fn is_host<B: Backend>(device: &B::Device) -> bool {
+    matches!(B::name(device).as_str(), "flex" | "ndarray")
+}
+
+/// Bytes of memory that can still be had where a backend's tensors lie; `None` where the system does not tell.
+pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Option<u64> {
+    match B::name(device) {
+        name if name.contains("cuda") => memory::of_gpu(),
+        name if name.contains("flex") || name.contains("ndarray") => memory::of_machine(),
+        _ => None,
+    }
+}
+
+/// The same for a choice; `None` too where it is not to be had.
+pub fn memory_of(choice: BackendChoice) -> Option<u64> {
+    match find(choice).ok()?.0 {
+        #[cfg(feature = "cuda")]
+        Found::Cuda => memory::of_gpu(),
+        #[cfg(feature = "wgpu")]
+        Found::Wgpu => None,
+        _ => memory::of_machine(),
+    }
 }
 
 /// Why CUDA cannot be used here, if it cannot.
@@ -122,6 +168,8 @@ fn on<W: Work>(found: Found, work: W) -> W::Output {
     match found {
         #[cfg(feature = "cuda")]
         Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
+        #[cfg(feature = "wgpu")]
+        Found::Wgpu => work.with::<Autodiff<burn_wgpu::Wgpu<f32, i32>>>(&burn_wgpu::WgpuDevice::default(), "wgpu"),
         Found::Flex => work.with::<Autodiff<burn_flex::Flex>>(&burn_flex::FlexDevice, "flex"),
         #[cfg(feature = "ndarray")]
         Found::Ndarray => {
@@ -183,4 +231,51 @@ pub(crate) fn score(
         Ok(score::completions(&model, &sequences, checkpoint.tokenizer.pad()))
     }
     on(find(choice)?.0, Score(checkpoint, sequences))
+}
+
+/// Holds the kernels and the shipped model on the chosen backend against double precision and against another CPU backend,
+/// where there is one.
+///
+/// # Errors
+/// When the backend is not to be had, or `tell` fails.
+pub(crate) fn selftest(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    struct Compute<'a>(Option<(&'static str, Whole)>, &'a mut dyn FnMut(Row) -> Result<()>);
+    impl Work for Compute<'_> {
+        type Output = Result<()>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output {
+            selftest::compute::<B>(device, name, self.0, self.1)
+        }
+    }
+    struct OtherWhole;
+    impl Work for OtherWhole {
+        type Output = Result<Whole>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
+            Whole::on::<B>(device)
+        }
+    }
+    let (found, _) = find(choice)?;
+    let other = match found {
+        #[cfg(feature = "ndarray")]
+        Found::Flex => Some(("ndarray", on(Found::Ndarray, OtherWhole)?)),
+        #[cfg(not(feature = "ndarray"))]
+        Found::Flex => None,
+        #[cfg(any(feature = "cuda", feature = "wgpu", feature = "ndarray"))]
+        _ => Some(("flex", on(Found::Flex, OtherWhole)?)),
+    };
+    on(found, Compute(other, tell))
+}
+
+/// Measures how fast the chosen backend is.
+///
+/// # Errors
+/// When the backend is not to be had, or `tell` fails.
+pub(crate) fn selftest_speed(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
+    struct Speed<'a>(&'a mut dyn FnMut(Row) -> Result<()>);
+    impl Work for Speed<'_> {
+        type Output = Result<()>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
+            selftest::measure_speed::<B>(device, self.0)
+        }
+    }
+    on(find(choice)?.0, Speed(tell))
 }

@@ -97,6 +97,15 @@ pub enum Command {
     /// anything runs. The same command goes on where it was interrupted: a run that is finished is not run again. Exit
     /// status 1 if a run failed; the others still finish.
     Sweep(SweepArgs),
+    /// Check that a backend computes what it should on this machine, and measure how fast it is. Nothing is written.
+    ///
+    /// Kernels are held against loops in double precision, the shipped model against another CPU backend, and a short
+    /// experiment against what must hold of it. Exit status 1 if a check fails.
+    Selftest {
+        /// What is checked.
+        #[arg(long, value_enum, default_value_t)]
+        backend: Backend,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -233,6 +242,8 @@ pub enum Backend {
     Auto,
     /// An NVIDIA GPU.
     Cuda,
+    /// A GPU by Vulkan, Metal or DirectX 12.
+    Wgpu,
     /// The fast CPU backend.
     Flex,
     /// The plain CPU backend.
@@ -244,6 +255,7 @@ impl From<Backend> for BackendChoice {
         match backend {
             Backend::Auto => Self::Auto,
             Backend::Cuda => Self::Cuda,
+            Backend::Wgpu => Self::Wgpu,
             Backend::Flex => Self::Flex,
             Backend::Ndarray => Self::Ndarray,
         }

@@ -69,6 +69,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Export(args) => session::export(&args),
         Command::Compare(args) => session::compare(&args),
         Command::Sweep(args) => session::sweep(&args),
+        Command::Selftest { backend } => crate::selftest::selftest(backend.into(), &mut say),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ldyn-tui", &mut out);
@@ -109,16 +110,18 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
     for path in paths {
         let checked = Experiment::load(path, &[]).and_then(|experiment| {
             let report = crate::train::data_report(&experiment)?;
-            Ok((experiment, report))
+            let need = crate::train::expected_need(&experiment)?;
+            Ok((experiment, report, need))
         });
         match checked {
-            Ok((experiment, report)) => {
+            Ok((experiment, report, need)) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let trains =
                     if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
                 let file = Shown::new(&path.display().to_string());
                 say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
                 report.iter().try_for_each(|report| say(&format!("{report}\n")))?;
+                need.iter().try_for_each(|need| say(&format!("{need}\n")))?;
             }
             Err(e) => errors.push(e),
         }

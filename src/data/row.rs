@@ -20,6 +20,9 @@ const KEYS: [&str; 4] = [PROMPT, COMPLETION, MESSAGES, TEXT];
 /// What marks a row of KTO's unpaired preferences.
 const LABEL: &str = "label";
 
+/// Why a row is left out of which one answer says nothing.
+const EMPTY_ANSWER: &str = "an answer is empty";
+
 /// Where an answer begins in Anthropic's HH dialogues, and how they begin themselves.
 const HH_ANSWER: &str = "\n\nAssistant:";
 const HH_QUESTION: &str = "\n\nHuman:";
@@ -179,8 +182,15 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn read(mut self) -> Result<Entry> {
+        if self.is_blank(ProbeKind::Rejected.key()) {
+            return self.dropped(EMPTY_ANSWER);
+        }
         let mut responses = BTreeMap::new();
         for &kind in ProbeKind::ALL {
+            // Of an empty answer that is only observed there is nothing to observe; the paper's own file has some.
+            if !matches!(kind, ProbeKind::Chosen | ProbeKind::Rejected) && self.is_blank(kind.key()) {
+                self.fields.remove(kind.key());
+            }
             if let Some(turns) = self.take(kind.key())? {
                 responses.insert(kind, turns);
             }
@@ -253,6 +263,11 @@ impl Reader<'_> {
         Ok(Entry::Dropped(self.place.number, why))
     }
 
+    /// Whether there is text under a key, and nothing in it.
+    fn is_blank(&self, key: &str) -> bool {
+        matches!(self.fields.get(key), Some(Value::Text(text)) if text.trim().is_empty())
+    }
+
     /// What stands under a key; never empty.
     fn take(&mut self, key: &str) -> Result<Option<Turns>> {
         let turns = match self.fields.remove(key) {
@@ -320,7 +335,7 @@ impl Reader<'_> {
         };
         let (prompt, answer, other) = (&chosen[..at], &chosen[at..], &rejected[at..]);
         if answer.trim().is_empty() || other.trim().is_empty() {
-            return self.dropped("an answer is empty");
+            return self.dropped(EMPTY_ANSWER);
         }
         responses.insert(ProbeKind::Chosen, Turns::Text(answer.to_owned()));
         responses.insert(ProbeKind::Rejected, Turns::Text(other.to_owned()));

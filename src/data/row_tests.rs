@@ -69,6 +69,14 @@ fn rows_without_a_difference_are_left_out() {
     }
 }
 
+#[test]
+fn an_empty_answer_is_no_answer() {
+    let read = row(texts(&[("prompt", "a"), ("chosen", " b"), ("rejected", " c"), ("chosen_initial", "")]));
+    assert!(!read.responses.contains_key(&ProbeKind::ChosenInitial), "observed alone: {read:?}");
+    let dropped = entry(texts(&[("prompt", "a"), ("chosen", " b"), ("rejected", " ")]));
+    assert_eq!(dropped, Entry::Dropped(1, EMPTY_ANSWER), "learnt from");
+}
+
 fn conversations(members: &[(&str, &[Message])]) -> Fields {
     members.iter().map(|&(key, turns)| (key.to_owned(), Value::Messages(turns.to_vec()))).collect()
 }

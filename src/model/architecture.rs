@@ -130,6 +130,31 @@ pub struct Parameter {
 }
 
 impl Architecture {
+    /// One number wide and without blocks.
+    pub(super) fn hollow() -> Self {
+        Self {
+            vocab_size: 1,
+            hidden_size: 1,
+            intermediate_size: 1,
+            layers: 0,
+            heads: 1,
+            key_value_heads: 1,
+            head_size: 1,
+            max_position_embeddings: 1,
+            norm: Norm::Rms,
+            norm_eps: 1e-5,
+            positions: Positions::Learned,
+            query_key_value_bias: false,
+            output_bias: false,
+            query_key_norm: false,
+            activation: Activation::Silu,
+            gated: false,
+            mlp_bias: false,
+            parallel_residual: false,
+            tied_output: true,
+        }
+    }
+
     /// The shape of a parameter, where the architecture has it.
     pub fn shape(&self, parameter: Parameter) -> Option<Vec<usize>> {
         let (d, f, v) = (self.hidden_size, self.intermediate_size, self.vocab_size);

@@ -136,6 +136,17 @@ impl<B: Backend> Transformer<B> {
         })
     }
 
+    /// A model of nothing, to stand in for one that is being changed.
+    pub(crate) fn hollow(device: &B::Device) -> Self {
+        let architecture = Architecture::hollow();
+        let made = Self::from_parameters(&architecture, device, |_, shape| {
+            Ok::<_, std::convert::Infallible>(vec![0.0; shape.iter().product()])
+        });
+        match made {
+            Ok(model) => model,
+        }
+    }
+
     /// Every parameter's numbers in row-major order, in the order of [`Architecture::parameters`].
     pub fn to_parameters(&self) -> Vec<Vec<f32>> {
         let mut all = vec![floats(self.embedding.val())];

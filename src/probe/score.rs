@@ -9,9 +9,11 @@ use crate::model::transformer::{floats, int_tensor};
 use crate::objective::logps::label_and_largest_logps;
 
 /// Positions whose logits exist at the same time, at most.
-pub(super) const ROWS_AT_ONCE: usize = 1024;
+pub(crate) const ROWS_AT_ONCE: usize = 1024;
 /// Sequences read in one pass, at most.
-const SEQUENCES_AT_ONCE: usize = 64;
+pub(crate) const SEQUENCES_AT_ONCE: usize = 64;
+/// Tokens read in one pass, padding included, unless one sequence alone has more.
+pub(crate) const TOKENS_AT_ONCE: usize = 8192;
 
 /// What is known of one completion, a number a token, nats.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -32,10 +34,13 @@ impl CompletionLogps {
 /// Scores every sequence's completion. Sequences of like length are read together; the order of the result is that of the input.
 pub fn completions<B: Backend>(model: &Transformer<B>, sequences: &[&Sequence], pad: u32) -> Vec<CompletionLogps> {
     let mut order: Vec<usize> = (0..sequences.len()).collect();
-    order.sort_by_key(|&i| sequences[i].prompt_ids.len() + sequences[i].completion_ids.len());
+    order.sort_by_key(|&i| sequences[i].tokens());
     let mut scored = vec![CompletionLogps::default(); sequences.len()];
     let device = model.device();
-    for group in order.chunks(SEQUENCES_AT_ONCE) {
+    let mut rest = order.as_slice();
+    while let Some(taken) = fitting(rest, |i| sequences[i].tokens()) {
+        let (group, after) = rest.split_at(taken);
+        rest = after;
         let rows: Vec<&Sequence> = group.iter().map(|&i| sequences[i]).collect();
         let batch = Batch::whole(&rows, pad, &device);
         let hidden = model.forward(batch.tokens.clone());
@@ -53,6 +58,13 @@ pub fn completions<B: Backend>(model: &Transformer<B>, sequences: &[&Sequence], 
     scored
 }
 
+/// How many of the sequences in `order`, shortest first, are read in the next pass; `None` where none is left.
+fn fitting(order: &[usize], tokens: impl Fn(usize) -> usize) -> Option<usize> {
+    let most = order.iter().take(SEQUENCES_AT_ONCE).enumerate();
+    let fit = most.take_while(|&(before, &i)| (before + 1) * tokens(i) <= TOKENS_AT_ONCE).count();
+    (!order.is_empty()).then_some(fit.max(1))
+}
+
 /// Log-probs of the labels, and the largest log-prob, at the given rows of `hidden`.
 pub(super) fn label_and_largest<B: Backend>(
     model: &Transformer<B>,
@@ -65,4 +77,28 @@ pub(super) fn label_and_largest<B: Backend>(
     let labels = int_tensor(labels.iter().map(|&id| i64::from(id)).collect(), &device);
     let (label, largest) = label_and_largest_logps(model.logits(hidden.select(0, index)), labels);
     (floats(label), floats(largest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SEQUENCES_AT_ONCE, TOKENS_AT_ONCE, fitting};
+
+    #[test]
+    fn a_pass_reads_what_fits_and_at_least_one() {
+        let passes = |lengths: &[usize]| {
+            let order: Vec<usize> = (0..lengths.len()).collect();
+            let (mut rest, mut passes) = (order.as_slice(), Vec::new());
+            while let Some(taken) = fitting(rest, |i| lengths[i]) {
+                passes.push(taken);
+                rest = &rest[taken..];
+            }
+            passes
+        };
+        assert_eq!(passes(&[]), [0; 0]);
+        assert_eq!(passes(&[5; SEQUENCES_AT_ONCE + 1]), [SEQUENCES_AT_ONCE, 1]);
+        assert_eq!(
+            passes(&[1, TOKENS_AT_ONCE / 2, TOKENS_AT_ONCE / 2, TOKENS_AT_ONCE, 2 * TOKENS_AT_ONCE]),
+            [2, 1, 1, 1]
+        );
+    }
 }

@@ -3,9 +3,14 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufWriter, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use crate::error::{Error, Location, Result};
 use crate::protocol::TrainerEvent;
+
+/// Optimiser steps wait no longer than this for others before they are handed to the operating system: who follows the
+/// file sees the steps of a large model one by one.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Writes events as they happen. A line reaches the disk whole; whatever was written before an error or a crash stays
 /// readable.
@@ -15,6 +20,7 @@ pub struct RunWriter<W: Write = File> {
     out: BufWriter<W>,
     line: Vec<u8>,
     written: Extent,
+    flushed: Instant,
 }
 
 /// How much of a file of events there is.
@@ -93,11 +99,12 @@ impl<W: Write> RunWriter<W> {
             out: BufWriter::with_capacity(1 << 16, out),
             line: Vec::new(),
             written: Extent::default(),
+            flushed: Instant::now(),
         }
     }
 
     /// Records one event; those that are for the screen alone are passed over. Everything so far is flushed at each
-    /// event that is not an optimiser step.
+    /// event that is not an optimiser step, and at steps that are far apart.
     ///
     /// # Errors
     /// When it cannot be written (a full disk); the error names the file.
@@ -112,7 +119,8 @@ impl<W: Write> RunWriter<W> {
         self.out.write_all(&self.line).map_err(|e| Error::writing(&self.path, &e))?;
         self.written.bytes += self.line.len() as u64;
         self.written.lines += 1;
-        if matches!(event, TrainerEvent::Step(_)) { Ok(()) } else { self.flush() }
+        let waits = matches!(event, TrainerEvent::Step(_)) && self.flushed.elapsed() < PATIENCE;
+        if waits { Ok(()) } else { self.flush() }
     }
 
     /// Hands everything to the operating system; also happens on drop, where an error has nobody to be told to.
@@ -120,6 +128,7 @@ impl<W: Write> RunWriter<W> {
     /// # Errors
     /// When it cannot be written.
     pub fn flush(&mut self) -> Result<()> {
+        self.flushed = Instant::now();
         self.out.flush().map_err(|e| Error::writing(&self.path, &e))
     }
 

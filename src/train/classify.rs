@@ -159,7 +159,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         stage: &Stage,
         stage_step: u64,
         slices: &[Vec<usize>],
-        optimizer: &mut Optimizer<B, Classifier<B>>,
+        optimizer: &mut Optimizer<B>,
     ) -> Result<BTreeMap<MetricKey, f64>> {
         let examples: usize = slices.iter().map(Vec::len).sum();
         let mut accumulator = GradientsAccumulator::new();

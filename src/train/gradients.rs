@@ -3,21 +3,45 @@
 use burn::module::{AutodiffModule, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+use rayon::prelude::*;
+
+use super::update::CHUNK;
+use crate::backend;
 
 /// Σ g² over every gradient of a module.
 struct SumOfSquares<'a> {
-    gradients: &'a GradientsParams,
+    gradients: &'a mut GradientsParams,
     sum: f64,
 }
 
 impl<B: AutodiffBackend> ModuleVisitor<B> for SumOfSquares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        if let Some(gradient) = self.gradients.get::<B::InnerBackend, D>(param.id) {
-            let square = (gradient.clone() * gradient).sum();
-            self.sum += square.into_data().iter::<f64>().sum::<f64>();
+        if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(param.id) {
+            let (sum, gradient) = sum_of_squares(gradient);
+            self.sum += sum;
+            self.gradients.register(param.id, gradient);
         }
     }
+}
+
+/// Σ g² and the gradient itself. In this machine's memory nothing is copied but a gradient that lies transposed, which
+/// comes back in order; the sum is in double precision and does not depend on the number of threads.
+fn sum_of_squares<B: Backend, const D: usize>(gradient: Tensor<B, D>) -> (f64, Tensor<B, D>) {
+    let device = gradient.device();
+    if !backend::is_host::<B>(&device) {
+        let sum = (gradient.clone() * gradient.clone()).sum().into_data().iter::<f64>().sum();
+        return (sum, gradient);
+    }
+    let data = gradient.into_data();
+    let sum = match data.as_slice::<f32>() {
+        Ok(numbers) => {
+            let squares = |chunk: &[f32]| chunk.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+            numbers.par_chunks(CHUNK).map(squares).collect::<Vec<f64>>().into_iter().sum()
+        }
+        Err(_) => data.iter::<f64>().map(|g| g * g).sum(),
+    };
+    (sum, Tensor::from_data(data, &device))
 }
 
 /// Multiplies every gradient of a module.

@@ -4,6 +4,8 @@ mod classify;
 #[cfg(test)]
 mod classify_tests;
 mod control;
+mod fits;
+pub mod footprint;
 mod gradients;
 pub mod handle;
 mod metrics;
@@ -20,8 +22,10 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 mod trainer;
+mod update;
 mod weights;
 
+pub use fits::{Need, expected_need};
 pub use handle::{EventSink, TrainerHandle, spawn};
 pub use prepare::data_report;
 pub use state::{SavedState, TrainerState};

@@ -1,70 +1,168 @@
-//! Optimisers by configuration.
+//! Optimisers by configuration: AdamW, RMSprop and SGD as in PyTorch, and what they remember of every parameter.
+//!
+//! burn's own go over the parameters a dozen times and ask for new memory each time; here one pass writes weights and
+//! averages where they lie (see [`update`](super::update)).
 
-use burn::module::AutodiffModule;
-use burn::optim::adaptor::OptimizerAdaptor;
-use burn::optim::{AdamW, AdamWConfig, GradientsParams, Optimizer as _, RmsProp, RmsPropConfig, Sgd, SgdConfig};
-use burn::tensor::backend::AutodiffBackend;
+use std::collections::HashMap;
 
-use super::state::{SavedState, TrainerState};
-use super::weights::{load_optimizer, save_optimizer};
-use crate::error::Result;
+use burn::module::{AutodiffModule, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+
+use super::state::{Array, SavedState, TrainerState};
+use super::update::Rule;
+use super::weights::{follow_path, saved_tensor};
+use crate::error::{Error, Result};
 use crate::experiment::{OptimizerConfig, Schedule, Stage};
 
-/// PyTorch's ε for AdamW and RMSprop.
-const EPSILON: f32 = 1e-8;
-
-/// One of burn's optimisers with its state.
-pub(super) enum Optimizer<B: AutodiffBackend, M: AutodiffModule<B>> {
-    AdamW(OptimizerAdaptor<AdamW, M, B>),
-    RmsProp(OptimizerAdaptor<RmsProp, M, B>),
-    Sgd(OptimizerAdaptor<Sgd<B::InnerBackend>, M, B>),
+/// What is remembered of a parameter.
+#[derive(Debug, Clone)]
+pub(super) struct Memory<B: Backend> {
+    /// Updates so far.
+    pub(super) time: u32,
+    /// Moving averages, one entry a number of the parameter, in the order of [`Rule::averages`].
+    pub(super) averages: Vec<Tensor<B, 1>>,
 }
 
-impl<B: AutodiffBackend, M: AutodiffModule<B>> Optimizer<B, M> {
+/// An optimiser with its memory.
+pub(super) struct Optimizer<B: AutodiffBackend> {
+    rule: Rule,
+    memory: HashMap<ParamId, Memory<B::InnerBackend>>,
+}
+
+impl<B: AutodiffBackend> Optimizer<B> {
     /// A fresh optimiser.
-    #[allow(clippy::cast_possible_truncation, reason = "decay rates in single precision")]
     pub(super) fn new(config: &OptimizerConfig) -> Self {
-        match *config {
-            OptimizerConfig::Adamw { beta_1, beta_2, weight_decay } => Self::AdamW(
-                AdamWConfig::new()
-                    .with_beta_1(beta_1 as f32)
-                    .with_beta_2(beta_2 as f32)
-                    .with_epsilon(EPSILON)
-                    .with_weight_decay(weight_decay as f32)
-                    .init(),
-            ),
-            OptimizerConfig::Rmsprop { alpha } => Self::RmsProp(
-                RmsPropConfig::new().with_alpha(alpha as f32).with_momentum(0.0).with_epsilon(EPSILON).init(),
-            ),
-            OptimizerConfig::Sgd => Self::Sgd(SgdConfig::new().init()),
-        }
+        Self { rule: Rule::new(config), memory: HashMap::new() }
     }
 
-    /// Applies one update.
-    pub(super) fn step(&mut self, learning_rate: f64, module: M, gradients: GradientsParams) -> M {
-        match self {
-            Self::AdamW(o) => o.step(learning_rate, module, gradients),
-            Self::RmsProp(o) => o.step(learning_rate, module, gradients),
-            Self::Sgd(o) => o.step(learning_rate, module, gradients),
-        }
+    /// Applies one update. Where nobody else holds the module, its weights are overwritten.
+    pub(super) fn step<M: AutodiffModule<B>>(
+        &mut self,
+        learning_rate: f64,
+        module: M,
+        gradients: GradientsParams,
+    ) -> M {
+        module.map(&mut Step { optimizer: self, learning_rate, gradients })
     }
 
     /// Adds what it remembers of the module's parameters to a state.
-    pub(super) fn save(&self, module: &M, prefix: &str, state: &mut TrainerState) {
-        match self {
-            Self::AdamW(o) => save_optimizer(o, module, prefix, state),
-            Self::RmsProp(o) => save_optimizer(o, module, prefix, state),
-            Self::Sgd(o) => save_optimizer(o, module, prefix, state),
-        }
+    pub(super) fn save<M: AutodiffModule<B>>(&self, module: &M, prefix: &str, state: &mut TrainerState) {
+        module.visit(&mut Save { path: vec![prefix.to_owned()], optimizer: self, state });
     }
 
     /// This fresh optimiser with the memory of a saved state.
-    pub(super) fn load(self, module: &M, prefix: &str, state: &mut SavedState) -> Result<Self> {
-        Ok(match self {
-            Self::AdamW(o) => Self::AdamW(load_optimizer(o, module, prefix, state)?),
-            Self::RmsProp(o) => Self::RmsProp(load_optimizer(o, module, prefix, state)?),
-            Self::Sgd(o) => Self::Sgd(load_optimizer(o, module, prefix, state)?),
-        })
+    ///
+    /// # Errors
+    /// When the state has it in another shape.
+    pub(super) fn load<M: AutodiffModule<B>>(
+        mut self,
+        module: &M,
+        prefix: &str,
+        state: &mut SavedState,
+    ) -> Result<Self> {
+        let mut load = Load { path: vec![prefix.to_owned()], optimizer: &mut self, state, error: None };
+        module.visit(&mut load);
+        match load.error {
+            Some(error) => Err(error),
+            None => Ok(self),
+        }
+    }
+}
+
+struct Step<'a, B: AutodiffBackend> {
+    optimizer: &'a mut Optimizer<B>,
+    learning_rate: f64,
+    gradients: GradientsParams,
+}
+
+impl<B: AutodiffBackend> ModuleMapper<B> for Step<'_, B> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(id) else {
+            return Param::from_mapped_value(id, tensor, mapper);
+        };
+        let (shape, learns, device) = (tensor.shape(), tensor.is_require_grad(), tensor.device());
+        let numbers = shape.num_elements();
+        let Optimizer { rule, memory } = &mut *self.optimizer;
+        let mut remembered = memory.remove(&id).unwrap_or_else(|| Memory {
+            time: 0,
+            averages: rule.averages().iter().map(|_| Tensor::zeros([numbers], &device)).collect(),
+        });
+        let weight = tensor.inner().reshape([numbers]);
+        let updated = rule.apply(weight, gradient.reshape([numbers]), &mut remembered, self.learning_rate);
+        memory.insert(id, remembered);
+        let tensor = Tensor::from_inner(updated.reshape(shape)).set_require_grad(learns);
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
+struct Save<'a, B: AutodiffBackend> {
+    path: Vec<String>,
+    optimizer: &'a Optimizer<B>,
+    state: &'a mut TrainerState,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Save<'_, B> {
+    follow_path!();
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        let Optimizer { rule, memory } = self.optimizer;
+        let Some(memory) = memory.get(&param.id) else { return };
+        let name = self.path.join(".");
+        if rule.counts() {
+            self.state.add(format!("{name}.time"), Array::u32(vec![memory.time]));
+        }
+        for (what, average) in rule.averages().iter().zip(&memory.averages) {
+            let shaped: Tensor<_, D> = average.clone().reshape(param.shape());
+            self.state.add(format!("{name}.{what}"), Array::tensor(shaped));
+        }
+    }
+}
+
+struct Load<'a, B: AutodiffBackend> {
+    path: Vec<String>,
+    optimizer: &'a mut Optimizer<B>,
+    state: &'a mut SavedState,
+    error: Option<Error>,
+}
+
+impl<B: AutodiffBackend> Load<'_, B> {
+    /// What the state holds of the parameter `name`; `None` where nothing was remembered.
+    fn memory<const D: usize>(
+        &mut self,
+        name: &str,
+        parameter: &Tensor<B, D>,
+    ) -> Result<Option<Memory<B::InnerBackend>>> {
+        let rule = &self.optimizer.rule;
+        let Some(first) = rule.averages().first().filter(|what| self.state.has(&format!("{name}.{what}"))) else {
+            return Ok(None);
+        };
+        debug_assert!(!first.is_empty());
+        let time = if rule.counts() { self.state.u32(&format!("{name}.time"), 1)?[0] } else { 0 };
+        let (shape, device) = (parameter.dims(), parameter.device());
+        let averages = rule.averages().iter().map(|what| {
+            let saved: Tensor<_, D> = saved_tensor(self.state, &format!("{name}.{what}"), shape, &device)?;
+            Ok(saved.reshape([shape.iter().product::<usize>()]))
+        });
+        Ok(Some(Memory { time, averages: averages.collect::<Result<_>>()? }))
+    }
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Load<'_, B> {
+    follow_path!();
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        match self.memory(&self.path.join("."), &param.val()) {
+            Ok(Some(memory)) => {
+                self.optimizer.memory.insert(param.id, memory);
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.error.get_or_insert(error);
+            }
+        }
     }
 }
 

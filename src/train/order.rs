@@ -61,6 +61,11 @@ impl Batches {
         }
     }
 
+    /// Steps after which, counted from the first, every example has been seen.
+    pub(super) fn epoch(&self) -> usize {
+        self.order.examples.div_ceil((self.batch_size * self.slices).max(1))
+    }
+
     /// The examples of the next `steps` steps, each once, ascending.
     pub(super) fn examples_of_next(&mut self, steps: usize) -> Vec<usize> {
         while self.ahead.len() < steps {

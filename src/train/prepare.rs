@@ -39,6 +39,16 @@ pub(super) fn checkpoint(experiment: &Experiment, data: &Data) -> Result<Checkpo
     }
 }
 
+/// The model, where it can be looked at before the training: it need be neither downloaded nor made.
+pub(super) fn checkpoint_at_hand(experiment: &Experiment) -> Result<Option<Checkpoint>> {
+    match &experiment.model {
+        ModelSource::Base => Checkpoint::base().map(Some),
+        ModelSource::Folder(path) | ModelSource::File(path) => Checkpoint::read(path).map(Some),
+        ModelSource::Hub(id) => hub::cached(id).ok().map(|folder| Checkpoint::read(&folder)).transpose(),
+        _ => Ok(None),
+    }
+}
+
 /// What is trained on, and what is observed of it.
 pub(super) struct Material {
     /// The training examples.

@@ -20,7 +20,7 @@ use crate::probe::score;
 /// The frozen reference: the model as it was when the stage began, and what it gives the pairs' answers.
 pub(super) struct Reference<B: Backend> {
     model: Option<Transformer<B>>,
-    /// log π_ref(y⁺) and log π_ref(y⁻) of every pair, sums; empty where the objective has no reference.
+    /// log π_ref(y⁺) and log π_ref(y⁻) of every pair that was asked about, sums; empty where the objective has no reference.
     logps: Vec<(f64, f64)>,
 }
 
@@ -71,9 +71,11 @@ impl<B: Backend> StageData<B> {
         pairs: &Arc<Vec<Pair>>,
     ) -> Result<Self> {
         let mut data = Self::unscored(experiment, index, model, pairs);
-        if data.sampler.is_none() {
-            let all: Vec<usize> = (0..pairs.len()).collect();
-            data.reference.score(tokenizer, &data.pairs, &all)?;
+        if data.sampler.is_none() && data.reference.model.is_some() {
+            // A short stage on a large file draws few of its pairs.
+            let steps = usize::try_from(experiment.stages[index].steps).unwrap_or(usize::MAX);
+            let drawn = data.batches.examples_of_next(steps.min(data.batches.epoch()));
+            data.reference.score(tokenizer, &data.pairs, &drawn)?;
             // Nobody will ask again.
             data.reference.model = None;
         }

@@ -12,6 +12,7 @@ use burn::tensor::{Tensor, TensorData};
 use crossbeam_channel::Receiver;
 
 use super::control::{Control, Next};
+use super::fits;
 use super::gradients::clip;
 use super::handle::EventSink;
 use super::metrics::{Means, Speed, add_sampled};
@@ -61,10 +62,9 @@ pub(crate) fn train<B: AutodiffBackend>(
     let starting = |what: &str| RunPhase::Starting(what.to_owned());
     control.say(starting("drawing the data"), 0)?;
     let data = data::load(experiment)?;
-    control.say(starting("loading the model"), 0)?;
+    control.say(starting("reading the model's configuration"), 0)?;
     let checkpoint = prepare::checkpoint(experiment, &data)?;
     let tokenizer = checkpoint.tokenizer.clone();
-    let model: Transformer<B> = checkpoint.load(device)?;
     control.say(starting("tokenising"), 0)?;
     let positions = checkpoint.config.max_position_embeddings;
     let Material { pairs, visited, lengths } = prepare::material(experiment, data, &tokenizer, positions)?;
@@ -72,6 +72,12 @@ pub(crate) fn train<B: AutodiffBackend>(
         tracing::info!("{}", Shown::new(&report.to_string()));
     }
     let mut probes = ProbeSet::new(&visited.observed, &tokenizer, &lengths)?;
+    if let Some(need) = fits::need(experiment, &checkpoint.config, &pairs, &probes) {
+        tracing::info!("{need}");
+        need.check(crate::backend::available_memory::<B>(device))?;
+    }
+    control.say(starting("loading the model"), 0)?;
+    let model: Transformer<B> = checkpoint.load(device)?;
     if visited.asks {
         control.say(starting("asking the model for its own answers"), 0)?;
         probes.add_initial(&model.valid(), &tokenizer, experiment.probes.max_new_tokens);
@@ -131,7 +137,7 @@ pub(super) struct StageRun<B: AutodiffBackend> {
     /// Optimiser steps taken in it.
     pub(super) taken: u64,
     pub(super) data: StageData<B::InnerBackend>,
-    pub(super) optimizer: Optimizer<B, Transformer<B>>,
+    pub(super) optimizer: Optimizer<B>,
 }
 
 impl<B: AutodiffBackend> Trainer<'_, B> {
@@ -250,7 +256,10 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         let mut gradients = accumulator.grads();
         let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
         let learning_rate = learning_rate(stage, run.taken);
-        self.model = run.optimizer.step(learning_rate, self.model.clone(), gradients);
+        // Nobody else holds the weights while they are overwritten.
+        let hollow = Transformer::hollow(&self.model.device());
+        let model = std::mem::replace(&mut self.model, hollow);
+        self.model = run.optimizer.step(learning_rate, model, gradients);
         Ok(means.metrics(stage, grad_norm, learning_rate, self.tokens as f64))
     }
 

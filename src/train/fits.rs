@@ -1,0 +1,159 @@
+//! Whether an experiment fits into memory, told before weights are read.
+
+use std::sync::Arc;
+
+use super::footprint::{Footprint, Load, Observed, Slice, footprint, size, weight_of};
+use super::order::{Batches, Order};
+use super::prepare::{self, Material, Pair};
+use super::update::Rule;
+use crate::data::batch::Sequence;
+use crate::error::{Error, Result};
+use crate::experiment::{Experiment, Stage};
+use crate::model::Architecture;
+use crate::probe::ProbeSet;
+use crate::protocol::ProbeKind;
+
+/// What an experiment is expected to need: its most demanding stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The stage's name.
+    pub stage: String,
+    /// Its largest slice.
+    pub slice: Slice,
+    /// The parts.
+    pub footprint: Footprint,
+    /// The optimiser as an experiment spells it.
+    optimizer: &'static str,
+}
+
+impl Need {
+    /// Nothing where it fits into `available` bytes.
+    ///
+    /// # Errors
+    /// Wrong usage: the parts, the numbers and the ways out.
+    pub fn check(&self, available: Option<u64>) -> Result<()> {
+        let peak = self.footprint.peak();
+        let Some(available) = available.filter(|&available| peak > available) else { return Ok(()) };
+        let Self { stage, slice: Slice { rows, positions, .. }, footprint, optimizer } = self;
+        let mut ways = vec![
+            "a smaller batch_size with more gradient_accumulation_steps",
+            "a shorter max_length in the data",
+            "gradient_checkpointing: true",
+            "lora: (rank: 8)",
+            "fewer probes.prompts",
+        ];
+        match *optimizer {
+            "adamw" => ways.push("optimizer: rmsprop() or sgd"),
+            "rmsprop" => ways.push("optimizer: sgd"),
+            _ => {}
+        }
+        Err(Error::Several(vec![
+            Error::usage(format!(
+                "stage {stage} needs about {} of memory, and {} are available: it would not end well",
+                size(peak),
+                size(available)
+            )),
+            Error::usage(format!("  {footprint}")),
+            Error::usage(format!(
+                "  its largest slice: {rows} sequences of {positions} tokens; optimiser: {optimizer}"
+            )),
+            Error::usage(format!("  ways out: {}", ways.join("; "))),
+        ]))
+    }
+}
+
+/// One line.
+impl std::fmt::Display for Need {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "memory: {}", self.footprint)
+    }
+}
+
+/// What the experiment is expected to need on a model of that architecture.
+pub(super) fn need(
+    experiment: &Experiment,
+    architecture: &Architecture,
+    pairs: &Arc<Vec<Pair>>,
+    probes: &ProbeSet,
+) -> Option<Need> {
+    let observed = observed(experiment, probes);
+    let of_stage = |(index, stage): (usize, &Stage)| {
+        let rule = Rule::new(&stage.optimizer);
+        let slice = largest_slice(experiment, index, architecture, pairs);
+        let reads_reference = stage.objective.has_reference();
+        let longest = pairs.iter().flat_map(sequences).map(Sequence::tokens).max().unwrap_or(0);
+        let load = Load {
+            trained: architecture.parameter_count(),
+            averages: rule.averages().len(),
+            kept_blocks: architecture.layers,
+            slice,
+            accumulates: stage.gradient_accumulation_steps > 1,
+            frozen_copy: reads_reference && stage.on_policy.is_some(),
+            referenced: if reads_reference { pairs.len() } else { 0 },
+            scored: if reads_reference { longest } else { 0 },
+            observed,
+        };
+        Need { stage: stage.name.clone(), slice, footprint: footprint(architecture, &load), optimizer: rule.name() }
+    };
+    experiment.stages.iter().enumerate().map(of_stage).max_by_key(|need| need.footprint.peak())
+}
+
+/// The same for an experiment that is not run yet; `None` where its model or its data cannot be looked at beforehand.
+///
+/// # Errors
+/// As the training's own errors about the data.
+pub fn expected_need(experiment: &Experiment) -> Result<Option<Need>> {
+    if experiment.stages.is_empty() || experiment.has_pictures() {
+        return Ok(None);
+    }
+    let Some(checkpoint) = prepare::checkpoint_at_hand(experiment)? else { return Ok(None) };
+    let data = crate::data::load(experiment)?;
+    let positions = checkpoint.config.max_position_embeddings;
+    let Material { pairs, visited, lengths } = prepare::material(experiment, data, &checkpoint.tokenizer, positions)?;
+    let probes = ProbeSet::new(&visited.observed, &checkpoint.tokenizer, &lengths)?;
+    Ok(need(experiment, &checkpoint.config, &pairs, &probes))
+}
+
+fn observed(experiment: &Experiment, probes: &ProbeSet) -> Observed {
+    let own = experiment.probes.max_new_tokens + 1;
+    let longest = |kinds: &dyn Fn(ProbeKind) -> bool| {
+        let responses = probes.probes.iter().flat_map(|p| &p.responses).filter(|(kind, _)| kinds(**kind));
+        responses.map(|(_, (_, ids))| ids.len()).max().unwrap_or(0)
+    };
+    let chosen = probes.probes.iter().filter_map(|p| p.responses.get(&ProbeKind::Chosen));
+    Observed {
+        prompts: probes.probes.len(),
+        prompt: probes.probes.iter().map(|p| p.prompt_ids.len()).max().unwrap_or(0),
+        response: longest(&|_| true).max(longest(&|kind| kind == ProbeKind::Chosen) + own),
+        chosen: chosen.map(|(_, ids)| ids.len()).sum(),
+        window: experiment.detector.window,
+    }
+}
+
+fn sequences(pair: &Pair) -> impl Iterator<Item = &Sequence> {
+    std::iter::once(&pair.chosen).chain(&pair.rejected)
+}
+
+/// The slice that needs most of those that a stage will draw.
+fn largest_slice(experiment: &Experiment, index: usize, architecture: &Architecture, pairs: &Arc<Vec<Pair>>) -> Slice {
+    let stage = &experiment.stages[index];
+    let sampled = stage.on_policy.map(|on_policy| on_policy.max_new_tokens);
+    let of_slice = |slice: Vec<usize>| {
+        let mut shape = Slice::default();
+        for pair in slice.iter().map(|&i| &pairs[i]) {
+            let rejected = if stage.objective.reads_rejected() { pair.rejected.as_ref() } else { None };
+            for sequence in std::iter::once(&pair.chosen).chain(rejected) {
+                // An answer that is yet to be sampled may be as long as it is allowed to be.
+                let answer = sequence.completion_ids.len().max(sampled.unwrap_or(0));
+                shape.rows += 1;
+                shape.positions = shape.positions.max(sequence.prompt_ids.len() + answer - 1);
+                shape.predicting += answer;
+            }
+        }
+        shape
+    };
+    let order = Order::new(experiment.seed, index, pairs.len());
+    let mut batches = Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps);
+    let steps = (0..stage.steps).flat_map(|_| batches.take());
+    steps.map(of_slice).max_by_key(|&slice| weight_of(architecture, slice, architecture.layers)).unwrap_or_default()
+}

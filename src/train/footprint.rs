@@ -1,0 +1,224 @@
+//! How much memory a stage needs at most, told before any of it is asked for.
+//!
+//! Everything is in single precision, 4 bytes a number. With T = rows · positions of the largest slice, P positions a row,
+//! H heads, q = H · head size, d, f and V the widths of residual stream, feed-forward and vocabulary:
+//!
+//! ```text
+//! weights       parameters
+//! gradients     trained parameters, twice where slices are accumulated
+//! optimiser     trained parameters × averages (AdamW 2, RMSprop 1, SGD 0)
+//! reference     a frozen copy of the weights where answers are sampled; two f64 a pair otherwise
+//! activations   kept blocks × (T · (6 d + a q + m f) + 2 · rows · H · P²)
+//! logits        5 · N · V, N the positions whose next token is learnt
+//! probes        (window + 2) · M · V, M the tokens of y⁺ over all prompts
+//! evaluation    keys and values of the prompts twice, one pass over them or their answers, a chunk of logits
+//! ```
+//!
+//! d counts two norms, each of which keeps what it reads, what it has normalised and what it gives; a is 4 (query, the keys
+//! and values as every head sees them, what attention gives), 2 more where heads are normalised; m is what the
+//! feed-forward keeps: 5 for SwiGLU, otherwise by its nonlinearity. Softmax keeps its exponentials and its result.
+//!
+//! The backward pass gives activations back while gradients come into being, so that the two are not there at the same
+//! time in full: what counts is the larger of activations with logits and gradients, and the larger of that and an
+//! evaluation, on top of what stays.
+
+use std::fmt;
+
+use crate::model::Architecture;
+use crate::model::architecture::Activation;
+use crate::probe::score::{ROWS_AT_ONCE, SEQUENCES_AT_ONCE, TOKENS_AT_ONCE};
+
+/// Bytes of a number.
+const NUMBER: u64 = 4;
+
+/// Rows of tokens that are read together, padding included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Slice {
+    /// Sequences.
+    pub rows: usize,
+    /// Positions of each.
+    pub positions: usize,
+    /// Positions whose next token is learnt, over all rows.
+    pub predicting: usize,
+}
+
+/// What is observed, in tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Observed {
+    /// Prompts.
+    pub prompts: usize,
+    /// Tokens of the longest prompt.
+    pub prompt: usize,
+    /// Tokens of the longest response.
+    pub response: usize,
+    /// Tokens of y⁺ over all prompts.
+    pub chosen: usize,
+    /// Evaluations that mass flow looks back.
+    pub window: usize,
+}
+
+/// What a stage puts into memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Numbers that are trained: all of the model's, or those of its adapters.
+    pub trained: usize,
+    /// Averages that the optimiser keeps of each of them.
+    pub averages: usize,
+    /// Blocks whose activations are kept for the backward pass: all, or one where they are computed again.
+    pub kept_blocks: usize,
+    /// The slice that needs most.
+    pub slice: Slice,
+    /// Whether several slices make a step.
+    pub accumulates: bool,
+    /// Whether the reference stays beside the model.
+    pub frozen_copy: bool,
+    /// Pairs whose reference log-probs are kept.
+    pub referenced: usize,
+    /// Tokens of the longest sequence that the reference scores; 0 where it scores none.
+    pub scored: usize,
+    /// What is observed.
+    pub observed: Observed,
+}
+
+/// Bytes, part by part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Footprint {
+    /// What stays: name and bytes.
+    pub staying: Vec<(&'static str, u64)>,
+    /// What comes and goes during an optimiser step: gradients; activations and logits.
+    pub gradients: u64,
+    /// Kept for the backward pass.
+    pub activations: u64,
+    /// Logits, their exponentials and their gradients.
+    pub logits: u64,
+    /// What comes and goes during an evaluation or while the reference is asked.
+    pub evaluation: u64,
+    /// Whether gradients of earlier slices wait while activations are there.
+    accumulates: bool,
+}
+
+impl Footprint {
+    /// The most that is there at the same time, bytes.
+    pub fn peak(&self) -> u64 {
+        let step = if self.accumulates {
+            self.gradients / 2 + (self.activations + self.logits).max(self.gradients / 2)
+        } else {
+            (self.activations + self.logits).max(self.gradients)
+        };
+        self.staying.iter().map(|(_, bytes)| bytes).sum::<u64>() + step.max(self.evaluation)
+    }
+}
+
+/// The parts that matter, largest first.
+impl fmt::Display for Footprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let passing = [
+            ("gradients", self.gradients),
+            ("activations", self.activations),
+            ("logits", self.logits),
+            ("evaluation", self.evaluation),
+        ];
+        let mut parts: Vec<(&str, u64)> = self.staying.iter().copied().chain(passing).collect();
+        parts.retain(|(_, bytes)| *bytes > 0);
+        parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        let parts: Vec<String> = parts.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
+        write!(f, "{} at most ({})", size(self.peak()), parts.join(", "))
+    }
+}
+
+/// The footprint of a stage on a model of that architecture.
+pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
+    let (count, vocab) = (|numbers: usize| numbers as u64 * NUMBER, architecture.vocab_size);
+    let parameters = architecture.parameter_count();
+    let Load { trained, averages, slice, observed, .. } = *load;
+    let activations = load.kept_blocks * kept(architecture, slice) + transient(architecture, slice);
+    // A model's first and last norm, and what the logits are made of.
+    let ends = slice.rows * slice.positions * 3 * architecture.hidden_size;
+    let measured = (observed.window + 2) * observed.chosen * vocab;
+    let reference =
+        if load.frozen_copy { count(parameters) } else { 0 } + load.referenced as u64 * 2 * size_of::<f64>() as u64;
+    Footprint {
+        staying: vec![
+            ("weights", count(parameters)),
+            ("optimiser", count(trained * averages)),
+            ("reference", reference),
+            ("probes", count(measured)),
+        ],
+        gradients: count(trained) * if load.accumulates { 2 } else { 1 },
+        activations: count(activations + ends),
+        logits: count(5 * slice.predicting * vocab),
+        evaluation: count(evaluation(architecture, &observed).max(scoring(architecture, load.scored))),
+        accumulates: load.accumulates,
+    }
+}
+
+/// Bytes that the slice needs during its step, to find the largest.
+pub(super) fn weight_of(architecture: &Architecture, slice: Slice, kept_blocks: usize) -> usize {
+    kept_blocks * kept(architecture, slice) + 5 * slice.predicting * architecture.vocab_size
+}
+
+/// Numbers that one block keeps for its backward pass.
+fn kept(architecture: &Architecture, slice: Slice) -> usize {
+    let Architecture { hidden_size, intermediate_size, heads, head_size, query_key_norm, .. } = *architecture;
+    let tokens = slice.rows * slice.positions;
+    let attention = if query_key_norm { 6 } else { 4 } * heads * head_size;
+    let inner = intermediate_size
+        * match (architecture.gated, architecture.activation) {
+            (true, Activation::Silu) => 5,
+            (true, Activation::GeluErf) => 4,
+            (true, Activation::GeluTanh) => 9,
+            (false, Activation::Silu) => 3,
+            (false, Activation::GeluErf) => 2,
+            (false, Activation::GeluTanh) => 7,
+        };
+    tokens * (6 * hidden_size + attention + inner)
+        + 2 * scores(architecture, slice.rows, slice.positions, slice.positions)
+}
+
+/// Numbers that come and go within one block: the scores of its attention, or its feed-forward.
+fn transient(architecture: &Architecture, slice: Slice) -> usize {
+    let scores = scores(architecture, slice.rows, slice.positions, slice.positions);
+    (2 * scores).max(3 * slice.rows * slice.positions * architecture.intermediate_size)
+}
+
+/// One number for every pair of positions that attention compares.
+fn scores(architecture: &Architecture, rows: usize, positions: usize, sources: usize) -> usize {
+    rows * architecture.heads * positions * sources
+}
+
+/// Numbers of one pass without a backward: the wider of attention and feed-forward of one block, and what it reads.
+fn pass(architecture: &Architecture, rows: usize, positions: usize, sources: usize) -> usize {
+    let Architecture { hidden_size, intermediate_size, heads, head_size, .. } = *architecture;
+    let keys = 2 * rows * sources * heads * head_size;
+    let attention = 3 * scores(architecture, rows, positions, sources) + keys;
+    rows * positions * 4 * hidden_size + attention.max(4 * rows * positions * intermediate_size)
+}
+
+/// Numbers of an evaluation beside what it leaves: keys and values of the prompts, those picked for one kind of response,
+/// a pass, and a chunk of logits.
+fn evaluation(architecture: &Architecture, observed: &Observed) -> usize {
+    let Observed { prompts, prompt, response, .. } = *observed;
+    let key_values = 2 * architecture.layers * prompts * prompt * architecture.key_value_heads * architecture.head_size;
+    let reading = pass(architecture, prompts, prompt, prompt);
+    let answers = key_values + pass(architecture, prompts, response, prompt + response);
+    let rows = ROWS_AT_ONCE.min(prompts * response);
+    key_values + reading.max(answers) + 4 * rows * architecture.vocab_size
+}
+
+/// Numbers of a pass over sequences of `tokens` tokens under the reference.
+fn scoring(architecture: &Architecture, tokens: usize) -> usize {
+    if tokens == 0 {
+        return 0;
+    }
+    let rows = (TOKENS_AT_ONCE / tokens).clamp(1, SEQUENCES_AT_ONCE);
+    pass(architecture, rows, tokens, tokens) + 4 * ROWS_AT_ONCE.min(rows * tokens) * architecture.vocab_size
+}
+
+/// Bytes in decimal units.
+#[allow(clippy::cast_precision_loss, reason = "rounded to a tenth")]
+pub(crate) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000_000 => format!("{:.0} MB", (bytes as f64 / 1e6).ceil()),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
