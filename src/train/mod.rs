@@ -10,6 +10,9 @@ mod metrics;
 mod on_policy;
 mod optimizer;
 mod order;
+mod pass;
+#[cfg(test)]
+mod pass_tests;
 mod prepare;
 mod resume;
 #[cfg(test)]
