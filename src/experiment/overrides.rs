@@ -117,6 +117,7 @@ fn rows(node: &Node, ty: Type) -> Option<&'static [Row]> {
             Variant { payload: Some(Type::Struct(rows)), .. } => Some(rows),
             _ => None,
         },
+        Type::Optional(inner) => rows(node, *inner),
         _ => None,
     }
 }
@@ -150,7 +151,8 @@ fn wrapping(row: &Row, rest: &[Part]) -> Option<(String, Type, String)> {
     match rest {
         [] => Some((format!("{}: ", row.name), row.ty, String::new())),
         [Part::Field(name), rest @ ..] => {
-            let Type::Struct(rows) = row.ty else { return None };
+            let ty = if let Type::Optional(inner) = row.ty { *inner } else { row.ty };
+            let Type::Struct(rows) = ty else { return None };
             let (before, ty, after) = wrapping(rows.iter().find(|r| r.name == name)?, rest)?;
             Some((format!("{}: ({before}", row.name), ty, format!("{after})")))
         }
@@ -206,6 +208,7 @@ mod tests {
             ("data.overlap=0.3", "world(train", "world(overlap: 0.3, train"),
             ("seed=3", "(\n  name", "(seed: 3, \n  name"),
             ("detector.window=5", "(\n  name", "(detector: (window: 5), \n  name"),
+            ("lora.rank=4", "(\n  name", "(lora: (rank: 4), \n  name"),
             ("output.directory=a b", "(\n  name", "(output: (directory: \"a b\"), \n  name"),
         ] {
             assert_eq!(applied(argument).as_deref(), Ok(TEXT.replacen(from, to, 1).as_str()), "{argument}");

@@ -163,11 +163,12 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::super::{
-        DigitPictures, LabSettings, LabShape, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
+        DigitPictures, LabSettings, LabShape, Lora, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
         Output, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
         source::Source,
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, embedded};
+    use crate::model::architecture::Role;
     use crate::protocol::DetectorSettings;
 
     fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {
@@ -177,6 +178,7 @@ mod tests {
             steps: 20,
             batch_size: 8,
             gradient_accumulation_steps: 2,
+            gradient_checkpointing: false,
             optimizer,
             learning_rate: 5e-7,
             warmup_steps: 10,
@@ -209,6 +211,7 @@ mod tests {
             description: "two\nlines".to_owned(),
             seed: u64::MAX,
             model,
+            lora: None,
             data,
             probes: Probes { prompts: 2, ..Probes::default() },
             stages,
@@ -256,6 +259,11 @@ mod tests {
             probes: Probes { prompts: 10, ..Probes::default() },
             ..experiment(model, DataSource::Digits(DigitPictures::default()), vec![sft(adam)])
         };
+        // The shipped model has every matrix.
+        let lora = Experiment {
+            lora: Some(Lora { targets: Role::LINEAR.to_vec(), ..Lora::default() }),
+            ..experiment(ModelSource::Base, DataSource::World(WorldTask::default()), vec![sft(adam)])
+        };
         vec![
             experiment(ModelSource::Base, DataSource::World(WorldTask::default()), preferences),
             experiment(
@@ -271,6 +279,7 @@ mod tests {
             lab(LabShape::Flat),
             lab(LabShape::Peaks(8)),
             lab(LabShape::OnePeak),
+            lora,
         ]
     }
 

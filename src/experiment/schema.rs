@@ -68,6 +68,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
             unit("lenet"),
         ]),
     ),
+    optional("lora", Optional(&LORA)),
     required("data", DATA, "world()"),
     optional(
         "probes",
@@ -99,6 +100,23 @@ const NEW_MODEL: Type = Struct(&[
     required("layers", Whole, "3"),
     required("heads", Whole, "6"),
     required("max_positions", Whole, "128"),
+]);
+
+const LORA: Type = Struct(&[
+    optional("rank", Whole),
+    optional("alpha", Real),
+    optional(
+        "targets",
+        List(&Enum(&[
+            unit("query"),
+            unit("key"),
+            unit("value"),
+            unit("output"),
+            unit("gate"),
+            unit("up"),
+            unit("down"),
+        ])),
+    ),
 ]);
 
 const DATA: Type = Enum(&[
@@ -169,6 +187,7 @@ const STAGE: Type = Struct(&[
     required("steps", Whole, "128"),
     optional("batch_size", Whole),
     optional("gradient_accumulation_steps", Whole),
+    optional("gradient_checkpointing", Bool),
     optional(
         "optimizer",
         Enum(&[

@@ -1,6 +1,8 @@
 //! What a well-formed experiment must still satisfy to make sense. Every finding is an error with the place in the file
 //! and the way out; all of them are reported.
 
+mod lora;
+
 use std::path::Path;
 
 use super::scan::Node;
@@ -41,6 +43,7 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
     let mut findings = Findings { source, tree, has_rejected: true, has_reward, has_pictures, errors: Vec::new() };
     findings.name(&experiment.name);
     findings.model(experiment);
+    findings.lora(experiment);
     let training = findings.data(experiment);
     findings.probes(experiment, training);
     findings.comparison(experiment);
@@ -363,6 +366,10 @@ impl Findings<'_> {
             }
             if stage.on_policy.is_some() {
                 self.add(&path("on_policy"), "a classifier writes no answers", "leave on_policy out");
+            }
+            if stage.gradient_checkpointing {
+                let problem = "a classifier has no blocks to compute anew";
+                self.add(&path("gradient_checkpointing"), problem, "leave gradient_checkpointing out");
             }
             return;
         }

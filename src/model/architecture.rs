@@ -1,6 +1,8 @@
 //! What a language model is made of: a table of choices from which [`Transformer`](super::Transformer) is assembled,
 //! whatever family the checkpoint belongs to.
 
+use serde::{Deserialize, Serialize};
+
 use super::rope::Rotary;
 
 /// The choices and sizes of a decoder-only transformer with pre-norm blocks.
@@ -76,7 +78,8 @@ pub enum Activation {
 }
 
 /// What a parameter does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it")]
 pub enum Role {
     Embedding,
@@ -111,6 +114,9 @@ impl Role {
         Self::Up,
         Self::Down,
     ];
+
+    /// Those of a block that are matrices.
+    pub const LINEAR: [Self; 7] = [Self::Query, Self::Key, Self::Value, Self::Output, Self::Gate, Self::Up, Self::Down];
 
     /// Whether it writes into the residual stream.
     pub(super) fn writes_residual(self) -> bool {

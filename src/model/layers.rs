@@ -4,9 +4,12 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::{gelu, silu};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
 
 use super::architecture::{Activation, Architecture, Parameter, Role};
+use super::lora::Adapter;
 use super::transformer::floats;
+use crate::experiment::Lora;
 
 #[derive(Module, Debug)]
 pub(super) struct Linear<B: Backend> {
@@ -14,18 +17,38 @@ pub(super) struct Linear<B: Backend> {
     weight: Param<Tensor<B, 2>>,
     /// `[out]`.
     bias: Option<Param<Tensor<B, 1>>>,
+    /// What is trained in the place of a frozen weight.
+    adapter: Option<Adapter<B>>,
 }
 
 impl<B: Backend> Linear<B> {
-    /// Appends the numbers of weight and bias.
+    /// Appends the numbers of weight and bias; an adapter's change is part of the weight.
     pub(super) fn push(&self, all: &mut Vec<Vec<f32>>) {
-        all.push(floats(self.weight.val()));
+        let weight = self.weight.val();
+        all.push(floats(match &self.adapter {
+            None => weight,
+            Some(adapter) => weight + adapter.change(),
+        }));
         all.extend(self.bias.iter().map(|b| floats(b.val())));
+    }
+
+    /// Puts a new adapter beside the weight.
+    pub(super) fn adapt(&mut self, lora: &Lora, rng: &mut ChaCha8Rng) {
+        self.adapter = Some(Adapter::new(self.weight.dims(), lora, rng, &self.weight.device()));
+    }
+
+    /// Whether an adapter is trained in the weight's place.
+    pub(super) fn is_adapted(&self) -> bool {
+        self.adapter.is_some()
     }
 
     /// `[rows, in]` to `[rows, out]`.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let y = x.matmul(self.weight.val().transpose());
+        let weight = self.weight.val().transpose();
+        let y = match &self.adapter {
+            None => x.matmul(weight),
+            Some(adapter) => x.clone().matmul(weight) + adapter.forward(x),
+        };
         match &self.bias {
             None => y,
             Some(bias) => y + bias.val().unsqueeze(),
@@ -125,7 +148,7 @@ impl<B: Backend, E, F: FnMut(Parameter, &[usize]) -> Result<Vec<f32>, E>> Builde
     }
 
     pub(super) fn linear(&mut self, layer: usize, role: Role) -> Result<Linear<B>, E> {
-        self.weight_and_bias(Some(layer), role).map(|(weight, bias)| Linear { weight, bias })
+        self.weight_and_bias(Some(layer), role).map(|(weight, bias)| Linear { weight, bias, adapter: None })
     }
 
     pub(super) fn optional_linear(&mut self, layer: usize, role: Role) -> Result<Option<Linear<B>>, E> {

@@ -9,6 +9,7 @@ mod gguf;
 pub mod hub;
 pub mod inspect;
 mod layers;
+pub mod lora;
 mod rope;
 mod save;
 mod shards;

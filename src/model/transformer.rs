@@ -4,7 +4,10 @@
 //! Choices: weights keep Hugging Face's orientation `[out, in]`; hidden states are flattened to `[rows, d]` wherever
 //! positions do not matter, so that every projection and its gradient is one matrix product; rotary positions rotate
 //! halves (not neighbours), as Hugging Face's models do; keys and values of a prefix can be kept ([`KeyValues`]), which
-//! serves generation and probes that share a prompt alike.
+//! serves generation and probes that share a prompt alike; a pass can be made block by block ([`Reading`]), which serves
+//! training that keeps no graph of the whole.
+
+use std::ops::Range;
 
 use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
@@ -90,8 +93,15 @@ pub(crate) fn int_tensor<B: Backend>(values: Vec<i64>, device: &B::Device) -> Te
 /// Where the tokens of one batch stand.
 struct Placement<B: Backend> {
     rope: Option<Rope<B>>,
-    /// `[batch · positions, d]`: what is added to the embeddings.
-    learned: Option<Tensor<B, 2>>,
+    /// `[batch · positions]`: the rows of the learned positions that are added to the embeddings.
+    learned: Option<Tensor<B, 1, Int>>,
+}
+
+/// Rows of tokens that are read from the start, and what every block needs to know of them.
+pub struct Reading<B: Backend> {
+    tokens: Tensor<B, 2, Int>,
+    placement: Placement<B>,
+    mask: Tensor<B, 4>,
 }
 
 impl<B: Backend> Transformer<B> {
@@ -164,6 +174,29 @@ impl<B: Backend> Transformer<B> {
         all
     }
 
+    /// The matrices of every block, block by block, each in the order of [`Architecture::parameters`].
+    pub(super) fn linears(&mut self) -> impl Iterator<Item = (Role, &mut Linear<B>)> {
+        self.blocks.iter_mut().flat_map(|b| {
+            let attention = [
+                (Role::Query, &mut b.query),
+                (Role::Key, &mut b.key),
+                (Role::Value, &mut b.value),
+                (Role::Output, &mut b.output),
+            ];
+            let gate = b.gate.as_mut().map(|gate| (Role::Gate, gate));
+            attention.into_iter().chain(gate).chain([(Role::Up, &mut b.up), (Role::Down, &mut b.down)])
+        })
+    }
+
+    /// Whether adapters are trained in the place of the weights ([`Self::adapt`]).
+    pub fn is_adapted(&self) -> bool {
+        let of_block = |b: &Block<B>| {
+            let linears = [&b.query, &b.key, &b.value, &b.output, &b.up, &b.down];
+            linears.into_iter().chain(&b.gate).any(Linear::is_adapted)
+        };
+        self.blocks.iter().any(of_block)
+    }
+
     /// The device that holds the weights.
     pub fn device(&self) -> B::Device {
         self.embedding.val().device()
@@ -182,11 +215,39 @@ impl<B: Backend> Transformer<B> {
     /// Reads right-padded rows of tokens `[batch, positions]` from the start. Returns the normalised hidden states,
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
+        let Reading { tokens, placement, mask } = self.reading(tokens);
+        self.run(tokens, &placement, &mask, |_, k, v| (k, v))
+    }
+
+    /// Begins a pass over right-padded rows of tokens `[batch, positions]` that is made block by block: [`Self::embed`],
+    /// [`Self::block`] for each of [`Self::layers`], [`Self::normalise`] are what [`Self::forward`] does at once.
+    pub fn reading(&self, tokens: Tensor<B, 2, Int>) -> Reading<B> {
         let [batch, positions] = tokens.dims();
         let device = tokens.device();
         let placement = self.placement(&vec![0; batch], positions, &device);
         let mask = visibility(1, positions, positions, |_, t, s| s <= t, &device);
-        self.run(tokens, &placement, &mask, |_, k, v| (k, v))
+        Reading { tokens, placement, mask }
+    }
+
+    /// What the first block reads, `[batch · positions, d]`.
+    pub fn embed(&self, reading: &Reading<B>) -> Tensor<B, 2> {
+        self.enter(reading.tokens.clone(), &reading.placement)
+    }
+
+    /// One block, `[batch · positions, d]` to the same.
+    pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
+        let Reading { tokens, placement, mask } = reading;
+        self.through(layer..layer + 1, x, tokens.dims(), placement, mask, |_, k, v| (k, v))
+    }
+
+    /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
+    pub fn normalise(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        self.norm.forward(x)
+    }
+
+    /// Transformer blocks.
+    pub fn layers(&self) -> usize {
+        self.blocks.len()
     }
 
     /// Reads right-padded prompts and keeps their keys and values.
@@ -240,14 +301,14 @@ impl<B: Backend> Transformer<B> {
 
     /// Where rows of `positions` tokens stand that begin at `offsets`.
     fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
-        let Some(table) = &self.positions else {
+        if self.positions.is_none() {
             let rope = Rope::new(&self.architecture, &self.frequencies, offsets, positions, device);
             return Placement { rope: Some(rope), learned: None };
-        };
+        }
         // Padding may lie beyond the last position; nothing reads it.
         let last = self.architecture.max_position_embeddings - 1;
         let index = offsets.iter().flat_map(|&o| o..o + positions).map(|p| p.min(last) as i64).collect();
-        Placement { rope: None, learned: Some(table.val().select(0, int_tensor(index, device))) }
+        Placement { rope: None, learned: Some(int_tensor(index, device)) }
     }
 
     /// The pass that all of the above share; `attend` sees each layer's fresh keys and values and gives those to attend to.
@@ -256,9 +317,33 @@ impl<B: Backend> Transformer<B> {
         tokens: Tensor<B, 2, Int>,
         placement: &Placement<B>,
         mask: &Tensor<B, 4>,
+        attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
+    ) -> Tensor<B, 2> {
+        let sizes = tokens.dims();
+        let x = self.enter(tokens, placement);
+        self.norm.forward(self.through(0..self.blocks.len(), x, sizes, placement, mask, attend))
+    }
+
+    /// Embeddings of tokens, and of their positions where those are learned.
+    fn enter(&self, tokens: Tensor<B, 2, Int>, placement: &Placement<B>) -> Tensor<B, 2> {
+        let [batch, positions] = tokens.dims();
+        let x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
+        match (&self.positions, &placement.learned) {
+            (Some(table), Some(index)) => x + table.val().select(0, index.clone()),
+            _ => x,
+        }
+    }
+
+    /// Takes hidden states through some of the blocks.
+    fn through(
+        &self,
+        layers: Range<usize>,
+        mut x: Tensor<B, 2>,
+        [batch, positions]: [usize; 2],
+        placement: &Placement<B>,
+        mask: &Tensor<B, 4>,
         mut attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
     ) -> Tensor<B, 2> {
-        let [batch, positions] = tokens.dims();
         let Architecture { heads, key_value_heads, head_size, activation, parallel_residual, .. } = self.architecture;
         #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
         let scale = (head_size as f64).sqrt().recip();
@@ -271,11 +356,7 @@ impl<B: Backend> Transformer<B> {
             Some(norm) => norm.forward_heads(y),
             None => y,
         };
-        let mut x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
-        if let Some(learned) = &placement.learned {
-            x = x + learned.clone();
-        }
-        for (layer, block) in self.blocks.iter().enumerate() {
+        for (layer, block) in self.blocks.iter().enumerate().take(layers.end).skip(layers.start) {
             let normed = block.attention_norm.forward(x.clone());
             let q = normalise(&block.query_norm, block.query.forward(normed.clone()));
             let k = normalise(&block.key_norm, block.key.forward(normed.clone()));
@@ -294,7 +375,7 @@ impl<B: Backend> Transformer<B> {
             };
             x = x + block.down.forward(inner);
         }
-        self.norm.forward(x)
+        x
     }
 
     /// softmax(q·kᵀ + mask)·v over `[batch, heads, positions, head size]`; q comes scaled.

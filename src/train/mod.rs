@@ -12,6 +12,9 @@ mod metrics;
 mod on_policy;
 mod optimizer;
 mod order;
+mod pass;
+#[cfg(test)]
+mod pass_tests;
 mod prepare;
 mod resume;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use burn::tensor::backend::Backend;
+
 use crate::data::batch::Sequence;
 use crate::data::lengths::{Fate, Tokenised, Unfit};
 use crate::data::tokenizer::Tokenizer;
@@ -9,7 +11,7 @@ use crate::data::world::Judge;
 use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource, Stage};
-use crate::model::{Checkpoint, hub};
+use crate::model::{Checkpoint, Transformer, hub, lora};
 use crate::probe::{Asked, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
 
@@ -47,6 +49,19 @@ pub(super) fn checkpoint_at_hand(experiment: &Experiment) -> Result<Option<Check
         ModelSource::Hub(id) => hub::cached(id).ok().map(|folder| Checkpoint::read(&folder)).transpose(),
         _ => Ok(None),
     }
+}
+
+/// The model on its device, with adapters where those are trained in the place of its weights.
+pub(super) fn model<B: Backend>(
+    experiment: &Experiment,
+    checkpoint: &Checkpoint,
+    device: &B::Device,
+) -> Result<Transformer<B>> {
+    let model = checkpoint.load(device)?;
+    let Some(lora) = &experiment.lora else { return Ok(model) };
+    lora::check(lora, &checkpoint.config)
+        .map_err(|(setting, problem, advice)| Error::usage(format!("lora.{setting}: {problem}; {advice}")))?;
+    Ok(model.adapt(lora, experiment.seed))
 }
 
 /// What is trained on, and what is observed of it.
@@ -156,9 +171,12 @@ pub(super) fn run_started(
     backend: &str,
     probes: &ProbeSet,
 ) -> RunStarted {
-    let parameters = checkpoint.config.parameter_count();
-    #[allow(clippy::cast_precision_loss, reason = "rounded to a tenth of a million")]
-    let millions = parameters as f64 / 1e6;
+    #[allow(clippy::cast_precision_loss, reason = "rounded")]
+    let millions = |parameters: usize| parameters as f64 / 1e6;
+    let mut size = format!("{:.1} M parameters", millions(checkpoint.config.parameter_count()));
+    if let Some(lora) = &experiment.lora {
+        size += &format!(", {:.3} M trained", millions(lora::parameter_count(lora, &checkpoint.config)));
+    }
     let source = match &experiment.model {
         ModelSource::Base => "base".to_owned(),
         ModelSource::Folder(path) | ModelSource::File(path) => path.display().to_string(),
@@ -173,7 +191,7 @@ pub(super) fn run_started(
         description: experiment.description.clone(),
         seed: experiment.seed,
         backend: backend.to_owned(),
-        model: format!("{source}, {millions:.1} M parameters"),
+        model: format!("{source}, {size}"),
         vocab_size: checkpoint.config.vocab_size,
         stages: stages(experiment),
         claims: experiment.claims.clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
-use burn::tensor::backend::AutodiffBackend;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::optimizer::Optimizer;
 use super::prepare::Pair;
@@ -17,6 +17,7 @@ use super::weights;
 use crate::dynamics::massflow::Distributions;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::model::Transformer;
 use crate::protocol::RunStarted;
 
 /// Where the clock decides: no checkpoint earlier than this, nor two closer together.
@@ -56,8 +57,8 @@ impl Cadence {
 }
 
 /// What a run is begun on, as one number: the experiment alone does not tell whether a file of data or of weights has
-/// changed since.
-pub(super) fn fingerprint(started: &RunStarted, pairs: &[Pair]) -> Result<u32> {
+/// changed since. `model` is as yet untrained.
+pub(super) fn fingerprint<B: Backend>(started: &RunStarted, pairs: &[Pair], model: &Transformer<B>) -> Result<u32> {
     let started =
         serde_json::to_vec(started).map_err(|e| Error::failed(format!("the run cannot be described: {e}")))?;
     let mut hasher = crc32fast::Hasher::new();
@@ -67,6 +68,10 @@ pub(super) fn fingerprint(started: &RunStarted, pairs: &[Pair]) -> Result<u32> {
             hasher.update(&(ids.len() as u64).to_le_bytes());
             ids.iter().for_each(|id| hasher.update(&id.to_le_bytes()));
         }
+    }
+    if model.is_adapted() {
+        // The frozen weights are not in a checkpoint.
+        weights::hash(model, &mut hasher);
     }
     Ok(hasher.finalize())
 }

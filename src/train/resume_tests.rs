@@ -63,10 +63,15 @@ impl EventSink for Memory {
 
 /// An experiment of these stages, each of which is completed with what all have in common.
 fn experiment(seed: u64, stages: &[&str]) -> Experiment {
+    experiment_with("", seed, stages)
+}
+
+/// The same with more fields.
+fn experiment_with(more: &str, seed: u64, stages: &[&str]) -> Experiment {
     let common = "batch_size: 2, learning_rate: 1e-3, evaluate_every: 1";
     let stages: String = stages.iter().map(|stage| format!("(name: \"T\", {common}, {stage}),")).collect();
     let text = format!(
-        "(name: \"test\", seed: {seed}, data: world(train: 6, held_out: 3),
+        "(name: \"test\", seed: {seed}, {more} data: world(train: 6, held_out: 3),
           probes: (prompts: 2, greedy: 1, max_new_tokens: 4, held_out: 1), detector: (window: 2),
           output: (checkpoint_every: 1), stages: [{stages}])"
     );
@@ -113,6 +118,37 @@ fn sampled_answers_go_on_from_every_step() {
         "objective: simpo(), steps: 2, on_policy: (every: 0, replaces: both, candidates: 2, max_new_tokens: 40)",
     ];
     assert_eq!(goes_on_from_every_state::<TestBackend>(&experiment(4, &stages)), 6);
+}
+
+#[test]
+fn adapters_go_on_from_every_step_and_are_all_that_is_kept() {
+    let stages = [
+        "objective: sft, steps: 2, gradient_checkpointing: true, gradient_accumulation_steps: 2",
+        "objective: sigmoid(), steps: 3, optimizer: rmsprop(), on_policy: (every: 2, max_new_tokens: 6)",
+    ];
+    let lora = "lora: (rank: 2, targets: [query, down]),";
+    let adapted = experiment_with(lora, 6, &stages);
+    assert_eq!(goes_on_from_every_state::<TestBackend>(&adapted), 4);
+
+    let mut whole = Memory::default();
+    run::<TestBackend>(&adapted, &mut whole).unwrap();
+    let layers = crate::model::Checkpoint::base().unwrap().config.layers;
+    for (stage, (_, state)) in whole.states.iter().enumerate() {
+        let file = safetensors::SafeTensors::deserialize(state).unwrap();
+        let names = |prefix: &str| file.names().into_iter().filter(|n| n.starts_with(prefix)).collect::<Vec<_>>();
+        assert!(names("model.").iter().all(|name| name.contains(".adapter.")));
+        assert_eq!(names("model.").len(), 2 * 2 * layers, "A and B of two targets");
+        // The first stage is supervised and ends with the second state.
+        assert_eq!(names("reference.").len(), if stage < 2 { 0 } else { 2 * 2 * layers });
+        assert!(names("optimizer.").iter().all(|name| name.contains(".adapter.")), "no memory of what is frozen");
+        assert!(!names("optimizer.").is_empty());
+    }
+    // Neither the other way to train nor other adapters can take the state over.
+    let less = experiment_with("lora: (rank: 1, targets: [query, down]),", 6, &stages);
+    for other in [experiment(6, &stages), less] {
+        let mut rest = Memory::resuming(&whole.states[0].1);
+        assert_eq!(run::<TestBackend>(&other, &mut rest).unwrap_err().exit_status(), 2);
+    }
 }
 
 #[test]

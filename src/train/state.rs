@@ -92,7 +92,7 @@ impl Array {
     }
 }
 
-fn bytes<T: Copy, const N: usize>(values: &[T], of: fn(T) -> [u8; N]) -> Vec<u8> {
+pub(super) fn bytes<T: Copy, const N: usize>(values: &[T], of: fn(T) -> [u8; N]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(N * values.len());
     for &value in values {
         bytes.extend_from_slice(&of(value));

@@ -1,6 +1,8 @@
 //! The loop, on the shipped model and very little data.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use std::path::Path;
+
 use crossbeam_channel::unbounded;
 
 use super::handle::EventSink;
@@ -8,6 +10,8 @@ use super::train;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::model::Checkpoint;
+use crate::model::architecture::Role;
 use crate::protocol::{MetricKey, RunPhase, TrainerCommand, TrainerEvent};
 
 #[derive(Default)]
@@ -22,16 +26,26 @@ impl EventSink for Kept {
 
 /// Runs one stage; `stage` completes its fields. Returns the events and how it ended.
 fn run(stage: &str, commands: &[TrainerCommand]) -> (Vec<TrainerEvent>, Result<()>) {
+    run_with("", stage, None, commands)
+}
+
+/// The same with `more` fields of the experiment, and a folder for the trained model.
+fn run_with(
+    more: &str,
+    stage: &str,
+    model_folder: Option<&Path>,
+    commands: &[TrainerCommand],
+) -> (Vec<TrainerEvent>, Result<()>) {
     let text = format!(
-        "(name: \"test\", seed: 3, data: world(train: 16, held_out: 4), probes: (prompts: 3, greedy: 1, max_new_tokens: 4),
+        "(name: \"test\", seed: 3, {more} data: world(train: 16, held_out: 4), probes: (prompts: 3, greedy: 1, max_new_tokens: 4),
           stages: [(name: \"T\", steps: 3, evaluate_every: 2, {stage})])"
     );
-    let experiment = Experiment::parse(std::path::Path::new("test.ron"), &text, &[]).unwrap();
+    let experiment = Experiment::parse(Path::new("test.ron"), &text, &[]).unwrap();
     let (sender, receiver) = unbounded();
     commands.iter().for_each(|&c| sender.send(c).unwrap());
     drop(sender);
     let mut kept = Kept::default();
-    let ended = train::<TestBackend>(&experiment, &Default::default(), "flex", None, &mut kept, &receiver);
+    let ended = train::<TestBackend>(&experiment, &Default::default(), "flex", model_folder, &mut kept, &receiver);
     (kept.0, ended)
 }
 
@@ -43,17 +57,27 @@ fn metric(events: &[TrainerEvent], key: &MetricKey) -> Vec<f64> {
     events.iter().filter_map(of).collect()
 }
 
+/// Ways to train in less memory: fields of the experiment, and of a stage.
+const FRUGAL: [(&str, &str); 3] = [
+    ("", "gradient_checkpointing: true"),
+    (LORA, "gradient_checkpointing: false"),
+    (LORA, "gradient_checkpointing: true"),
+];
+const LORA: &str = "lora: (rank: 4, targets: [query, value, down]),";
+
 #[test]
 fn accumulation_is_a_larger_batch() {
-    for objective in ["sft", "sft_extended", "sigmoid(beta: 0.1)", "simpo()"] {
+    let objectives = ["sft", "sft_extended", "sigmoid(beta: 0.1)", "simpo()"];
+    let cases = objectives.map(|objective| (objective, "", "gradient_checkpointing: false"));
+    for (objective, more, frugal) in cases.into_iter().chain(FRUGAL.map(|(m, f)| ("sigmoid(beta: 0.1)", m, f))) {
         let stage = |batch: usize, slices: usize| {
             format!(
-                "objective: {objective}, learning_rate: 1e-3, optimizer: sgd, batch_size: {batch}, gradient_accumulation_steps: {slices}"
+                "objective: {objective}, learning_rate: 1e-3, optimizer: sgd, batch_size: {batch}, gradient_accumulation_steps: {slices}, {frugal}"
             )
         };
-        let (whole, ended) = run(&stage(8, 1), &[]);
+        let (whole, ended) = run_with(more, &stage(8, 1), None, &[]);
         ended.unwrap();
-        let (sliced, ended) = run(&stage(2, 4), &[]);
+        let (sliced, ended) = run_with(more, &stage(2, 4), None, &[]);
         ended.unwrap();
         for key in [MetricKey::LOSS, MetricKey::GRAD_NORM, MetricKey::LOGPS_CHOSEN] {
             let (whole, sliced) = (metric(&whole, &key), metric(&sliced, &key));
@@ -62,6 +86,39 @@ fn accumulation_is_a_larger_batch() {
                 assert!((a - b).abs() <= 1e-4 * a.abs(), "{objective} {key}: {a} in one batch, {b} in slices");
             }
         }
+    }
+}
+
+#[test]
+fn blocks_computed_anew_train_alike() {
+    for more in ["", LORA] {
+        let losses = |checkpointing: bool| {
+            let stage = "objective: sigmoid(), learning_rate: 1e-3, batch_size: 4, gradient_checkpointing";
+            let (events, ended) = run_with(more, &format!("{stage}: {checkpointing}"), None, &[]);
+            ended.unwrap();
+            metric(&events, &MetricKey::LOSS)
+        };
+        let (kept, anew) = (losses(false), losses(true));
+        assert!((kept[0] - std::f64::consts::LN_2).abs() < 1e-4, "DPO begins at its reference");
+        assert!(kept[2] < kept[0], "it learns: {kept:?}");
+        for (kept, anew) in kept.iter().zip(&anew) {
+            assert!((kept - anew).abs() < 1e-4 * kept, "{kept} {anew}");
+        }
+    }
+}
+
+#[test]
+fn beneath_adapters_every_other_weight_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let stage = "objective: sft, learning_rate: 1e-2, batch_size: 4, optimizer: adamw(weight_decay: 0.1)";
+    run_with(LORA, stage, Some(folder.path()), &[]).1.unwrap();
+    let numbers =
+        |checkpoint: &Checkpoint| checkpoint.load::<burn_flex::Flex>(&Default::default()).unwrap().to_parameters();
+    let base = Checkpoint::base().unwrap();
+    let (before, after) = (numbers(&base), numbers(&Checkpoint::read(folder.path()).unwrap()));
+    for ((parameter, _), (before, after)) in base.config.parameters().iter().zip(before.iter().zip(&after)) {
+        let target = matches!(parameter.role, Role::Query | Role::Value | Role::Down);
+        assert_eq!(before != after, target, "{parameter:?}");
     }
 }
 

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::AutodiffModule;
-use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::AutodiffBackend;
-use burn::tensor::{Tensor, TensorData};
 use crossbeam_channel::Receiver;
 
 use super::control::{Control, Next};
@@ -18,6 +16,7 @@ use super::handle::EventSink;
 use super::metrics::{Means, Speed, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::{Optimizer, learning_rate};
+use super::pass::{Accumulator, Pass};
 use super::prepare::{self, Material, Pair, rejected};
 use super::resume::{Cadence, fingerprint};
 use super::stage::StageData;
@@ -26,8 +25,6 @@ use crate::data::{self, tokenizer::Tokenizer};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Stage};
 use crate::model::Transformer;
-use crate::model::transformer::{floats, int_tensor};
-use crate::objective::logps::per_token_logps;
 use crate::objective::{self, PairLogps, PairLoss};
 use crate::probe::{Observer, ProbeSet};
 use crate::protocol::{MetricKey, RunPhase, StepMetrics, TrainerCommand, TrainerEvent};
@@ -77,13 +74,13 @@ pub(crate) fn train<B: AutodiffBackend>(
         need.check(crate::backend::available_memory::<B>(device))?;
     }
     control.say(starting("loading the model"), 0)?;
-    let model: Transformer<B> = checkpoint.load(device)?;
+    let model: Transformer<B> = prepare::model(experiment, &checkpoint, device)?;
     if visited.asks {
         control.say(starting("asking the model for its own answers"), 0)?;
         probes.add_initial(&model.valid(), &tokenizer, experiment.probes.max_new_tokens);
     }
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
-    let fingerprint = fingerprint(&started, &pairs)?;
+    let fingerprint = fingerprint(&started, &pairs, &model)?;
     let asked = prepare::asked(experiment, &visited, &tokenizer)?;
     drop(visited);
     let observer = Observer::new(probes, tokenizer.clone(), asked, experiment.detector.window);
@@ -236,12 +233,10 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         let chosen_tokens = drawn().map(|pair| pair.chosen.completion_ids.len()).sum();
         let rejected_tokens = drawn().filter_map(|pair| pair.rejected.as_ref()).map(|s| s.completion_ids.len()).sum();
         let normaliser = objective::normaliser(&stage.objective, examples, chosen_tokens, rejected_tokens);
-        let mut accumulator = GradientsAccumulator::new();
+        let mut accumulator = Accumulator::new();
         let mut means = Means::default();
         for slice in &slices {
-            let (gradients, outcomes) = self.backward(stage, slice, data, normaliser)?;
-            accumulator.accumulate(&self.model, gradients);
-            for (pair, outcome) in outcomes {
+            for (pair, outcome) in self.backward(stage, slice, data, normaliser, &mut accumulator)? {
                 means.add(&pair, &outcome, normaliser, examples as f64);
             }
         }
@@ -263,15 +258,15 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         Ok(means.metrics(stage, grad_norm, learning_rate, self.tokens as f64))
     }
 
-    /// Gradients of one slice's part in the loss, and what each pair gave.
+    /// Adds up the gradients of one slice's part in the loss; returns what each pair gave.
     fn backward(
         &mut self,
         stage: &Stage,
         slice: &[usize],
         data: &StageData<B::InnerBackend>,
         normaliser: f64,
-    ) -> Result<(GradientsParams, Vec<(PairLogps, PairLoss)>)> {
-        let device = self.model.device();
+        sum: &mut Accumulator<B>,
+    ) -> Result<Vec<(PairLogps, PairLoss)>> {
         let mut sequences: Vec<&Sequence> = slice.iter().map(|&i| &data.pairs[i].chosen).collect();
         if stage.objective.reads_rejected() {
             for &i in slice {
@@ -279,13 +274,11 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             }
         }
         self.tokens += sequences.iter().map(|s| s.tokens()).sum::<usize>() as u64;
-        let batch: Batch<B> = Batch::whole(&sequences, self.tokenizer.pad(), &device);
-        let hidden = self.model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&device));
-        let labels = int_tensor(batch.labels.iter().map(|&id| i64::from(id)).collect(), &device);
-        let logps = per_token_logps(self.model.logits(hidden), labels);
+        let batch = Batch::whole(&sequences, self.tokenizer.pad(), &self.model.device());
+        let pass = Pass::forward(&self.model, batch, stage.gradient_checkpointing);
 
         let mut sums = vec![0.0; sequences.len()];
-        for (&row, logp) in batch.owner.iter().zip(floats(logps.clone())) {
+        for (&row, logp) in pass.batch.owner.iter().zip(pass.logps()) {
             sums[row] += f64::from(logp);
         }
         let mut weights = vec![0.0; sequences.len()];
@@ -308,12 +301,9 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             }
             outcomes.push((pair, outcome));
         }
-        // d(loss)/d(log-prob) is known from here on, so the loss itself need not be in the graph.
         #[allow(clippy::cast_possible_truncation, reason = "gradients are in single precision")]
-        let per_token: Vec<f32> = batch.owner.iter().map(|&row| weights[row] as f32).collect();
-        let count = per_token.len();
-        let per_token = Tensor::<B, 1>::from_data(TensorData::new(per_token, [count]), &device);
-        let gradients = (logps * per_token).sum().backward();
-        Ok((GradientsParams::from_grads(gradients, &self.model), outcomes))
+        let per_token: Vec<f32> = pass.batch.owner.iter().map(|&row| weights[row] as f32).collect();
+        pass.backward(&self.model, &per_token, sum);
+        Ok(outcomes)
     }
 }

@@ -1,25 +1,47 @@
 //! The parameters of a module as named arrays, and back. Names are paths in the module: `blocks.0.query.weight`.
+//!
+//! Of a model with adapters only those are kept: its other weights stay as the checkpoint has them.
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::state::{Array, SavedState, TrainerState};
+use super::state::{Array, SavedState, TrainerState, bytes};
 use crate::error::{Error, Result};
+use crate::model::Transformer;
+use crate::model::transformer::floats;
 
-/// Adds every parameter of a module to a state; `prefix` begins their names.
-pub(super) fn save<B: Backend, M: Module<B>>(module: &M, prefix: &str, state: &mut TrainerState) {
-    module.visit(&mut Save { path: vec![prefix.to_owned()], state });
+/// Adds every parameter of a model that is trained to a state; `prefix` begins their names.
+pub(super) fn save<B: Backend>(model: &Transformer<B>, prefix: &str, state: &mut TrainerState) {
+    model.visit(&mut Save { path: vec![prefix.to_owned()], adapters: model.is_adapted(), state });
 }
 
-/// The module with the parameters of a saved state.
+/// The model with the parameters of a saved state.
 ///
 /// # Errors
 /// When the state lacks one, or has it in another shape.
-pub(super) fn load<B: Backend, M: Module<B>>(module: M, prefix: &str, state: &mut SavedState) -> Result<M> {
-    let mut load = Load { path: vec![prefix.to_owned()], state, error: None };
-    let module = module.map(&mut load);
-    load.error.map_or(Ok(module), Err)
+pub(super) fn load<B: Backend>(model: Transformer<B>, prefix: &str, state: &mut SavedState) -> Result<Transformer<B>> {
+    let mut load = Load { path: vec![prefix.to_owned()], adapters: model.is_adapted(), state, error: None };
+    let model = model.map(&mut load);
+    load.error.map_or(Ok(model), Err)
+}
+
+/// Adds every number of a model to a checksum.
+pub(super) fn hash<B: Backend>(model: &Transformer<B>, hasher: &mut crc32fast::Hasher) {
+    model.visit(&mut Hash(hasher));
+}
+
+struct Hash<'a>(&'a mut crc32fast::Hasher);
+
+impl<B: Backend> ModuleVisitor<B> for Hash<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.0.update(&bytes(&floats(param.val()), f32::to_le_bytes));
+    }
+}
+
+/// Whether the parameter at this path is kept; with `adapters`, no other is.
+fn is_kept(path: &[String], adapters: bool) -> bool {
+    !adapters || path.iter().any(|name| name == "adapter")
 }
 
 /// The path of the parameter that is being visited.
@@ -38,6 +60,7 @@ pub(super) use follow_path;
 
 struct Save<'a> {
     path: Vec<String>,
+    adapters: bool,
     state: &'a mut TrainerState,
 }
 
@@ -45,12 +68,15 @@ impl<B: Backend> ModuleVisitor<B> for Save<'_> {
     follow_path!();
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        self.state.add(self.path.join("."), Array::tensor(param.val()));
+        if is_kept(&self.path, self.adapters) {
+            self.state.add(self.path.join("."), Array::tensor(param.val()));
+        }
     }
 }
 
 struct Load<'a> {
     path: Vec<String>,
+    adapters: bool,
     state: &'a mut SavedState,
     error: Option<Error>,
 }
@@ -59,6 +85,9 @@ impl<B: Backend> ModuleMapper<B> for Load<'_> {
     follow_path!();
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        if !is_kept(&self.path, self.adapters) {
+            return param;
+        }
         let (id, tensor, mapper) = param.consume();
         let tensor = match saved_tensor(self.state, &self.path.join("."), tensor.dims(), &tensor.device()) {
             Ok(saved) => saved.set_require_grad(tensor.is_require_grad()),

@@ -1,0 +1,53 @@
+//! Whether adapters can be trained in the place of the model's weights.
+
+use super::Findings;
+use crate::experiment::{DataSource, Experiment, Lora, ModelSource};
+use crate::model::{Architecture, Checkpoint, lora};
+
+/// Numbers in A's rows and B's columns at most, whatever the model.
+const LARGEST_RANK: usize = 1 << 16;
+
+impl Findings<'_> {
+    pub(super) fn lora(&mut self, experiment: &Experiment) {
+        let Some(lora) = &experiment.lora else { return };
+        if self.has_pictures || matches!(experiment.data, DataSource::Lab(_)) {
+            self.add("lora", "only a language model has matrices to adapt", "leave lora out");
+            return;
+        }
+        if let ModelSource::New(_) = experiment.model {
+            let advice = "leave lora out, or begin with a trained model: base, folder(…), file(…) or hub(…)";
+            self.add("lora", "a new model's weights are random, and frozen they would stay so", advice);
+        }
+        self.above_zero("lora.alpha", lora.alpha, "such as 16.0");
+        if lora.targets.is_empty() {
+            self.add("lora.targets", "nothing would be trained", "name one at least, such as [query, value]");
+        }
+        for (i, role) in lora.targets.iter().enumerate() {
+            if lora.targets[..i].contains(role) {
+                self.add(&format!("lora.targets[{i}]"), "is given twice", "keep one of them");
+            }
+        }
+        if lora.rank == 0 || lora.rank > LARGEST_RANK {
+            self.add("lora.rank", format!("{} is no rank", lora.rank), "write a small one, such as 8");
+        } else {
+            self.fits(lora, &experiment.model);
+        }
+    }
+
+    /// Holds the adapters against the model, where it is here to be looked at; its own mistakes are told elsewhere.
+    fn fits(&mut self, lora: &Lora, model: &ModelSource) {
+        let Some(architecture) = architecture(model) else { return };
+        if let Err((setting, problem, advice)) = lora::check(lora, &architecture) {
+            self.add(&format!("lora.{setting}"), problem, advice);
+        }
+    }
+}
+
+fn architecture(model: &ModelSource) -> Option<Architecture> {
+    let checkpoint = match model {
+        ModelSource::Base => Checkpoint::base(),
+        ModelSource::Folder(path) | ModelSource::File(path) => Checkpoint::read(path),
+        ModelSource::Hub(_) | ModelSource::New(_) | ModelSource::Mlp(_) | ModelSource::Lenet => return None,
+    };
+    checkpoint.ok().map(|checkpoint| checkpoint.config)
+}
