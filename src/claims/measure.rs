@@ -46,20 +46,22 @@ pub(super) fn stage_runs<'a>(
     histories.iter().map(|history| StageRun::first(history, pick)).collect()
 }
 
+/// What a run whose answers are observed began with.
+fn answering(history: &RunHistory) -> Result<&RunStarted, String> {
+    let run = history.run.as_ref().ok_or("a run never began")?;
+    if run.classes.is_empty() { Ok(run) } else { Err("classes are observed, not answers".to_owned()) }
+}
+
 impl<'a> StageRun<'a> {
     /// The first stage that `pick` accepts.
     pub(super) fn first(history: &'a RunHistory, pick: fn(&StageInfo) -> bool) -> Result<Self, String> {
-        let run = history.run.as_ref().ok_or("a run never began")?;
-        if !run.classes.is_empty() {
-            return Err("classes are observed, not answers".to_owned());
-        }
-        let stage = run.stages.iter().position(pick).ok_or("there is no such stage")?;
+        let stage = answering(history)?.stages.iter().position(pick).ok_or("there is no such stage")?;
         Self::completed(history, stage)
     }
 
     /// A stage by its index.
     pub(super) fn completed(history: &'a RunHistory, stage: usize) -> Result<Self, String> {
-        let run = history.run.as_ref().ok_or("a run never began")?;
+        let run = answering(history)?;
         let info = run.stages.get(stage).ok_or("there is no such stage")?;
         let not_done = || format!("stage {} of {} did not come to its end", info.name, run.run_id);
         let start = *history.stage_starts.get(stage).ok_or_else(not_done)?;

@@ -386,5 +386,7 @@ fn the_kernel_claim_holds_and_can_fail() {
     let mut unlisted = class_runs(|_| ());
     unlisted.iter_mut().for_each(|h| h.run.as_mut().unwrap().claims.clear());
     assert_eq!(verdict(&unlisted).verdict, Verdict::Reported);
-    assert_eq!(of(&claims(&unlisted), "S1").note.as_deref(), Some("classes are observed, not answers"));
+    for id in ["S1", "win rate"] {
+        assert_eq!(of(&claims(&unlisted), id).note.as_deref(), Some("classes are observed, not answers"), "{id}");
+    }
 }
