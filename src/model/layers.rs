@@ -6,6 +6,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::architecture::{Activation, Architecture, Parameter, Role};
+use super::fused;
 use super::transformer::floats;
 
 #[derive(Module, Debug)]
@@ -25,7 +26,7 @@ impl<B: Backend> Linear<B> {
 
     /// `[rows, in]` to `[rows, out]`.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let y = x.matmul(self.weight.val().transpose());
+        let y = fused::linear(x, self.weight.val());
         match &self.bias {
             None => y,
             Some(bias) => y + bias.val().unsqueeze(),
@@ -53,7 +54,10 @@ impl<B: Backend> Normalise<B> {
     /// Normalises each row of `[rows, d]`; with a bias, around its mean.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let x = match &self.bias {
-            None => x,
+            None => match fused::rms_norm(x, self.weight.val().unsqueeze(), self.eps) {
+                Ok(y) => return y,
+                Err([x, _]) => x,
+            },
             Some(_) => x.clone() - x.mean_dim(1),
         };
         // Divided, not multiplied by a reciprocal: vectorised reciprocals are approximate on some backends.
