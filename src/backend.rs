@@ -4,9 +4,11 @@
 mod adapter;
 mod memory;
 
+use std::any::Any;
 use std::path::Path;
 
 use burn::backend::Autodiff;
+use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use crossbeam_channel::Receiver;
 
@@ -128,24 +130,70 @@ pub(crate) fn is_host<B: Backend>(device: &B::Device) -> bool {
     matches!(B::name(device).as_str(), "flex" | "ndarray")
 }
 
-/// Bytes of memory that can still be had where a backend's tensors lie; `None` where the system does not tell.
-pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Option<u64> {
-    match B::name(device) {
-        name if name.contains("cuda") => memory::of_gpu(),
-        name if name.contains("flex") || name.contains("ndarray") => memory::of_machine(),
-        _ => None,
+/// Whether `auto` trains in this machine's own memory.
+pub(crate) fn auto_is_host() -> bool {
+    !matches!(find(BackendChoice::Auto), Ok((found, _)) if found != Found::Flex)
+}
+
+/// What can be done with matrices that are differentiated in this machine's own memory.
+pub(crate) trait OnHost<const N: usize> {
+    /// Does it on a backend that differentiates over `I`.
+    fn run<I: Backend>(self, inputs: [Tensor<Autodiff<I>, 2>; N]) -> Tensor<Autodiff<I>, 2>;
+}
+
+/// Does `work` where `B` is a backend that differentiates in this machine's own memory; elsewhere the inputs come back. The
+/// model does not know its backend's type: it is asked for here, by the list of those that there are.
+pub(crate) fn differentiating_on_host<B: Backend, W: OnHost<N>, const N: usize>(
+    work: W,
+    inputs: [Tensor<B, 2>; N],
+) -> Result<Tensor<B, 2>, [Tensor<B, 2>; N]> {
+    /// The same where `B` is `Autodiff<I>`, which the two options find out; the inputs stay in theirs otherwise.
+    fn with<B: Backend, I: Backend, W: OnHost<N>, const N: usize>(
+        work: W,
+        inputs: &mut Option<[Tensor<B, 2>; N]>,
+    ) -> Result<Tensor<B, 2>, W> {
+        let mut output: Option<Tensor<B, 2>> = None;
+        let taken = (inputs as &mut dyn Any).downcast_mut::<Option<[Tensor<Autodiff<I>, 2>; N]>>();
+        let slot = (&mut output as &mut dyn Any).downcast_mut::<Option<Tensor<Autodiff<I>, 2>>>();
+        match (taken.and_then(Option::take), slot) {
+            (Some(inputs), Some(slot)) => *slot = Some(work.run::<I>(inputs)),
+            _ => return Err(work),
+        }
+        output.ok_or_else(|| unreachable!("it was just put there"))
+    }
+    let mut inputs = Some(inputs);
+    let done = with::<B, burn_flex::Flex, _, N>(work, &mut inputs);
+    #[cfg(feature = "ndarray")]
+    let done = done.or_else(|work| with::<B, burn_ndarray::NdArray<f32>, _, N>(work, &mut inputs));
+    match (done, inputs) {
+        (Ok(output), _) => Ok(output),
+        (Err(_), Some(inputs)) => Err(inputs),
+        (Err(_), None) => unreachable!("inputs are taken only to be worked on"),
     }
 }
 
-/// The same for a choice; `None` too where it is not to be had.
-pub fn memory_of(choice: BackendChoice) -> Option<u64> {
-    match find(choice).ok()?.0 {
-        #[cfg(feature = "cuda")]
-        Found::Cuda => memory::of_gpu(),
-        #[cfg(feature = "wgpu")]
-        Found::Wgpu => None,
-        _ => memory::of_machine(),
+/// Bytes of memory that can still be had; `None` where the system does not tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Available {
+    /// Tensors lie in the machine's own memory.
+    Shared(Option<u64>),
+    /// They lie on a device that has its own.
+    Apart {
+        /// The device's.
+        device: Option<u64>,
+        /// The machine's.
+        machine: Option<u64>,
+    },
+}
+
+/// What a backend can still have.
+pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
+    let name = B::name(device);
+    if is_host::<B>(device) {
+        return Available::Shared(memory::of_machine());
     }
+    let device = if name.contains("cuda") { memory::of_gpu() } else { None };
+    Available::Apart { device, machine: memory::of_machine() }
 }
 
 /// Why CUDA cannot be used here, if it cannot.

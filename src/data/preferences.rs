@@ -21,6 +21,8 @@ use crate::{Error, Result};
 pub struct PreferenceData {
     files: PreferenceFiles,
     template: Option<ChatTemplate>,
+    /// Whether the model is on the hub and not here yet, and its template with it.
+    awaited: bool,
 }
 
 /// What a look through a file finds.
@@ -33,17 +35,19 @@ pub(crate) struct Survey {
 }
 
 impl PreferenceData {
-    /// Finds the template: the one that the experiment names, or the model folder's.
+    /// Finds the template: the one that the experiment names, or the model folder's. A model that is yet to be downloaded
+    /// may bring one.
     ///
     /// # Errors
     /// When the template is broken or not there.
     pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Result<Self> {
         let folder = match model {
             ModelSource::Folder(folder) => Some(folder.clone()),
-            ModelSource::Hub(id) => Some(crate::model::hub::cached(id)?),
+            ModelSource::Hub(id) => crate::model::hub::cached(id).ok(),
             _ => None,
         };
         let folder = folder.as_deref();
+        let awaited = folder.is_none() && matches!(model, ModelSource::Hub(_));
         let template = match &files.chat_template {
             Some(name) => {
                 let special = match folder {
@@ -54,7 +58,12 @@ impl PreferenceData {
             }
             None => folder.map(ChatTemplate::of_folder).transpose()?.flatten(),
         };
-        Ok(Self { files: files.clone(), template })
+        Ok(Self { files: files.clone(), template, awaited })
+    }
+
+    /// Whether the model has to be downloaded before conversations can become text.
+    pub(crate) fn awaits_its_model(&self) -> bool {
+        self.awaited && self.template.is_none()
     }
 
     /// Looks through a file without keeping anything.
@@ -67,7 +76,7 @@ impl PreferenceData {
             survey.rows += 1;
             if let Entry::Row(row) = entry? {
                 survey.has_rejected &= row.responses.contains_key(&ProbeKind::Rejected);
-                if self.template.is_none() && is_conversation(&row) {
+                if self.template.is_none() && !self.awaited && is_conversation(&row) {
                     return Err(no_template(Place::new(file, row.number)));
                 }
             }

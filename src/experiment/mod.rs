@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::architecture::Role;
 use crate::protocol::DetectorSettings;
 
-pub use parse::EMBEDDED;
+pub use parse::{EMBEDDED, REAL};
 
 /// One run from beginning to end.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -40,6 +40,14 @@ pub const EMBEDDED: [(&str, &str); 19] = [
     embed!("pretrain_base"),
 ];
 
+/// Those on models and data that do not: the paper's own settings on real checkpoints. Found in the same way.
+pub const REAL: [(&str, &str); 4] = [
+    embed!("real/pythia_410m_hh_dpo"),
+    embed!("real/qwen_0_5b_hh_dpo"),
+    embed!("real/qwen_1_8b_extend"),
+    embed!("real/smollm2_135m_hh_dpo"),
+];
+
 /// Payloads without doubled parentheses, options without `Some`.
 fn options() -> ron::Options {
     ron::Options::default().with_default_extension(
@@ -63,7 +71,7 @@ impl Experiment {
                     "there is no such file",
                     format!(
                         "check the path, or use one that comes with the program: {}",
-                        EMBEDDED.map(|e| e.0).join(", ")
+                        EMBEDDED.iter().chain(&REAL).map(|e| e.0).collect::<Vec<_>>().join(", ")
                     ),
                 )),
             },
@@ -149,7 +157,7 @@ fn unread(source: &Source, error: &ron::error::SpannedError) -> Error {
 
 /// The experiment of that path or bare name.
 pub(super) fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
-    EMBEDDED.iter().find(|(name, _)| {
+    EMBEDDED.iter().chain(&REAL).find(|(name, _)| {
         let known = Path::new(name);
         path == known
             || path.as_os_str() == known.file_stem().unwrap_or_default()
@@ -167,7 +175,7 @@ mod tests {
         Output, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
         source::Source,
     };
-    use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, embedded};
+    use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, REAL, embedded};
     use crate::model::architecture::Role;
     use crate::protocol::DetectorSettings;
 
@@ -392,6 +400,36 @@ mod tests {
             }
         }
         assert_eq!(embedded(Path::new("elsewhere/sft.ron")), None);
+    }
+
+    /// Without the models and the data of experiments on real ones: the shipped model and two rows stand in for them.
+    #[test]
+    fn experiments_on_real_models_are_valid_but_for_what_they_do_not_bring() {
+        let rows = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.jsonl");
+        let set = |field: &str, value: &str| format!("{field}={value}");
+        let file = format!("{:?}", rows.to_str().unwrap());
+        for (name, text) in REAL {
+            let stand_in = [
+                set("model", "base"),
+                set("data.train", &file),
+                set("data.held_out", &file),
+                set("probes.prompts", "1"),
+                set("probes.greedy", "1"),
+            ];
+            let experiment = Experiment::parse(Path::new(name), text, &stand_in).unwrap();
+            assert_eq!(Path::new(name).file_stem().unwrap().to_str(), Some(experiment.name.as_str()));
+            assert!(text.contains("// What it needs: ") && text.contains("// What to look at: "), "{name}");
+            let error = Experiment::parse(Path::new(name), text, &[]).unwrap_err();
+            assert_eq!(error.exit_status(), 2);
+            let error = error.to_string();
+            for field in
+                ["data.train: there is no file hh_train.jsonl", "data.held_out: there is no file hh_test.jsonl"]
+            {
+                assert!(error.contains(field), "{field}: {error}");
+            }
+            assert!(!error.contains("model"), "its name is one of the hub: {error}");
+            assert!(embedded(Path::new(&experiment.name)).is_some());
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::architecture::{Activation, Architecture, Parameter, Role};
+use super::fused;
 use super::lora::Adapter;
 use super::transformer::floats;
 use crate::experiment::Lora;
@@ -44,10 +45,10 @@ impl<B: Backend> Linear<B> {
 
     /// `[rows, in]` to `[rows, out]`.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        let weight = self.weight.val().transpose();
+        let weight = self.weight.val();
         let y = match &self.adapter {
-            None => x.matmul(weight),
-            Some(adapter) => x.clone().matmul(weight) + adapter.forward(x),
+            None => fused::linear(x, weight),
+            Some(adapter) => fused::linear(x.clone(), weight) + adapter.forward(x),
         };
         match &self.bias {
             None => y,
@@ -76,7 +77,10 @@ impl<B: Backend> Normalise<B> {
     /// Normalises each row of `[rows, d]`; with a bias, around its mean.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let x = match &self.bias {
-            None => x,
+            None => match fused::rms_norm(x, self.weight.val().unsqueeze(), self.eps) {
+                Ok(y) => return y,
+                Err([x, _]) => x,
+            },
             Some(_) => x.clone() - x.mean_dim(1),
         };
         // Divided, not multiplied by a reciprocal: vectorised reciprocals are approximate on some backends.

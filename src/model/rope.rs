@@ -1,9 +1,12 @@
 //! Rotary positions (Su et al., arXiv 2104.09864): how fast each pair of a head's numbers turns, and the turning.
 
+use std::sync::Arc;
+
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::architecture::Architecture;
+use super::fused::Angles;
 
 /// How heads are rotated.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +107,8 @@ pub(super) struct Rope<B: Backend> {
     /// `[head size, head size]`: (a, b) to (−b, a).
     half_turn: Tensor<B, 2>,
     head_size: usize,
+    /// The angles of one row's positions, where all rows begin alike.
+    pub(super) angles: Option<Arc<Angles>>,
 }
 
 impl<B: Backend> Rope<B> {
@@ -137,7 +142,16 @@ impl<B: Backend> Rope<B> {
             turn[i * size + i + half] = 1.0;
         }
         let half_turn = Tensor::from_data(TensorData::new(turn, [size, size]), device);
-        Self { cos: table(f64::cos), sin: table(f64::sin), half_turn, head_size: size }
+        let alike = offsets.iter().all(|offset| Some(offset) == offsets.first());
+        let angles = offsets.first().filter(|_| alike).map(|&first| {
+            let each = |f: fn(f64) -> f64| {
+                let of =
+                    |position: usize| frequencies.iter().map(move |frequency| f(position as f64 * frequency) as f32);
+                (first..first + positions).flat_map(of).collect()
+            };
+            Arc::new(Angles { half, cos: each(f64::cos), sin: each(f64::sin) })
+        });
+        Self { cos: table(f64::cos), sin: table(f64::sin), half_turn, head_size: size, angles }
     }
 
     /// Rotates `[batch · positions, width]`; `width` may be that of fewer heads.

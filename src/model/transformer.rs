@@ -15,6 +15,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::architecture::{Architecture, Parameter, Positions, Role};
+use super::fused::{self, Heads};
 use super::layers::{Builder, Linear, Normalise};
 use super::rope::Rope;
 
@@ -103,6 +104,18 @@ pub struct Reading<B: Backend> {
     placement: Placement<B>,
     mask: Tensor<B, 4>,
 }
+
+impl<B: Backend> Placement<B> {
+    /// The sizes of an attention of whole rows, and how they are rotated.
+    fn heads(&self, architecture: &Architecture, batch: usize, positions: usize) -> Heads {
+        let Architecture { heads, key_value_heads: shared, head_size: size, .. } = *architecture;
+        let angles = self.rope.as_ref().and_then(|rope| rope.angles.clone());
+        Heads { batch, positions, heads, shared, size, angles }
+    }
+}
+
+/// What sees fresh keys and values of a layer and gives those to attend to.
+type Attend<B> = fn(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>);
 
 impl<B: Backend> Transformer<B> {
     /// Builds the model from its parameters; `read` is asked for each by its shape, in the order of
@@ -216,7 +229,7 @@ impl<B: Backend> Transformer<B> {
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
         let Reading { tokens, placement, mask } = self.reading(tokens);
-        self.run(tokens, &placement, &mask, |_, k, v| (k, v))
+        self.run(tokens, &placement, &mask, None::<Attend<B>>)
     }
 
     /// Begins a pass over right-padded rows of tokens `[batch, positions]` that is made block by block: [`Self::embed`],
@@ -237,7 +250,7 @@ impl<B: Backend> Transformer<B> {
     /// One block, `[batch · positions, d]` to the same.
     pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
         let Reading { tokens, placement, mask } = reading;
-        self.through(layer..layer + 1, x, tokens.dims(), placement, mask, |_, k, v| (k, v))
+        self.through(layer..layer + 1, x, tokens.dims(), placement, mask, None::<Attend<B>>)
     }
 
     /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
@@ -257,10 +270,11 @@ impl<B: Backend> Transformer<B> {
         let device = tokens.device();
         let placement = self.placement(&vec![0; batch], width, &device);
         let mask = visibility(1, width, width, |_, t, s| s <= t, &device);
-        let hidden = self.run(tokens, &placement, &mask, |_, k, v| {
+        let keep = |_, k: Tensor<B, 4>, v: Tensor<B, 4>| {
             past.layers.push((k.clone(), v.clone()));
             (k, v)
-        });
+        };
+        let hidden = self.run(tokens, &placement, &mask, Some(keep));
         (hidden, past)
     }
 
@@ -277,7 +291,7 @@ impl<B: Backend> Transformer<B> {
         };
         let mask = visibility(batch, positions, before + positions, sees, &device);
         let mut extended = Vec::new();
-        let hidden = self.run(tokens, &placement, &mask, |layer, k, v| {
+        let append = |layer: usize, k, v| {
             let (past_k, past_v) = &past.layers[layer];
             let k = Tensor::cat(vec![past_k.clone(), k], 2);
             let v = Tensor::cat(vec![past_v.clone(), v], 2);
@@ -285,7 +299,8 @@ impl<B: Backend> Transformer<B> {
                 extended.push((k.clone(), v.clone()));
             }
             (k, v)
-        });
+        };
+        let hidden = self.run(tokens, &placement, &mask, Some(append));
         if keep {
             past.layers = extended;
             past.appended += positions;
@@ -312,12 +327,13 @@ impl<B: Backend> Transformer<B> {
     }
 
     /// The pass that all of the above share; `attend` sees each layer's fresh keys and values and gives those to attend to.
+    /// Without it the tokens attend to those before them.
     fn run(
         &self,
         tokens: Tensor<B, 2, Int>,
         placement: &Placement<B>,
         mask: &Tensor<B, 4>,
-        attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
+        attend: Option<impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>)>,
     ) -> Tensor<B, 2> {
         let sizes = tokens.dims();
         let x = self.enter(tokens, placement);
@@ -342,7 +358,7 @@ impl<B: Backend> Transformer<B> {
         [batch, positions]: [usize; 2],
         placement: &Placement<B>,
         mask: &Tensor<B, 4>,
-        mut attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
+        mut attend: Option<impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>)>,
     ) -> Tensor<B, 2> {
         let Architecture { heads, key_value_heads, head_size, activation, parallel_residual, .. } = self.architecture;
         #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
@@ -360,17 +376,25 @@ impl<B: Backend> Transformer<B> {
             let normed = block.attention_norm.forward(x.clone());
             let q = normalise(&block.query_norm, block.query.forward(normed.clone()));
             let k = normalise(&block.key_norm, block.key.forward(normed.clone()));
-            let q = split(place(q.mul_scalar(scale)), heads);
-            let k = split(place(k), key_value_heads);
-            let v = split(block.value.forward(normed), key_value_heads);
-            let (k, v) = attend(layer, k, v);
-            let attended =
-                self.attention(q, k, v, mask).swap_dims(1, 2).reshape([batch * positions, heads * head_size]);
+            let v = block.value.forward(normed);
+            let fused = match &attend {
+                None => fused::attention(placement.heads(&self.architecture, batch, positions), [q, k, v]),
+                Some(_) => Err([q, k, v]),
+            };
+            let attended = fused.unwrap_or_else(|[q, k, v]| {
+                let q = split(place(q.mul_scalar(scale)), heads);
+                let (k, v) = (split(place(k), key_value_heads), split(v, key_value_heads));
+                let (k, v) = match &mut attend {
+                    Some(attend) => attend(layer, k, v),
+                    None => (k, v),
+                };
+                self.attention(q, k, v, mask).swap_dims(1, 2).reshape([batch * positions, heads * head_size])
+            });
             let before = parallel_residual.then(|| x.clone());
             x = x + block.output.forward(attended);
             let normed = block.mlp_norm.forward(before.unwrap_or_else(|| x.clone()));
             let inner = match &block.gate {
-                Some(gate) => activation.apply(gate.forward(normed.clone())) * block.up.forward(normed),
+                Some(gate) => fused::gated(activation, gate.forward(normed.clone()), block.up.forward(normed)),
                 None => activation.apply(block.up.forward(normed)),
             };
             x = x + block.down.forward(inner);

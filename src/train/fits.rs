@@ -1,11 +1,10 @@
 //! Whether an experiment fits into memory, told before weights are read.
 
-use std::sync::Arc;
-
 use super::footprint::{Footprint, Load, Observed, Slice, footprint, size, weight_of};
 use super::order::{Batches, Order};
 use super::prepare::{self, Material, Pair};
 use super::update::Rule;
+use crate::backend::Available;
 use crate::data::batch::Sequence;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Stage};
@@ -27,13 +26,24 @@ pub struct Need {
 }
 
 impl Need {
-    /// Nothing where it fits into `available` bytes.
+    /// Nothing where it fits into the memory that is available.
     ///
     /// # Errors
     /// Wrong usage: the parts, the numbers and the ways out.
-    pub fn check(&self, available: Option<u64>) -> Result<()> {
-        let peak = self.footprint.peak();
-        let Some(available) = available.filter(|&available| peak > available) else { return Ok(()) };
+    pub fn check(&self, available: Available) -> Result<()> {
+        let Footprint { probes, .. } = self.footprint;
+        let (tensors, rest) = match available {
+            Available::Shared(memory) => ((self.footprint.peak(), memory), None),
+            Available::Apart { device, machine } => ((self.footprint.tensors(), device), Some((probes, machine))),
+        };
+        let lacking = |(needed, there): (u64, Option<u64>)| Some((needed, there.filter(|&there| needed > there)?));
+        match lacking(tensors).or_else(|| rest.and_then(lacking)) {
+            None => Ok(()),
+            Some((needed, there)) => Err(self.refusal(needed, there)),
+        }
+    }
+
+    fn refusal(&self, needed: u64, there: u64) -> Error {
         let Self { stage, slice: Slice { rows, positions, .. }, footprint, optimizer } = self;
         let mut ways = vec![
             "a smaller batch_size with more gradient_accumulation_steps",
@@ -47,18 +57,14 @@ impl Need {
             "rmsprop" => ways.push("optimizer: sgd"),
             _ => {}
         }
-        Err(Error::Several(vec![
-            Error::usage(format!(
-                "stage {stage} needs about {} of memory, and {} are available: it would not end well",
-                size(peak),
-                size(available)
-            )),
-            Error::usage(format!("  {footprint}")),
-            Error::usage(format!(
-                "  its largest slice: {rows} sequences of {positions} tokens; optimiser: {optimizer}"
-            )),
-            Error::usage(format!("  ways out: {}", ways.join("; "))),
-        ]))
+        let (needed, there) = (size(needed), size(there));
+        let lines = [
+            format!("stage {stage} needs about {needed} of memory, and {there} are available"),
+            format!("  {footprint}"),
+            format!("  the largest slice has {rows} sequences of {positions} tokens; the optimiser is {optimizer}"),
+            format!("  ways out: {}", ways.join("; ")),
+        ];
+        Error::Several(lines.iter().map(Error::usage).collect())
     }
 }
 
@@ -69,23 +75,25 @@ impl std::fmt::Display for Need {
     }
 }
 
-/// What the experiment is expected to need on a model of that architecture.
+/// What the experiment is expected to need on a model of that architecture; `kernels` as in [`Load`].
 pub(super) fn need(
     experiment: &Experiment,
     architecture: &Architecture,
-    pairs: &Arc<Vec<Pair>>,
+    pairs: &[Pair],
     probes: &ProbeSet,
+    kernels: bool,
 ) -> Option<Need> {
     let observed = observed(experiment, probes);
     let of_stage = |(index, stage): (usize, &Stage)| {
         let rule = Rule::new(&stage.optimizer);
-        let slice = largest_slice(experiment, index, architecture, pairs);
+        let slice = largest_slice(experiment, index, architecture, pairs, kernels);
         let reads_reference = stage.objective.has_reference();
         let longest = pairs.iter().flat_map(sequences).map(Sequence::tokens).max().unwrap_or(0);
         let load = Load {
             trained: architecture.parameter_count(),
             averages: rule.averages().len(),
             kept_blocks: architecture.layers,
+            kernels,
             slice,
             accumulates: stage.gradient_accumulation_steps > 1,
             frozen_copy: reads_reference && stage.on_policy.is_some(),
@@ -98,7 +106,7 @@ pub(super) fn need(
     experiment.stages.iter().enumerate().map(of_stage).max_by_key(|need| need.footprint.peak())
 }
 
-/// The same for an experiment that is not run yet; `None` where its model or its data cannot be looked at beforehand.
+/// The same for an experiment that is not run yet, on the backend that would be chosen for it; `None` where its model or its data cannot be looked at beforehand.
 ///
 /// # Errors
 /// As the training's own errors about the data.
@@ -111,7 +119,7 @@ pub fn expected_need(experiment: &Experiment) -> Result<Option<Need>> {
     let positions = checkpoint.config.max_position_embeddings;
     let Material { pairs, visited, lengths } = prepare::material(experiment, data, &checkpoint.tokenizer, positions)?;
     let probes = ProbeSet::new(&visited.observed, &checkpoint.tokenizer, &lengths)?;
-    Ok(need(experiment, &checkpoint.config, &pairs, &probes))
+    Ok(need(experiment, &checkpoint.config, &pairs, &probes, crate::backend::auto_is_host()))
 }
 
 fn observed(experiment: &Experiment, probes: &ProbeSet) -> Observed {
@@ -135,7 +143,13 @@ fn sequences(pair: &Pair) -> impl Iterator<Item = &Sequence> {
 }
 
 /// The slice that needs most of those that a stage will draw.
-fn largest_slice(experiment: &Experiment, index: usize, architecture: &Architecture, pairs: &Arc<Vec<Pair>>) -> Slice {
+fn largest_slice(
+    experiment: &Experiment,
+    index: usize,
+    architecture: &Architecture,
+    pairs: &[Pair],
+    kernels: bool,
+) -> Slice {
     let stage = &experiment.stages[index];
     let sampled = stage.on_policy.map(|on_policy| on_policy.max_new_tokens);
     let of_slice = |slice: Vec<usize>| {
@@ -155,5 +169,54 @@ fn largest_slice(experiment: &Experiment, index: usize, architecture: &Architect
     let order = Order::new(experiment.seed, index, pairs.len());
     let mut batches = Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps);
     let steps = (0..stage.steps).flat_map(|_| batches.take());
-    steps.map(of_slice).max_by_key(|&slice| weight_of(architecture, slice, architecture.layers)).unwrap_or_default()
+    steps.map(of_slice).max_by_key(|&slice| weight_of(architecture, slice, kernels)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::path::Path;
+
+    use super::{Available, expected_need};
+    use crate::experiment::Experiment;
+
+    fn experiment(optimizer: &str) -> Experiment {
+        let text = format!(
+            "(name: \"x\", data: world(train: 16, held_out: 4), probes: (prompts: 4),
+              stages: [(name: \"small\", objective: sft, steps: 2, batch_size: 1, learning_rate: 1e-4),
+                       (name: \"large\", objective: sigmoid(), steps: 2, batch_size: 8, learning_rate: 1e-4,
+                        optimizer: {optimizer})])"
+        );
+        Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap()
+    }
+
+    #[test]
+    fn the_most_demanding_stage_counts_and_its_ways_out_are_named() {
+        let need = expected_need(&experiment("adamw()")).unwrap().unwrap();
+        assert_eq!((need.stage.as_str(), need.slice.rows), ("large", 16));
+        let (tensors, probes) = (need.footprint.tensors(), need.footprint.probes);
+        need.check(Available::Shared(None)).unwrap();
+        need.check(Available::Shared(Some(tensors + probes))).unwrap();
+        need.check(Available::Apart { device: Some(tensors), machine: Some(probes) }).unwrap();
+        for short in [
+            Available::Shared(Some(tensors + probes - 1)),
+            Available::Apart { device: Some(tensors - 1), machine: None },
+            Available::Apart { device: None, machine: Some(probes - 1) },
+        ] {
+            let error = need.check(short).unwrap_err();
+            assert_eq!(error.exit_status(), 2);
+            let text = error.to_string();
+            for part in ["stage large needs about", "activations", "gradient_accumulation_steps", "rmsprop() or sgd"] {
+                assert!(text.contains(part), "{part}: {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_optimiser_without_averages_is_no_way_out_of_itself() {
+        let need = expected_need(&experiment("sgd")).unwrap().unwrap();
+        let text = need.check(Available::Shared(Some(0))).unwrap_err().to_string();
+        assert!(text.contains("lora") && !text.contains("optimizer: sgd"), "{text}");
+        assert_eq!(need.footprint.optimiser, 0);
+    }
 }

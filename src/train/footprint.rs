@@ -8,24 +8,25 @@
 //! gradients     trained parameters, twice where slices are accumulated
 //! optimiser     trained parameters × averages (AdamW 2, RMSprop 1, SGD 0)
 //! reference     a frozen copy of the weights where answers are sampled; two f64 a pair otherwise
-//! activations   kept blocks × (T · (6 d + a q + m f) + 2 · rows · H · P²)
+//! activations   kept blocks × T · (n d + a + m f), and 2 · rows · H · P² where attention is made of operations
 //! logits        5 · N · V, N the positions whose next token is learnt
 //! probes        (window + 2) · M · V, M the tokens of y⁺ over all prompts
 //! evaluation    keys and values of the prompts twice, one pass over them or their answers, a chunk of logits
 //! ```
 //!
-//! d counts two norms, each of which keeps what it reads, what it has normalised and what it gives; a is 4 (query, the keys
-//! and values as every head sees them, what attention gives), 2 more where heads are normalised; m is what the
-//! feed-forward keeps: 5 for SwiGLU, otherwise by its nonlinearity. Softmax keeps its exponentials and its result.
+//! Of tensor operations, each of the two norms keeps what it reads, what it has normalised and what it gives (n = 6);
+//! attention keeps the queries, the keys and values as every head sees them, and what it gives (a = 4 q), softmax its
+//! exponentials and its result; SwiGLU keeps five numbers for each of its f (m = 5). The kernels of
+//! [`fused`](crate::model) keep less: n = 4, a = 2 q and keys and values once, m = 3, and no scores.
 //!
 //! The backward pass gives activations back while gradients come into being, so that the two are not there at the same
 //! time in full: what counts is the larger of activations with logits and gradients, and the larger of that and an
-//! evaluation, on top of what stays.
+//! evaluation, on top of what stays. The probes' distributions lie in the machine's memory whatever trains.
 
 use std::fmt;
 
 use crate::model::Architecture;
-use crate::model::architecture::Activation;
+use crate::model::architecture::{Activation, Norm};
 use crate::probe::score::{ROWS_AT_ONCE, SEQUENCES_AT_ONCE, TOKENS_AT_ONCE};
 
 /// Bytes of a number.
@@ -66,6 +67,8 @@ pub struct Load {
     pub averages: usize,
     /// Blocks whose activations are kept for the backward pass: all, or one where they are computed again.
     pub kept_blocks: usize,
+    /// Whether the blocks are made of kernels with gradients of their own, as they are in this machine's own memory.
+    pub kernels: bool,
     /// The slice that needs most.
     pub slice: Slice,
     /// Whether several slices make a step.
@@ -81,11 +84,15 @@ pub struct Load {
 }
 
 /// Bytes, part by part.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Footprint {
-    /// What stays: name and bytes.
-    pub staying: Vec<(&'static str, u64)>,
-    /// What comes and goes during an optimiser step: gradients; activations and logits.
+    /// The model's numbers.
+    pub weights: u64,
+    /// The optimiser's averages.
+    pub optimiser: u64,
+    /// The frozen copy, or what it said.
+    pub reference: u64,
+    /// Of one slice, and of those before it where they are accumulated.
     pub gradients: u64,
     /// Kept for the backward pass.
     pub activations: u64,
@@ -93,36 +100,44 @@ pub struct Footprint {
     pub logits: u64,
     /// What comes and goes during an evaluation or while the reference is asked.
     pub evaluation: u64,
+    /// Distributions that mass flow is measured against, in the machine's memory.
+    pub probes: u64,
     /// Whether gradients of earlier slices wait while activations are there.
     accumulates: bool,
 }
 
 impl Footprint {
-    /// The most that is there at the same time, bytes.
+    /// The most that is there at the same time where the tensors are, bytes.
+    pub fn tensors(&self) -> u64 {
+        let pass = self.activations + self.logits;
+        let step =
+            if self.accumulates { self.gradients / 2 + pass.max(self.gradients / 2) } else { pass.max(self.gradients) };
+        self.weights + self.optimiser + self.reference + step.max(self.evaluation)
+    }
+
+    /// The same with what always lies in the machine's memory.
     pub fn peak(&self) -> u64 {
-        let step = if self.accumulates {
-            self.gradients / 2 + (self.activations + self.logits).max(self.gradients / 2)
-        } else {
-            (self.activations + self.logits).max(self.gradients)
-        };
-        self.staying.iter().map(|(_, bytes)| bytes).sum::<u64>() + step.max(self.evaluation)
+        self.tensors() + self.probes
     }
 }
 
 /// The parts that matter, largest first.
 impl fmt::Display for Footprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let passing = [
+        let mut parts = vec![
+            ("weights", self.weights),
+            ("optimiser", self.optimiser),
+            ("reference", self.reference),
             ("gradients", self.gradients),
             ("activations", self.activations),
             ("logits", self.logits),
             ("evaluation", self.evaluation),
+            ("probes", self.probes),
         ];
-        let mut parts: Vec<(&str, u64)> = self.staying.iter().copied().chain(passing).collect();
         parts.retain(|(_, bytes)| *bytes > 0);
         parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
         let parts: Vec<String> = parts.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
-        write!(f, "{} at most ({})", size(self.peak()), parts.join(", "))
+        write!(f, "about {} at most: {}; not all at the same time", size(self.peak()), parts.join(", "))
     }
 }
 
@@ -131,39 +146,45 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
     let (count, vocab) = (|numbers: usize| numbers as u64 * NUMBER, architecture.vocab_size);
     let parameters = architecture.parameter_count();
     let Load { trained, averages, slice, observed, .. } = *load;
-    let activations = load.kept_blocks * kept(architecture, slice) + transient(architecture, slice);
+    let activations =
+        load.kept_blocks * kept(architecture, slice, load.kernels) + transient(architecture, slice, load.kernels);
     // A model's first and last norm, and what the logits are made of.
     let ends = slice.rows * slice.positions * 3 * architecture.hidden_size;
     let measured = (observed.window + 2) * observed.chosen * vocab;
     let reference =
         if load.frozen_copy { count(parameters) } else { 0 } + load.referenced as u64 * 2 * size_of::<f64>() as u64;
     Footprint {
-        staying: vec![
-            ("weights", count(parameters)),
-            ("optimiser", count(trained * averages)),
-            ("reference", reference),
-            ("probes", count(measured)),
-        ],
+        weights: count(parameters),
+        optimiser: count(trained * averages),
+        reference,
         gradients: count(trained) * if load.accumulates { 2 } else { 1 },
         activations: count(activations + ends),
         logits: count(5 * slice.predicting * vocab),
         evaluation: count(evaluation(architecture, &observed).max(scoring(architecture, load.scored))),
+        probes: count(measured),
         accumulates: load.accumulates,
     }
 }
 
-/// Bytes that the slice needs during its step, to find the largest.
-pub(super) fn weight_of(architecture: &Architecture, slice: Slice, kept_blocks: usize) -> usize {
-    kept_blocks * kept(architecture, slice) + 5 * slice.predicting * architecture.vocab_size
+/// Numbers that the slice needs during its step, to find the largest.
+pub(super) fn weight_of(architecture: &Architecture, slice: Slice, kernels: bool) -> usize {
+    architecture.layers * kept(architecture, slice, kernels) + 5 * slice.predicting * architecture.vocab_size
 }
 
 /// Numbers that one block keeps for its backward pass.
-fn kept(architecture: &Architecture, slice: Slice) -> usize {
-    let Architecture { hidden_size, intermediate_size, heads, head_size, query_key_norm, .. } = *architecture;
-    let tokens = slice.rows * slice.positions;
-    let attention = if query_key_norm { 6 } else { 4 } * heads * head_size;
+fn kept(architecture: &Architecture, slice: Slice, kernels: bool) -> usize {
+    let Architecture { hidden_size, intermediate_size, heads, key_value_heads, head_size, .. } = *architecture;
+    let (queries, keys) = (heads * head_size, key_value_heads * head_size);
+    let norms = if kernels && architecture.norm == Norm::Rms { 4 } else { 6 } * hidden_size;
+    let normed_heads = if architecture.query_key_norm { 2 * (queries + keys) } else { 0 };
+    let (attention, scores) = if kernels {
+        (2 * (queries + keys), 0)
+    } else {
+        (4 * queries, 2 * scores(architecture, slice.rows, slice.positions, slice.positions))
+    };
     let inner = intermediate_size
         * match (architecture.gated, architecture.activation) {
+            (true, Activation::Silu) if kernels => 3,
             (true, Activation::Silu) => 5,
             (true, Activation::GeluErf) => 4,
             (true, Activation::GeluTanh) => 9,
@@ -171,13 +192,13 @@ fn kept(architecture: &Architecture, slice: Slice) -> usize {
             (false, Activation::GeluErf) => 2,
             (false, Activation::GeluTanh) => 7,
         };
-    tokens * (6 * hidden_size + attention + inner)
-        + 2 * scores(architecture, slice.rows, slice.positions, slice.positions)
+    slice.rows * slice.positions * (norms + normed_heads + attention + inner) + scores
 }
 
 /// Numbers that come and go within one block: the scores of its attention, or its feed-forward.
-fn transient(architecture: &Architecture, slice: Slice) -> usize {
-    let scores = scores(architecture, slice.rows, slice.positions, slice.positions);
+fn transient(architecture: &Architecture, slice: Slice, kernels: bool) -> usize {
+    let rows = if kernels { 1 } else { slice.rows };
+    let scores = scores(architecture, rows, slice.positions, slice.positions);
     (2 * scores).max(3 * slice.rows * slice.positions * architecture.intermediate_size)
 }
 
@@ -219,6 +240,11 @@ fn scoring(architecture: &Architecture, tokens: usize) -> usize {
 pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000_000 => format!("{:.0} MB", (bytes as f64 / 1e6).ceil()),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+        1_000_000_000..1_000_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
+        _ => format!("{:.1} TB", bytes as f64 / 1e12),
     }
 }
+
+#[cfg(test)]
+#[path = "footprint_tests.rs"]
+mod tests;

@@ -94,7 +94,8 @@ pub(super) fn material(
     Ok(Material { pairs: Arc::new(pairs), visited, lengths })
 }
 
-/// How the experiment's data files would be cut and what of them would be left out; `None` where there are none. Lengths
+/// How the experiment's data files would be cut and what of them would be left out; `None` where there are none, or where
+/// the model must be downloaded first. Lengths
 /// are in tokens, so they are measured only where the tokenizer is there before the training.
 ///
 /// # Errors
@@ -108,7 +109,11 @@ pub fn data_report(experiment: &Experiment) -> Result<Option<DataReport>> {
         _ => None,
     };
     let lengths = lengths(experiment, None);
-    let visited = crate::data::load(experiment)?.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
+    let data = crate::data::load(experiment)?;
+    if matches!(&data, Data::Files(files) if files.awaits_its_model()) {
+        return Ok(None);
+    }
+    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
         let Some(tokenizer) = &tokenizer else { return Ok(Ok(Fate::default())) };
         Ok(pair(&lengths, tokenizer, example)?.map(|(_, fate)| fate))
     })?;

@@ -69,9 +69,10 @@ pub(crate) fn train<B: AutodiffBackend>(
         tracing::info!("{}", Shown::new(&report.to_string()));
     }
     let mut probes = ProbeSet::new(&visited.observed, &tokenizer, &lengths)?;
-    if let Some(need) = fits::need(experiment, &checkpoint.config, &pairs, &probes) {
+    let host = crate::backend::is_host::<B::InnerBackend>(device);
+    if let Some(need) = fits::need(experiment, &checkpoint.config, &pairs, &probes, host) {
         tracing::info!("{need}");
-        need.check(crate::backend::available_memory::<B>(device))?;
+        need.check(crate::backend::available_memory::<B::InnerBackend>(device))?;
     }
     control.say(starting("loading the model"), 0)?;
     let model: Transformer<B> = prepare::model(experiment, &checkpoint, device)?;

@@ -50,7 +50,8 @@ fn ours(config: &OptimizerConfig, host: bool) -> Vec<f32> {
             rule.apply(weight, gradient, &mut memory, learning_rate(step))
         } else {
             memory.time += 1;
-            rule.apply_tensors(weight, gradient, &mut memory, rule.scalars(memory.time, learning_rate(step)))
+            let scalars = rule.scalars(memory.time, learning_rate(step));
+            rule.apply_tensors(weight, gradient, &mut memory, scalars)
         };
     }
     floats(weight)

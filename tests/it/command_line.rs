@@ -23,9 +23,20 @@ fn without_arguments_it_says_what_to_try() {
 
 #[test]
 fn help_is_everywhere() {
-    for command in
-        ["run", "check", "replay", "score", "model", "verify", "export", "compare", "sweep", "completions", "man"]
-    {
+    for command in [
+        "run",
+        "check",
+        "replay",
+        "score",
+        "model",
+        "verify",
+        "export",
+        "compare",
+        "sweep",
+        "selftest",
+        "completions",
+        "man",
+    ] {
         let output = ldyn(&[command, "--help"]);
         assert!(output.status.success(), "{command}");
         assert!(stdout(&output).contains(&format!("ldyn-tui {command}")), "{command}");

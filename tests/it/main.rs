@@ -20,6 +20,7 @@ mod compare;
 #[cfg(unix)]
 mod dashboard;
 mod data_files;
+mod footprint;
 #[cfg(unix)]
 mod hostile;
 mod hub;
@@ -33,6 +34,7 @@ mod pty;
 mod recorded;
 #[cfg(unix)]
 mod resume;
+mod selftest;
 #[cfg(unix)]
 mod sequences;
 #[cfg(unix)]

@@ -40,12 +40,23 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// What `work` gives, and the bytes that this thread held at most beyond those that it held before.
-pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+/// Begins to look for the most; returns what this thread holds now, bytes.
+pub fn begin() -> isize {
     let before = HELD.with(Cell::get);
     MOST.with(|most| most.set(before));
+    before
+}
+
+/// The bytes that this thread held at most since then, beyond those that it held `before`.
+pub fn most_since(before: isize) -> usize {
+    usize::try_from(MOST.with(Cell::get) - before).unwrap()
+}
+
+/// What `work` gives, and the bytes that this thread held at most beyond those that it held before.
+pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = begin();
     let result = work();
-    (result, usize::try_from(MOST.with(Cell::get) - before).unwrap())
+    (result, most_since(before))
 }
 
 #[test]

@@ -1,0 +1,80 @@
+//! The memory that a run is expected to need, against what its trainer held at most.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
+
+use ldyn_tui::backend::BackendChoice;
+use ldyn_tui::experiment::Experiment;
+use ldyn_tui::protocol::TrainerEvent;
+use ldyn_tui::train::{expected_need, spawn};
+
+use super::memory::{begin, most_since};
+
+/// How far the two may be apart.
+const TOLERATED: std::ops::Range<f64> = 0.77..1.3;
+
+/// Bytes that the training thread held at most: what this thread's allocations alone count.
+fn held(experiment: Experiment) -> usize {
+    let (before, most) = (Arc::new(AtomicIsize::new(isize::MIN)), Arc::new(AtomicUsize::new(0)));
+    let told = Arc::clone(&most);
+    let sink = move |_: &TrainerEvent| {
+        // Events are told on the training thread, the first one before there is anything.
+        if before.load(Ordering::Relaxed) == isize::MIN {
+            before.store(begin(), Ordering::Relaxed);
+        }
+        told.store(most_since(before.load(Ordering::Relaxed)), Ordering::Relaxed);
+        Ok(())
+    };
+    spawn(experiment, BackendChoice::Flex, None, Box::new(sink)).unwrap().join().unwrap();
+    most.load(Ordering::Relaxed)
+}
+
+#[test]
+fn what_is_expected_is_what_is_held() {
+    let adamw = "optimizer: adamw()";
+    for (what, probes, stage) in [
+        ("activations", "prompts: 2, greedy: 0", format!("objective: sft, batch_size: 48, {adamw}")),
+        ("pairs", "prompts: 2, greedy: 0", format!("objective: sigmoid(), batch_size: 16, {adamw}")),
+        (
+            "slices",
+            "prompts: 2, greedy: 0",
+            format!("objective: sigmoid(), batch_size: 8, gradient_accumulation_steps: 4, {adamw}"),
+        ),
+        ("rmsprop", "prompts: 1, greedy: 0", "objective: sft, batch_size: 2, optimizer: rmsprop()".to_owned()),
+        ("sgd", "prompts: 1, greedy: 0", "objective: sft, batch_size: 2, optimizer: sgd".to_owned()),
+        ("an evaluation", "prompts: 64, greedy: 0", "objective: sft, batch_size: 1, optimizer: sgd".to_owned()),
+    ] {
+        let text = format!(
+            "(name: \"x\", data: world(train: 96, held_out: 4), probes: ({probes}, max_new_tokens: 4),
+              stages: [(name: \"S\", steps: 3, learning_rate: 1e-4, evaluate_every: 1, {stage})])"
+        );
+        let experiment = Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap();
+        let need = expected_need(&experiment).unwrap().unwrap();
+        let (expected, held) = (need.footprint.peak(), held(experiment));
+        let ratio = expected as f64 / held as f64;
+        eprintln!("{what}: {expected} expected, {held} held, ratio {ratio:.2}; {}", need.footprint);
+        assert!(TOLERATED.contains(&ratio), "{what}: {expected} expected, {held} held; {}", need.footprint);
+    }
+}
+
+#[test]
+fn a_run_that_cannot_fit_is_refused_before_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let program =
+        |args: &[&str]| Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(args).current_dir(&folder).output().unwrap();
+    let batch = "stages[0].batch_size=400000";
+    let output = program(&["run", "sft", "--headless", "--backend", "flex", "--steps", "2", "--set", batch]);
+    let error = String::from_utf8(output.stderr).unwrap();
+    // A machine that does not tell its memory refuses nothing; this one would need more than any has.
+    if cfg!(target_os = "linux") {
+        assert_eq!(output.status.code(), Some(2), "{error}");
+        for part in ["stage SFT needs about", "TB", "activations", "ways out: a smaller batch_size", "lora"] {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+    let checked = program(&["check", "sft"]);
+    let text = String::from_utf8(checked.stdout).unwrap();
+    assert!(text.contains("memory: about ") && text.contains("weights 7 MB"), "{text}");
+}

@@ -1,0 +1,56 @@
+//! The selftest: every row of it, on a backend that is sound.
+
+use std::process::{Command, Output};
+
+fn selftest(backend: &str) -> (Output, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"))
+        .args(["selftest", "--backend", backend])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    (output, std::fs::read_dir(&folder).unwrap().count())
+}
+
+#[test]
+fn the_fast_backend_passes_and_writes_nothing() {
+    let (output, files) = selftest("flex");
+    let table = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{table}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(files, 0);
+    assert!(!table.contains("FAILED"), "{table}");
+    for row in [
+        "backend ",
+        "matrix product ",
+        "softmax under a mask",
+        "log-probs of labels",
+        "embedding and its gradient",
+        "RMS norm",
+        "rotary positions and grouped attention",
+        "shipped model: gradient, by a small step",
+        "DPO begins at a loss of log 2",
+        "gained and lost probability cancel",
+        "shipped model, forward and backward",
+        "model FLOP utilisation",
+        "peak memory",
+    ] {
+        assert!(table.contains(row), "{row}: {table}");
+    }
+    let checked = table.lines().filter(|line| line.contains("  ok  ")).count();
+    assert!(checked >= 19 && table.contains(&format!("all {checked} checks passed")), "{table}");
+}
+
+#[test]
+fn a_backend_that_is_not_there_is_wrong_usage() {
+    let gpu = ["/dev/nvidia0", "/dev/dxg"].iter().any(|device| std::path::Path::new(device).exists());
+    for backend in ["cuda", "wgpu"] {
+        // Where there is a GPU there may be nothing to refuse.
+        if gpu || (backend == "wgpu" && cfg!(feature = "wgpu")) {
+            continue;
+        }
+        let (output, files) = selftest(backend);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), files), (Some(2), 0), "{error}");
+        assert!(output.stdout.is_empty() && error.contains(&format!("--backend {backend}")), "{error}");
+    }
+}
