@@ -7,8 +7,8 @@ use super::update::Rule;
 use crate::backend::Available;
 use crate::data::batch::Sequence;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Stage};
-use crate::model::Architecture;
+use crate::experiment::{Experiment, OptimizerConfig, Stage};
+use crate::model::{Architecture, lora};
 use crate::probe::ProbeSet;
 use crate::protocol::ProbeKind;
 
@@ -23,6 +23,8 @@ pub struct Need {
     pub footprint: Footprint,
     /// The optimiser as an experiment spells it.
     optimizer: &'static str,
+    /// What would make it need less.
+    ways: Vec<&'static str>,
 }
 
 impl Need {
@@ -44,19 +46,7 @@ impl Need {
     }
 
     fn refusal(&self, needed: u64, there: u64) -> Error {
-        let Self { stage, slice: Slice { rows, positions, .. }, footprint, optimizer } = self;
-        let mut ways = vec![
-            "a smaller batch_size with more gradient_accumulation_steps",
-            "a shorter max_length in the data",
-            "gradient_checkpointing: true",
-            "lora: (rank: 8)",
-            "fewer probes.prompts",
-        ];
-        match *optimizer {
-            "adamw" => ways.push("optimizer: rmsprop() or sgd"),
-            "rmsprop" => ways.push("optimizer: sgd"),
-            _ => {}
-        }
+        let Self { stage, slice: Slice { rows, positions, .. }, footprint, optimizer, ways } = self;
         let (needed, there) = (size(needed), size(there));
         let lines = [
             format!("stage {stage} needs about {needed} of memory, and {there} are available"),
@@ -90,9 +80,12 @@ pub(super) fn need(
         let reads_reference = stage.objective.has_reference();
         let longest = pairs.iter().flat_map(sequences).map(Sequence::tokens).max().unwrap_or(0);
         let load = Load {
-            trained: architecture.parameter_count(),
+            trained: match &experiment.lora {
+                Some(lora) => lora::parameter_count(lora, architecture),
+                None => architecture.parameter_count(),
+            },
             averages: rule.averages().len(),
-            kept_blocks: architecture.layers,
+            recomputes: stage.gradient_checkpointing,
             kernels,
             slice,
             accumulates: stage.gradient_accumulation_steps > 1,
@@ -101,12 +94,38 @@ pub(super) fn need(
             scored: if reads_reference { longest } else { 0 },
             observed,
         };
-        Need { stage: stage.name.clone(), slice, footprint: footprint(architecture, &load), optimizer: rule.name() }
+        Need {
+            stage: stage.name.clone(),
+            slice,
+            footprint: footprint(architecture, &load),
+            optimizer: rule.name(),
+            ways: ways_out(experiment, stage),
+        }
     };
     experiment.stages.iter().enumerate().map(of_stage).max_by_key(|need| need.footprint.peak())
 }
 
-/// The same for an experiment that is not run yet, on the backend that would be chosen for it; `None` where its model or its data cannot be looked at beforehand.
+/// What would make the stage need less, and is not done already.
+fn ways_out(experiment: &Experiment, stage: &Stage) -> Vec<&'static str> {
+    let mut ways =
+        vec!["a smaller batch_size with more gradient_accumulation_steps", "a shorter max_length in the data"];
+    if !stage.gradient_checkpointing {
+        ways.push("gradient_checkpointing: true");
+    }
+    if experiment.lora.is_none() {
+        ways.push("lora: (rank: 8)");
+    }
+    ways.push("fewer probes.prompts");
+    match stage.optimizer {
+        OptimizerConfig::Adamw { .. } => ways.push("optimizer: rmsprop() or sgd"),
+        OptimizerConfig::Rmsprop { .. } => ways.push("optimizer: sgd"),
+        OptimizerConfig::Sgd => {}
+    }
+    ways
+}
+
+/// The same for an experiment that is not run yet, on the backend that would be chosen for it; `None` where its model or
+/// its data cannot be looked at beforehand.
 ///
 /// # Errors
 /// As the training's own errors about the data.

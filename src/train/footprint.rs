@@ -17,7 +17,8 @@
 //! Of tensor operations, each of the two norms keeps what it reads, what it has normalised and what it gives (n = 6);
 //! attention keeps the queries, the keys and values as every head sees them, and what it gives (a = 4 q), softmax its
 //! exponentials and its result; SwiGLU keeps five numbers for each of its f (m = 5). The kernels of
-//! [`fused`](crate::model) keep less: n = 4, a = 2 q and keys and values once, m = 3, and no scores.
+//! [`fused`](crate::model) keep less: n = 4, a = 2 q and keys and values once, m = 3, and no scores. With gradient
+//! checkpointing one block is kept, T · d of every other, and N is at most the rows whose logits are made together.
 //!
 //! The backward pass gives activations back while gradients come into being, so that the two are not there at the same
 //! time in full: what counts is the larger of activations with logits and gradients, and the larger of that and an
@@ -25,6 +26,7 @@
 
 use std::fmt;
 
+use super::pass::ROWS_AT_ONCE as ROWS_OF_LOGITS;
 use crate::model::Architecture;
 use crate::model::architecture::{Activation, Norm};
 use crate::probe::score::{ROWS_AT_ONCE, SEQUENCES_AT_ONCE, TOKENS_AT_ONCE};
@@ -65,8 +67,9 @@ pub struct Load {
     pub trained: usize,
     /// Averages that the optimiser keeps of each of them.
     pub averages: usize,
-    /// Blocks whose activations are kept for the backward pass: all, or one where they are computed again.
-    pub kept_blocks: usize,
+    /// Whether the blocks are computed anew on the way back (gradient checkpointing): one at a time keeps its activations
+    /// then, of the others only what they read, and the logits are made a few rows at a time.
+    pub recomputes: bool,
     /// Whether the blocks are made of kernels with gradients of their own, as they are in this machine's own memory.
     pub kernels: bool,
     /// The slice that needs most.
@@ -102,16 +105,15 @@ pub struct Footprint {
     pub evaluation: u64,
     /// Distributions that mass flow is measured against, in the machine's memory.
     pub probes: u64,
-    /// Whether gradients of earlier slices wait while activations are there.
-    accumulates: bool,
+    /// The part of the gradients that is there while activations are.
+    waiting: u64,
 }
 
 impl Footprint {
     /// The most that is there at the same time where the tensors are, bytes.
     pub fn tensors(&self) -> u64 {
         let pass = self.activations + self.logits;
-        let step =
-            if self.accumulates { self.gradients / 2 + pass.max(self.gradients / 2) } else { pass.max(self.gradients) };
+        let step = self.waiting + pass.max(self.gradients - self.waiting);
         self.weights + self.optimiser + self.reference + step.max(self.evaluation)
     }
 
@@ -146,10 +148,23 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
     let (count, vocab) = (|numbers: usize| numbers as u64 * NUMBER, architecture.vocab_size);
     let parameters = architecture.parameter_count();
     let Load { trained, averages, slice, observed, .. } = *load;
+    let tokens = slice.rows * slice.positions;
+    let (kept_blocks, read, predicting) = if load.recomputes {
+        (1, architecture.layers * tokens * architecture.hidden_size, slice.predicting.min(ROWS_OF_LOGITS))
+    } else {
+        (architecture.layers, 0, slice.predicting)
+    };
     let activations =
-        load.kept_blocks * kept(architecture, slice, load.kernels) + transient(architecture, slice, load.kernels);
+        kept_blocks * kept(architecture, slice, load.kernels) + read + transient(architecture, slice, load.kernels);
+    let passing = count(trained);
+    // Recomputing adds every part to one sum at once. Otherwise a slice's gradients come to be beside those before it.
+    let (gradients, waiting) = match (load.recomputes, load.accumulates) {
+        (true, _) => (passing, passing),
+        (false, true) => (2 * passing, passing),
+        (false, false) => (passing, 0),
+    };
     // A model's first and last norm, and what the logits are made of.
-    let ends = slice.rows * slice.positions * 3 * architecture.hidden_size;
+    let ends = 3 * tokens * architecture.hidden_size;
     let measured = (observed.window + 2) * observed.chosen * vocab;
     let reference =
         if load.frozen_copy { count(parameters) } else { 0 } + load.referenced as u64 * 2 * size_of::<f64>() as u64;
@@ -157,12 +172,12 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
         weights: count(parameters),
         optimiser: count(trained * averages),
         reference,
-        gradients: count(trained) * if load.accumulates { 2 } else { 1 },
+        gradients,
         activations: count(activations + ends),
-        logits: count(5 * slice.predicting * vocab),
+        logits: count(5 * predicting * vocab),
         evaluation: count(evaluation(architecture, &observed).max(scoring(architecture, load.scored))),
         probes: count(measured),
-        accumulates: load.accumulates,
+        waiting,
     }
 }
 

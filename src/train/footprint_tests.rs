@@ -8,7 +8,7 @@ fn load(architecture: &Architecture) -> Load {
     Load {
         trained: architecture.parameter_count(),
         averages: 1,
-        kept_blocks: architecture.layers,
+        recomputes: false,
         kernels: false,
         slice: Slice { rows: 8, positions: 100, predicting: 300 },
         accumulates: false,
@@ -50,7 +50,7 @@ fn every_way_out_is_one() {
     for (way, load) in [
         ("half the batch, accumulated", Load { slice: halved, accumulates: true, ..whole }),
         ("shorter sequences", Load { slice: shorter, ..whole }),
-        ("activations of one block", Load { kept_blocks: 1, ..whole }),
+        ("blocks computed anew", Load { recomputes: true, ..whole }),
         ("kernels", Load { kernels: true, ..whole }),
         ("adapters", Load { trained: whole.trained / 100, ..whole }),
         ("no averages", Load { averages: 0, ..whole }),

@@ -16,7 +16,7 @@ use crate::model::transformer::{floats, int_tensor};
 use crate::objective::logps::per_token_logps;
 
 /// Tokens whose logits exist at the same time, where blocks are computed anew.
-const ROWS_AT_ONCE: usize = 256;
+pub(super) const ROWS_AT_ONCE: usize = 256;
 
 /// Sums the gradients of several passes.
 pub(super) type Accumulator<B> = GradientsAccumulator<Transformer<B>>;

@@ -42,6 +42,11 @@ fn what_is_expected_is_what_is_held() {
             "prompts: 2, greedy: 0",
             format!("objective: sigmoid(), batch_size: 8, gradient_accumulation_steps: 4, {adamw}"),
         ),
+        (
+            "blocks computed anew",
+            "prompts: 2, greedy: 0",
+            format!("objective: sigmoid(), batch_size: 16, gradient_checkpointing: true, {adamw}"),
+        ),
         ("rmsprop", "prompts: 1, greedy: 0", "objective: sft, batch_size: 2, optimizer: rmsprop()".to_owned()),
         ("sgd", "prompts: 1, greedy: 0", "objective: sft, batch_size: 2, optimizer: sgd".to_owned()),
         ("an evaluation", "prompts: 64, greedy: 0", "objective: sft, batch_size: 1, optimizer: sgd".to_owned()),
