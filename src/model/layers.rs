@@ -3,14 +3,27 @@
 use burn::module::{Module, Param};
 use burn::tensor::activation::{gelu, silu};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::architecture::{Activation, Architecture, Parameter, Role};
 use super::fused;
 use super::lora::Adapter;
 use super::transformer::floats;
-use crate::experiment::Lora;
+use crate::experiment::{Lora, Precision};
+
+/// The product of two matrices, or of two stacks of them. In bfloat16 the factors are rounded to it, and so is the result,
+/// which is then widened again; the gradients are handed back in single precision.
+pub(super) fn product<B: Backend, const D: usize>(
+    precision: Precision,
+    a: Tensor<B, D>,
+    b: Tensor<B, D>,
+) -> Tensor<B, D> {
+    match precision {
+        Precision::F32 => a.matmul(b),
+        Precision::Bf16 => a.cast(FloatDType::BF16).matmul(b.cast(FloatDType::BF16)).cast(FloatDType::F32),
+    }
+}
 
 #[derive(Module, Debug)]
 pub(super) struct Linear<B: Backend> {
@@ -20,6 +33,8 @@ pub(super) struct Linear<B: Backend> {
     bias: Option<Param<Tensor<B, 1>>>,
     /// What is trained in the place of a frozen weight.
     adapter: Option<Adapter<B>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl<B: Backend> Linear<B> {
@@ -38,17 +53,30 @@ impl<B: Backend> Linear<B> {
         self.adapter = Some(Adapter::new(self.weight.dims(), lora, rng, &self.weight.device()));
     }
 
+    /// Computes in another precision from now on.
+    pub(super) fn compute_in(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
     /// Whether an adapter is trained in the weight's place.
     pub(super) fn is_adapted(&self) -> bool {
         self.adapter.is_some()
+    }
+
+    /// x·Wᵀ.
+    fn product(&self, x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
+        match self.precision {
+            Precision::F32 => fused::linear(x, weight),
+            Precision::Bf16 => product(self.precision, x, weight.transpose()),
+        }
     }
 
     /// `[rows, in]` to `[rows, out]`.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let weight = self.weight.val();
         let y = match &self.adapter {
-            None => fused::linear(x, weight),
-            Some(adapter) => fused::linear(x.clone(), weight) + adapter.forward(x),
+            None => self.product(x, weight),
+            Some(adapter) => self.product(x.clone(), weight) + adapter.forward(self.precision, x),
         };
         match &self.bias {
             None => y,
@@ -152,7 +180,8 @@ impl<B: Backend, E, F: FnMut(Parameter, &[usize]) -> Result<Vec<f32>, E>> Builde
     }
 
     pub(super) fn linear(&mut self, layer: usize, role: Role) -> Result<Linear<B>, E> {
-        self.weight_and_bias(Some(layer), role).map(|(weight, bias)| Linear { weight, bias, adapter: None })
+        let (weight, bias) = self.weight_and_bias(Some(layer), role)?;
+        Ok(Linear { weight, bias, adapter: None, precision: Precision::F32 })
     }
 
     pub(super) fn optional_linear(&mut self, layer: usize, role: Role) -> Result<Option<Linear<B>>, E> {

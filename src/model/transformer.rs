@@ -4,8 +4,7 @@
 //! Choices: weights keep Hugging Face's orientation `[out, in]`; hidden states are flattened to `[rows, d]` wherever
 //! positions do not matter, so that every projection and its gradient is one matrix product; rotary positions rotate
 //! halves (not neighbours), as Hugging Face's models do; keys and values of a prefix can be kept ([`KeyValues`]), which
-//! serves generation and probes that share a prompt alike; a pass can be made block by block ([`Reading`]), which serves
-//! training that keeps no graph of the whole.
+//! serves generation and probes that share a prompt alike; a pass can be made block by block ([`Reading`]).
 
 use std::ops::Range;
 
@@ -16,8 +15,10 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::architecture::{Architecture, Parameter, Positions, Role};
 use super::fused::{self, Heads};
-use super::layers::{Builder, Linear, Normalise};
+use super::layers::{Builder, Linear, Normalise, product};
+use super::reading::Reading;
 use super::rope::Rope;
+use crate::experiment::Precision;
 
 /// The weights.
 #[derive(Module, Debug)]
@@ -33,6 +34,9 @@ pub struct Transformer<B: Backend> {
     /// Of the rotary positions, radians a token.
     #[module(skip)]
     frequencies: Vec<f64>,
+    /// Of the products of the blocks and of the logits.
+    #[module(skip)]
+    precision: Precision,
 }
 
 #[derive(Module, Debug)]
@@ -92,17 +96,10 @@ pub(crate) fn int_tensor<B: Backend>(values: Vec<i64>, device: &B::Device) -> Te
 }
 
 /// Where the tokens of one batch stand.
-struct Placement<B: Backend> {
+pub(super) struct Placement<B: Backend> {
     rope: Option<Rope<B>>,
     /// `[batch · positions]`: the rows of the learned positions that are added to the embeddings.
     learned: Option<Tensor<B, 1, Int>>,
-}
-
-/// Rows of tokens that are read from the start, and what every block needs to know of them.
-pub struct Reading<B: Backend> {
-    tokens: Tensor<B, 2, Int>,
-    placement: Placement<B>,
-    mask: Tensor<B, 4>,
 }
 
 impl<B: Backend> Placement<B> {
@@ -115,7 +112,7 @@ impl<B: Backend> Placement<B> {
 }
 
 /// What sees fresh keys and values of a layer and gives those to attend to.
-type Attend<B> = fn(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>);
+pub(super) type Attend<B> = fn(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>);
 
 impl<B: Backend> Transformer<B> {
     /// Builds the model from its parameters; `read` is asked for each by its shape, in the order of
@@ -155,6 +152,7 @@ impl<B: Backend> Transformer<B> {
                 Positions::Rotary(rotary) => rotary.frequencies(),
                 Positions::Learned => Vec::new(),
             },
+            precision: Precision::F32,
             architecture: architecture.clone(),
         })
     }
@@ -201,6 +199,14 @@ impl<B: Backend> Transformer<B> {
         })
     }
 
+    /// Computes its products in another precision from now on.
+    #[must_use]
+    pub fn compute_in(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.linears().for_each(|(_, linear)| linear.compute_in(precision));
+        self
+    }
+
     /// Whether adapters are trained in the place of the weights ([`Self::adapt`]).
     pub fn is_adapted(&self) -> bool {
         let of_block = |b: &Block<B>| {
@@ -230,27 +236,6 @@ impl<B: Backend> Transformer<B> {
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
         let Reading { tokens, placement, mask } = self.reading(tokens);
         self.run(tokens, &placement, &mask, None::<Attend<B>>)
-    }
-
-    /// Begins a pass over right-padded rows of tokens `[batch, positions]` that is made block by block: [`Self::embed`],
-    /// [`Self::block`] for each of [`Self::layers`], [`Self::normalise`] are what [`Self::forward`] does at once.
-    pub fn reading(&self, tokens: Tensor<B, 2, Int>) -> Reading<B> {
-        let [batch, positions] = tokens.dims();
-        let device = tokens.device();
-        let placement = self.placement(&vec![0; batch], positions, &device);
-        let mask = visibility(1, positions, positions, |_, t, s| s <= t, &device);
-        Reading { tokens, placement, mask }
-    }
-
-    /// What the first block reads, `[batch · positions, d]`.
-    pub fn embed(&self, reading: &Reading<B>) -> Tensor<B, 2> {
-        self.enter(reading.tokens.clone(), &reading.placement)
-    }
-
-    /// One block, `[batch · positions, d]` to the same.
-    pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
-        let Reading { tokens, placement, mask } = reading;
-        self.through(layer..layer + 1, x, tokens.dims(), placement, mask, None::<Attend<B>>)
     }
 
     /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
@@ -311,11 +296,11 @@ impl<B: Backend> Transformer<B> {
     /// Logits `[rows, V]` of normalised hidden states `[rows, d]`.
     pub fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
         let output = self.lm_head.as_ref().unwrap_or(&self.embedding);
-        hidden.matmul(output.val().transpose())
+        product(self.precision, hidden, output.val().transpose())
     }
 
     /// Where rows of `positions` tokens stand that begin at `offsets`.
-    fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
+    pub(super) fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
         if self.positions.is_none() {
             let rope = Rope::new(&self.architecture, &self.frequencies, offsets, positions, device);
             return Placement { rope: Some(rope), learned: None };
@@ -341,7 +326,7 @@ impl<B: Backend> Transformer<B> {
     }
 
     /// Embeddings of tokens, and of their positions where those are learned.
-    fn enter(&self, tokens: Tensor<B, 2, Int>, placement: &Placement<B>) -> Tensor<B, 2> {
+    pub(super) fn enter(&self, tokens: Tensor<B, 2, Int>, placement: &Placement<B>) -> Tensor<B, 2> {
         let [batch, positions] = tokens.dims();
         let x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
         match (&self.positions, &placement.learned) {
@@ -351,7 +336,7 @@ impl<B: Backend> Transformer<B> {
     }
 
     /// Takes hidden states through some of the blocks.
-    fn through(
+    pub(super) fn through(
         &self,
         layers: Range<usize>,
         mut x: Tensor<B, 2>,
@@ -377,9 +362,11 @@ impl<B: Backend> Transformer<B> {
             let q = normalise(&block.query_norm, block.query.forward(normed.clone()));
             let k = normalise(&block.key_norm, block.key.forward(normed.clone()));
             let v = block.value.forward(normed);
-            let fused = match &attend {
-                None => fused::attention(placement.heads(&self.architecture, batch, positions), [q, k, v]),
-                Some(_) => Err([q, k, v]),
+            let fused = match (&attend, self.precision) {
+                (None, Precision::F32) => {
+                    fused::attention(placement.heads(&self.architecture, batch, positions), [q, k, v])
+                }
+                _ => Err([q, k, v]),
             };
             let attended = fused.unwrap_or_else(|[q, k, v]| {
                 let q = split(place(q.mul_scalar(scale)), heads);
@@ -406,8 +393,8 @@ impl<B: Backend> Transformer<B> {
     fn attention(&self, q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>, mask: &Tensor<B, 4>) -> Tensor<B, 4> {
         let groups = self.architecture.heads / self.architecture.key_value_heads;
         let (k, v) = (repeat_heads(k, groups), repeat_heads(v, groups));
-        let scores = q.matmul(k.transpose()) + mask.clone();
-        softmax(scores, 3).matmul(v)
+        let scores = product(self.precision, q, k.transpose()) + mask.clone();
+        product(self.precision, softmax(scores, 3), v)
     }
 }
 
@@ -426,7 +413,7 @@ fn repeat_heads<B: Backend>(x: Tensor<B, 4>, groups: usize) -> Tensor<B, 4> {
 }
 
 /// What attention may see: 0 where `sees(row, position, source)`, far below any score elsewhere. `[rows, 1, positions, sources]`.
-fn visibility<B: Backend>(
+pub(super) fn visibility<B: Backend>(
     rows: usize,
     positions: usize,
     sources: usize,

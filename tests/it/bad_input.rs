@@ -68,6 +68,8 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
         "lora: (), model: new(vocab_size: 400, hidden_size: 64, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",
         "bad.ron:4:9: lora: a new model's weights are random, and frozen they would stay so",
     ),
+    ("model: base", "precision: f16", "bad.ron:4:14: `f16` is not one of f32 and bf16"),
+    ("world(train: 64, held_out: 16)", "lab(), precision: bf16", "precision: only a language model's products can be"),
     ("world(train: 64, held_out: 16)", "lab(), lora: ()", "lora: only a language model has matrices to adapt"),
     ("train: 64", "train: 4000", "bad.ron:5:22: data.train: 4000 + 16 questions are more than the world has"),
     ("train: 64", "overlap: 1.5", "bad.ron:5:24: data.overlap: 1.5 is not between 0 and 1"),
