@@ -129,7 +129,8 @@ pub enum Precision {
     /// Single precision.
     #[default]
     F32,
-    /// bfloat16, as PyTorch's autocast does it: factors and results of the products have 8 significant bits.
+    /// bfloat16, as PyTorch's autocast does it: factors and results of the products have 8 significant bits. It pays on GPUs
+    /// with units for it; a CPU only imitates it.
     Bf16,
 }
 

@@ -1,21 +1,23 @@
-//! A pass that is made block by block, for training that keeps no graph of the whole.
+//! What a pass knows beside its hidden states. A pass can be made block by block, for training that keeps no graph of the
+//! whole: [`Transformer::embed`], [`Transformer::block`] for each of [`Transformer::layers`] and
+//! [`Transformer::normalise`] are what [`Transformer::forward`] does at once.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
 
 use super::transformer::{Attend, Placement, Transformer, visibility};
 
-/// Right-padded rows of tokens that are read from the start, and what every block needs to know of them.
+/// Rows of tokens that are being read.
 pub struct Reading<B: Backend> {
     /// `[batch, positions]`.
     pub(super) tokens: Tensor<B, 2, Int>,
     pub(super) placement: Placement<B>,
+    /// What attention may see, `[batch or 1, 1, positions, sources]`.
     pub(super) mask: Tensor<B, 4>,
 }
 
 impl<B: Backend> Transformer<B> {
-    /// Begins a pass: [`Self::embed`], [`Self::block`] for each of [`Self::layers`] and [`Self::normalise`] are what
-    /// [`Self::forward`] does at once.
+    /// Begins to read right-padded rows of tokens from the start.
     pub fn reading(&self, tokens: Tensor<B, 2, Int>) -> Reading<B> {
         let [batch, positions] = tokens.dims();
         let device = tokens.device();
@@ -24,14 +26,8 @@ impl<B: Backend> Transformer<B> {
         Reading { tokens, placement, mask }
     }
 
-    /// What the first block reads, `[batch · positions, d]`.
-    pub fn embed(&self, reading: &Reading<B>) -> Tensor<B, 2> {
-        self.enter(reading.tokens.clone(), &reading.placement)
-    }
-
     /// One block, `[batch · positions, d]` to the same.
     pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
-        let Reading { tokens, placement, mask } = reading;
-        self.through(layer..layer + 1, x, tokens.dims(), placement, mask, None::<Attend<B>>)
+        self.through(layer..layer + 1, x, reading, None::<Attend<B>>)
     }
 }

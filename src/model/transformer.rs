@@ -234,8 +234,7 @@ impl<B: Backend> Transformer<B> {
     /// Reads right-padded rows of tokens `[batch, positions]` from the start. Returns the normalised hidden states,
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        let Reading { tokens, placement, mask } = self.reading(tokens);
-        self.run(tokens, &placement, &mask, None::<Attend<B>>)
+        self.run(&self.reading(tokens), None::<Attend<B>>)
     }
 
     /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
@@ -250,16 +249,14 @@ impl<B: Backend> Transformer<B> {
 
     /// Reads right-padded prompts and keeps their keys and values.
     pub fn read_prompts(&self, tokens: Tensor<B, 2, Int>, lengths: Vec<usize>) -> (Tensor<B, 2>, KeyValues<B>) {
-        let [batch, width] = tokens.dims();
+        let [_, width] = tokens.dims();
         let mut past = KeyValues { layers: Vec::new(), prompt_lengths: lengths, prompt_width: width, appended: 0 };
-        let device = tokens.device();
-        let placement = self.placement(&vec![0; batch], width, &device);
-        let mask = visibility(1, width, width, |_, t, s| s <= t, &device);
+        let reading = self.reading(tokens);
         let keep = |_, k: Tensor<B, 4>, v: Tensor<B, 4>| {
             past.layers.push((k.clone(), v.clone()));
             (k, v)
         };
-        let hidden = self.run(tokens, &placement, &mask, Some(keep));
+        let hidden = self.run(&reading, Some(keep));
         (hidden, past)
     }
 
@@ -285,7 +282,7 @@ impl<B: Backend> Transformer<B> {
             }
             (k, v)
         };
-        let hidden = self.run(tokens, &placement, &mask, Some(append));
+        let hidden = self.run(&Reading { tokens, placement, mask }, Some(append));
         if keep {
             past.layers = extended;
             past.appended += positions;
@@ -315,21 +312,18 @@ impl<B: Backend> Transformer<B> {
     /// Without it the tokens attend to those before them.
     fn run(
         &self,
-        tokens: Tensor<B, 2, Int>,
-        placement: &Placement<B>,
-        mask: &Tensor<B, 4>,
+        reading: &Reading<B>,
         attend: Option<impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>)>,
     ) -> Tensor<B, 2> {
-        let sizes = tokens.dims();
-        let x = self.enter(tokens, placement);
-        self.norm.forward(self.through(0..self.blocks.len(), x, sizes, placement, mask, attend))
+        self.norm.forward(self.through(0..self.blocks.len(), self.embed(reading), reading, attend))
     }
 
-    /// Embeddings of tokens, and of their positions where those are learned.
-    pub(super) fn enter(&self, tokens: Tensor<B, 2, Int>, placement: &Placement<B>) -> Tensor<B, 2> {
-        let [batch, positions] = tokens.dims();
-        let x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
-        match (&self.positions, &placement.learned) {
+    /// What the first block reads, `[batch · positions, d]`: embeddings of tokens, and of their positions where those are
+    /// learned.
+    pub fn embed(&self, reading: &Reading<B>) -> Tensor<B, 2> {
+        let [batch, positions] = reading.tokens.dims();
+        let x = self.embedding.val().select(0, reading.tokens.clone().reshape([batch * positions]));
+        match (&self.positions, &reading.placement.learned) {
             (Some(table), Some(index)) => x + table.val().select(0, index.clone()),
             _ => x,
         }
@@ -340,11 +334,10 @@ impl<B: Backend> Transformer<B> {
         &self,
         layers: Range<usize>,
         mut x: Tensor<B, 2>,
-        [batch, positions]: [usize; 2],
-        placement: &Placement<B>,
-        mask: &Tensor<B, 4>,
+        Reading { tokens, placement, mask }: &Reading<B>,
         mut attend: Option<impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>)>,
     ) -> Tensor<B, 2> {
+        let [batch, positions] = tokens.dims();
         let Architecture { heads, key_value_heads, head_size, activation, parallel_residual, .. } = self.architecture;
         #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
         let scale = (head_size as f64).sqrt().recip();

@@ -14,7 +14,7 @@ fn load(architecture: &Architecture) -> Load {
         accumulates: false,
         frozen_copy: false,
         referenced: 500,
-        scored: 120,
+        scored: 0,
         observed: Observed { prompts: 16, prompt: 60, response: 50, chosen: 600, window: 3 },
     }
 }
@@ -59,6 +59,7 @@ fn every_way_out_is_one() {
         assert!(needed(&load) < needed(&whole), "{way}: {} and {}", needed(&load), needed(&whole));
     }
     assert!(needed(&Load { frozen_copy: true, ..whole }) > needed(&whole));
+    assert!(needed(&Load { scored: 120, ..whole }) > needed(&whole));
 }
 
 #[test]

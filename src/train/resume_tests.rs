@@ -15,6 +15,7 @@ use crate::backend::OtherTestBackend;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::model::Checkpoint;
 use crate::protocol::TrainerEvent;
 
 /// A run directory in memory.
@@ -130,7 +131,7 @@ fn adapters_go_on_from_every_step_and_are_all_that_is_kept() {
     let lora = "lora: (rank: 2, targets: [query, down]), precision: bf16,";
     let states = goes_on_from_every_state::<TestBackend>(&experiment_with(lora, 6, &stages));
     assert_eq!(states.len(), 4);
-    let layers = crate::model::Checkpoint::base().unwrap().config.layers;
+    let layers = Checkpoint::base().unwrap().config.layers;
     for (step, state) in states.iter().enumerate() {
         let file = safetensors::SafeTensors::deserialize(state).unwrap();
         let names = |prefix: &str| file.names().into_iter().filter(|n| n.starts_with(prefix)).collect::<Vec<_>>();
@@ -147,6 +148,27 @@ fn adapters_go_on_from_every_step_and_are_all_that_is_kept() {
         let mut rest = Memory::resuming(&states[0]);
         assert_eq!(run::<TestBackend>(&other, &mut rest).unwrap_err().exit_status(), 2);
     }
+}
+
+/// They are not in the state, which would go well with others of the same shape.
+#[test]
+fn beneath_adapters_the_weights_must_be_those_that_the_run_was_begun_on() {
+    let folder = tempfile::tempdir().unwrap();
+    Checkpoint::base().unwrap().write(folder.path()).unwrap();
+    let model = format!("model: folder({:?}), lora: (),", folder.path());
+    let adapted = experiment_with(&model, 3, &["objective: sft, steps: 2"]);
+    let mut whole = Memory::default();
+    run::<TestBackend>(&adapted, &mut whole).unwrap();
+    let state = &whole.states[0].1;
+    run::<TestBackend>(&adapted, &mut Memory::resuming(state)).unwrap();
+    // The smallest change there is, of the last number.
+    let file = folder.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let error = run::<TestBackend>(&adapted, &mut Memory::resuming(state)).unwrap_err();
+    assert!(error.exit_status() == 2 && error.to_string().contains("another model"), "{error}");
 }
 
 #[test]

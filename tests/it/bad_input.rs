@@ -17,7 +17,7 @@ const VALID: &str = r#"(
 )
 "#;
 
-/// What is replaced by what, and what is said of it.
+/// What is replaced by what (`GOLDEN` is the folder of golden values), and what is said of it.
 const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("\"x\"", "\"\"", "bad.ron:2:9: name: the name is empty"),
     ("\"x\"", "\"../x\"", "bad.ron:2:9: name: \"../x\" cannot name a directory everywhere"),
@@ -199,10 +199,12 @@ fn the_experiment_that_the_rows_break_is_valid() {
 #[test]
 fn broken_experiments() {
     let folder = tempfile::tempdir().unwrap();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
     let mut wrong = Vec::new();
     for (from, to, message) in EXPERIMENTS {
         assert!(VALID.contains(from), "the row {from:?} changes nothing");
-        std::fs::write(folder.path().join("bad.ron"), VALID.replacen(from, to, 1)).unwrap();
+        let text = VALID.replacen(from, to, 1).replace("GOLDEN", golden);
+        std::fs::write(folder.path().join("bad.ron"), text).unwrap();
         let said = refused(folder.path(), &["check", "bad.ron"]);
         if !said.contains(message) {
             wrong.push(format!("{to}\n expected: {message}\n     said: {said}\n"));

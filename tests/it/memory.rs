@@ -1,7 +1,8 @@
-//! How much memory a thread holds at most while it does something.
+//! How much memory a thread, or all of them, hold at most while they do something.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicIsize, Ordering};
 
 /// The system's allocator, counting.
 struct Counting;
@@ -11,7 +12,12 @@ thread_local! {
     static MOST: Cell<isize> = const { Cell::new(0) };
 }
 
+static HELD_BY_ALL: AtomicIsize = AtomicIsize::new(0);
+static MOST_BY_ALL: AtomicIsize = AtomicIsize::new(0);
+
 fn count(bytes: isize) {
+    let held = HELD_BY_ALL.fetch_add(bytes, Ordering::Relaxed) + bytes;
+    MOST_BY_ALL.fetch_max(held, Ordering::Relaxed);
     // A thread that is being torn down counts no more.
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);
@@ -40,23 +46,20 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-/// Begins to look for the most; returns what this thread holds now, bytes.
-pub fn begin() -> isize {
-    let before = HELD.with(Cell::get);
-    MOST.with(|most| most.set(before));
-    before
-}
-
-/// The bytes that this thread held at most since then, beyond those that it held `before`.
-pub fn most_since(before: isize) -> usize {
-    usize::try_from(MOST.with(Cell::get) - before).unwrap()
-}
-
 /// What `work` gives, and the bytes that this thread held at most beyond those that it held before.
 pub fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
-    let before = begin();
+    let before = HELD.with(Cell::get);
+    MOST.with(|most| most.set(before));
     let result = work();
-    (result, most_since(before))
+    (result, usize::try_from(MOST.with(Cell::get) - before).unwrap())
+}
+
+/// The same over all threads, and so for a process that does nothing else.
+pub fn peak_of_process<T>(work: impl FnOnce() -> T) -> (T, usize) {
+    let before = HELD_BY_ALL.load(Ordering::Relaxed);
+    MOST_BY_ALL.store(before, Ordering::Relaxed);
+    let result = work();
+    (result, usize::try_from(MOST_BY_ALL.load(Ordering::Relaxed) - before).unwrap())
 }
 
 #[test]
