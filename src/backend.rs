@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use burn::backend::Autodiff;
+use burn::tensor::DType;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use crossbeam_channel::Receiver;
 
 use crate::data::batch::Sequence;
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Precision};
 use crate::model::Checkpoint;
 use crate::probe::score::{self, CompletionLogps};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
@@ -94,12 +95,29 @@ fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
     }
 }
 
-/// Whether the choice can be had here.
+/// Whether the choice can be had here, and computes in this precision.
 ///
 /// # Errors
 /// Wrong usage, with the reason and the way out.
-pub fn check(choice: BackendChoice) -> Result<()> {
-    find(choice).map(drop)
+pub fn check(choice: BackendChoice, precision: Precision) -> Result<()> {
+    struct Supports(DType);
+    impl Work for Supports {
+        type Output = Option<String>;
+        /// The backend's name, if it cannot.
+        fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output {
+            (!B::supports_dtype(device, self.0)).then(|| name.to_owned())
+        }
+    }
+    let (found, _) = find(choice)?;
+    match precision {
+        Precision::F32 => Ok(()),
+        Precision::Bf16 => on(found, Supports(DType::BF16)).map_or(Ok(()), |name| {
+            Err(Error::usage(format!(
+                "precision: bf16: the backend {name} does not compute in bfloat16 here; leave precision out, or take \
+                 another backend (--backend cuda on a GPU of 2020 or later, --backend flex to try it on the CPU)"
+            )))
+        }),
+    }
 }
 
 /// Why CUDA cannot be used here, if it cannot.
@@ -183,4 +201,22 @@ pub(crate) fn score(
         Ok(score::completions(&model, &sequences, checkpoint.tokenizer.pad()))
     }
     on(find(choice)?.0, Score(checkpoint, sequences))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BackendChoice, check};
+    use crate::experiment::Precision;
+
+    #[test]
+    fn a_precision_that_a_backend_lacks_is_refused_by_name() {
+        assert!(check(BackendChoice::Flex, Precision::Bf16).is_ok());
+        #[cfg(feature = "ndarray")]
+        {
+            assert!(check(BackendChoice::Ndarray, Precision::F32).is_ok());
+            let error = check(BackendChoice::Ndarray, Precision::Bf16).unwrap_err();
+            assert_eq!(error.exit_status(), 2);
+            assert!(error.to_string().starts_with("precision: bf16: the backend ndarray does not"), "{error}");
+        }
+    }
 }

@@ -35,6 +35,9 @@ pub struct Experiment {
     /// What is trained in the place of the model's weights; absent where those are trained themselves.
     #[serde(default)]
     pub lora: Option<Lora>,
+    /// What a language model's matrix products are computed in.
+    #[serde(default)]
+    pub precision: Precision,
     /// What is learnt.
     pub data: DataSource,
     /// What is observed.
@@ -116,6 +119,19 @@ impl Default for Lora {
     fn default() -> Self {
         Self { rank: 8, alpha: 16.0, targets: vec![Role::Query, Role::Value] }
     }
+}
+
+/// What the matrix products of a language model are computed in. The weights, the optimiser's memory and everything else are
+/// in single precision whichever it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+    /// bfloat16, as PyTorch's autocast does it: factors and results of the products have 8 significant bits. It pays on GPUs
+    /// with units for it; a CPU only imitates it.
+    Bf16,
 }
 
 /// What is learnt.

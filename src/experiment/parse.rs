@@ -164,7 +164,7 @@ mod tests {
 
     use super::super::{
         DigitPictures, LabSettings, LabShape, Lora, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
-        Output, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
+        Output, Precision, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
         source::Source,
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, embedded};
@@ -212,6 +212,7 @@ mod tests {
             seed: u64::MAX,
             model,
             lora: None,
+            precision: Precision::F32,
             data,
             probes: Probes { prompts: 2, ..Probes::default() },
             stages,
@@ -260,7 +261,8 @@ mod tests {
             ..experiment(model, DataSource::Digits(DigitPictures::default()), vec![sft(adam)])
         };
         // The shipped model has every matrix.
-        let lora = Experiment {
+        let frugal = Experiment {
+            precision: Precision::Bf16,
             lora: Some(Lora { targets: Role::LINEAR.to_vec(), ..Lora::default() }),
             ..experiment(ModelSource::Base, DataSource::World(WorldTask::default()), vec![sft(adam)])
         };
@@ -279,7 +281,7 @@ mod tests {
             lab(LabShape::Flat),
             lab(LabShape::Peaks(8)),
             lab(LabShape::OnePeak),
-            lora,
+            frugal,
         ]
     }
 

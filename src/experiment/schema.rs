@@ -69,6 +69,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
         ]),
     ),
     optional("lora", Optional(&LORA)),
+    optional("precision", Enum(&[unit("f32"), unit("bf16")])),
     required("data", DATA, "world()"),
     optional(
         "probes",

@@ -1,7 +1,7 @@
 //! What a well-formed experiment must still satisfy to make sense. Every finding is an error with the place in the file
 //! and the way out; all of them are reported.
 
-mod lora;
+mod frugal;
 
 use std::path::Path;
 
@@ -44,6 +44,7 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
     findings.name(&experiment.name);
     findings.model(experiment);
     findings.lora(experiment);
+    findings.precision(experiment);
     let training = findings.data(experiment);
     findings.probes(experiment, training);
     findings.comparison(experiment);

@@ -3,13 +3,26 @@
 use burn::module::{Module, Param};
 use burn::tensor::activation::{gelu, silu};
 use burn::tensor::backend::Backend;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{FloatDType, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 
 use super::architecture::{Activation, Architecture, Parameter, Role};
 use super::lora::Adapter;
 use super::transformer::floats;
-use crate::experiment::Lora;
+use crate::experiment::{Lora, Precision};
+
+/// The product of two matrices, or of two stacks of them. In bfloat16 the factors are rounded to it, and so is the result,
+/// which is then widened again; the gradients are handed back in single precision.
+pub(super) fn product<B: Backend, const D: usize>(
+    precision: Precision,
+    a: Tensor<B, D>,
+    b: Tensor<B, D>,
+) -> Tensor<B, D> {
+    match precision {
+        Precision::F32 => a.matmul(b),
+        Precision::Bf16 => a.cast(FloatDType::BF16).matmul(b.cast(FloatDType::BF16)).cast(FloatDType::F32),
+    }
+}
 
 #[derive(Module, Debug)]
 pub(super) struct Linear<B: Backend> {
@@ -19,6 +32,8 @@ pub(super) struct Linear<B: Backend> {
     bias: Option<Param<Tensor<B, 1>>>,
     /// What is trained in the place of a frozen weight.
     adapter: Option<Adapter<B>>,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl<B: Backend> Linear<B> {
@@ -37,6 +52,11 @@ impl<B: Backend> Linear<B> {
         self.adapter = Some(Adapter::new(self.weight.dims(), lora, rng, &self.weight.device()));
     }
 
+    /// Computes in another precision from now on.
+    pub(super) fn compute_in(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
     /// Whether an adapter is trained in the weight's place.
     pub(super) fn is_adapted(&self) -> bool {
         self.adapter.is_some()
@@ -46,8 +66,8 @@ impl<B: Backend> Linear<B> {
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let weight = self.weight.val().transpose();
         let y = match &self.adapter {
-            None => x.matmul(weight),
-            Some(adapter) => x.clone().matmul(weight) + adapter.forward(x),
+            None => product(self.precision, x, weight),
+            Some(adapter) => product(self.precision, x.clone(), weight) + adapter.forward(self.precision, x),
         };
         match &self.bias {
             None => y,
@@ -148,7 +168,8 @@ impl<B: Backend, E, F: FnMut(Parameter, &[usize]) -> Result<Vec<f32>, E>> Builde
     }
 
     pub(super) fn linear(&mut self, layer: usize, role: Role) -> Result<Linear<B>, E> {
-        self.weight_and_bias(Some(layer), role).map(|(weight, bias)| Linear { weight, bias, adapter: None })
+        let (weight, bias) = self.weight_and_bias(Some(layer), role)?;
+        Ok(Linear { weight, bias, adapter: None, precision: Precision::F32 })
     }
 
     pub(super) fn optional_linear(&mut self, layer: usize, role: Role) -> Result<Option<Linear<B>>, E> {

@@ -8,8 +8,9 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::architecture::{Architecture, Parameter, Role};
+use super::layers::product;
 use super::transformer::Transformer;
-use crate::experiment::Lora;
+use crate::experiment::{Lora, Precision};
 
 /// The stream of the experiment's seed that A is drawn from; the others' numbers are small.
 const STREAM: u64 = u64::MAX;
@@ -42,8 +43,9 @@ impl<B: Backend> Adapter<B> {
     }
 
     /// What is added to x·Wᵀ: `[rows, in]` to `[rows, out]`.
-    pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
-        x.matmul(self.a.val().transpose()).mul_scalar(self.scale).matmul(self.b.val().transpose())
+    pub(super) fn forward(&self, precision: Precision, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let low = product(precision, x, self.a.val().transpose()).mul_scalar(self.scale);
+        product(precision, low, self.b.val().transpose())
     }
 
     /// What W would have to grow by to do without the adapter, `[out, in]`.

@@ -75,11 +75,13 @@ fn trained(checkpoint: &Checkpoint, lora: &Lora) -> Transformer<B> {
     load(checkpoint).adapt(lora, 3).map(&mut Train::default())
 }
 
-/// By path, shape, value and gradient of every parameter.
+/// By path, shape, numbers and gradient.
+type Parameters = BTreeMap<String, (Vec<usize>, Vec<f32>, Option<Vec<f32>>)>;
+
 struct Collect<'a> {
     path: Vec<String>,
     gradients: &'a GradientsParams,
-    all: BTreeMap<String, (Vec<usize>, Vec<f32>, Option<Vec<f32>>)>,
+    all: Parameters,
 }
 
 impl ModuleVisitor<B> for Collect<'_> {
@@ -92,7 +94,7 @@ impl ModuleVisitor<B> for Collect<'_> {
 }
 
 /// Gradients of a sum of waves over the logits.
-fn collected(model: &Transformer<B>) -> BTreeMap<String, (Vec<usize>, Vec<f32>, Option<Vec<f32>>)> {
+fn collected(model: &Transformer<B>) -> Parameters {
     let logits = logits(model);
     let shape = logits.dims();
     let waves = (0..shape[0] * shape[1]).map(|i| (i as f32).cos()).collect::<Vec<_>>();

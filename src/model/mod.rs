@@ -10,6 +10,9 @@ pub mod hub;
 pub mod inspect;
 mod layers;
 pub mod lora;
+#[cfg(test)]
+mod precision_tests;
+mod reading;
 mod rope;
 mod save;
 mod shards;
@@ -22,4 +25,5 @@ pub mod transformer;
 pub use architecture::Architecture;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
+pub use reading::Reading;
 pub use transformer::{KeyValues, Transformer};

@@ -4,8 +4,7 @@
 //! Choices: weights keep Hugging Face's orientation `[out, in]`; hidden states are flattened to `[rows, d]` wherever
 //! positions do not matter, so that every projection and its gradient is one matrix product; rotary positions rotate
 //! halves (not neighbours), as Hugging Face's models do; keys and values of a prefix can be kept ([`KeyValues`]), which
-//! serves generation and probes that share a prompt alike; a pass can be made block by block ([`Reading`]), which serves
-//! training that keeps no graph of the whole.
+//! serves generation and probes that share a prompt alike; a pass can be made block by block ([`Reading`]).
 
 use std::ops::Range;
 
@@ -15,8 +14,10 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
 use super::architecture::{Architecture, Parameter, Positions, Role};
-use super::layers::{Builder, Linear, Normalise};
+use super::layers::{Builder, Linear, Normalise, product};
+use super::reading::Reading;
 use super::rope::Rope;
+use crate::experiment::Precision;
 
 /// The weights.
 #[derive(Module, Debug)]
@@ -32,6 +33,9 @@ pub struct Transformer<B: Backend> {
     /// Of the rotary positions, radians a token.
     #[module(skip)]
     frequencies: Vec<f64>,
+    /// Of the products of the blocks and of the logits.
+    #[module(skip)]
+    precision: Precision,
 }
 
 #[derive(Module, Debug)]
@@ -91,17 +95,10 @@ pub(crate) fn int_tensor<B: Backend>(values: Vec<i64>, device: &B::Device) -> Te
 }
 
 /// Where the tokens of one batch stand.
-struct Placement<B: Backend> {
+pub(super) struct Placement<B: Backend> {
     rope: Option<Rope<B>>,
     /// `[batch · positions]`: the rows of the learned positions that are added to the embeddings.
     learned: Option<Tensor<B, 1, Int>>,
-}
-
-/// Rows of tokens that are read from the start, and what every block needs to know of them.
-pub struct Reading<B: Backend> {
-    tokens: Tensor<B, 2, Int>,
-    placement: Placement<B>,
-    mask: Tensor<B, 4>,
 }
 
 impl<B: Backend> Transformer<B> {
@@ -142,6 +139,7 @@ impl<B: Backend> Transformer<B> {
                 Positions::Rotary(rotary) => rotary.frequencies(),
                 Positions::Learned => Vec::new(),
             },
+            precision: Precision::F32,
             architecture: architecture.clone(),
         })
     }
@@ -177,6 +175,14 @@ impl<B: Backend> Transformer<B> {
         })
     }
 
+    /// Computes its products in another precision from now on.
+    #[must_use]
+    pub fn compute_in(mut self, precision: Precision) -> Self {
+        self.precision = precision;
+        self.linears().for_each(|(_, linear)| linear.compute_in(precision));
+        self
+    }
+
     /// Whether adapters are trained in the place of the weights ([`Self::adapt`]).
     pub fn is_adapted(&self) -> bool {
         let of_block = |b: &Block<B>| {
@@ -204,29 +210,7 @@ impl<B: Backend> Transformer<B> {
     /// Reads right-padded rows of tokens `[batch, positions]` from the start. Returns the normalised hidden states,
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        let Reading { tokens, placement, mask } = self.reading(tokens);
-        self.run(tokens, &placement, &mask, |_, k, v| (k, v))
-    }
-
-    /// Begins a pass over right-padded rows of tokens `[batch, positions]` that is made block by block: [`Self::embed`],
-    /// [`Self::block`] for each of [`Self::layers`], [`Self::normalise`] are what [`Self::forward`] does at once.
-    pub fn reading(&self, tokens: Tensor<B, 2, Int>) -> Reading<B> {
-        let [batch, positions] = tokens.dims();
-        let device = tokens.device();
-        let placement = self.placement(&vec![0; batch], positions, &device);
-        let mask = visibility(1, positions, positions, |_, t, s| s <= t, &device);
-        Reading { tokens, placement, mask }
-    }
-
-    /// What the first block reads, `[batch · positions, d]`.
-    pub fn embed(&self, reading: &Reading<B>) -> Tensor<B, 2> {
-        self.enter(reading.tokens.clone(), &reading.placement)
-    }
-
-    /// One block, `[batch · positions, d]` to the same.
-    pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
-        let Reading { tokens, placement, mask } = reading;
-        self.through(layer..layer + 1, x, tokens.dims(), placement, mask, |_, k, v| (k, v))
+        self.run(&self.reading(tokens), |_, k, v| (k, v))
     }
 
     /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
@@ -241,12 +225,9 @@ impl<B: Backend> Transformer<B> {
 
     /// Reads right-padded prompts and keeps their keys and values.
     pub fn read_prompts(&self, tokens: Tensor<B, 2, Int>, lengths: Vec<usize>) -> (Tensor<B, 2>, KeyValues<B>) {
-        let [batch, width] = tokens.dims();
+        let [_, width] = tokens.dims();
         let mut past = KeyValues { layers: Vec::new(), prompt_lengths: lengths, prompt_width: width, appended: 0 };
-        let device = tokens.device();
-        let placement = self.placement(&vec![0; batch], width, &device);
-        let mask = visibility(1, width, width, |_, t, s| s <= t, &device);
-        let hidden = self.run(tokens, &placement, &mask, |_, k, v| {
+        let hidden = self.run(&self.reading(tokens), |_, k, v| {
             past.layers.push((k.clone(), v.clone()));
             (k, v)
         });
@@ -266,7 +247,7 @@ impl<B: Backend> Transformer<B> {
         };
         let mask = visibility(batch, positions, before + positions, sees, &device);
         let mut extended = Vec::new();
-        let hidden = self.run(tokens, &placement, &mask, |layer, k, v| {
+        let hidden = self.run(&Reading { tokens, placement, mask }, |layer, k, v| {
             let (past_k, past_v) = &past.layers[layer];
             let k = Tensor::cat(vec![past_k.clone(), k], 2);
             let v = Tensor::cat(vec![past_v.clone(), v], 2);
@@ -285,11 +266,11 @@ impl<B: Backend> Transformer<B> {
     /// Logits `[rows, V]` of normalised hidden states `[rows, d]`.
     pub fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
         let output = self.lm_head.as_ref().unwrap_or(&self.embedding);
-        hidden.matmul(output.val().transpose())
+        product(self.precision, hidden, output.val().transpose())
     }
 
     /// Where rows of `positions` tokens stand that begin at `offsets`.
-    fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
+    pub(super) fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
         if self.positions.is_none() {
             let rope = Rope::new(&self.architecture, &self.frequencies, offsets, positions, device);
             return Placement { rope: Some(rope), learned: None };
@@ -303,36 +284,32 @@ impl<B: Backend> Transformer<B> {
     /// The pass that all of the above share; `attend` sees each layer's fresh keys and values and gives those to attend to.
     fn run(
         &self,
-        tokens: Tensor<B, 2, Int>,
-        placement: &Placement<B>,
-        mask: &Tensor<B, 4>,
+        reading: &Reading<B>,
         attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
     ) -> Tensor<B, 2> {
-        let sizes = tokens.dims();
-        let x = self.enter(tokens, placement);
-        self.norm.forward(self.through(0..self.blocks.len(), x, sizes, placement, mask, attend))
+        self.norm.forward(self.through(0..self.blocks.len(), self.embed(reading), reading, attend))
     }
 
-    /// Embeddings of tokens, and of their positions where those are learned.
-    fn enter(&self, tokens: Tensor<B, 2, Int>, placement: &Placement<B>) -> Tensor<B, 2> {
-        let [batch, positions] = tokens.dims();
-        let x = self.embedding.val().select(0, tokens.reshape([batch * positions]));
-        match (&self.positions, &placement.learned) {
+    /// What the first block reads, `[batch · positions, d]`: embeddings of tokens, and of their positions where those are
+    /// learned.
+    pub fn embed(&self, reading: &Reading<B>) -> Tensor<B, 2> {
+        let [batch, positions] = reading.tokens.dims();
+        let x = self.embedding.val().select(0, reading.tokens.clone().reshape([batch * positions]));
+        match (&self.positions, &reading.placement.learned) {
             (Some(table), Some(index)) => x + table.val().select(0, index.clone()),
             _ => x,
         }
     }
 
     /// Takes hidden states through some of the blocks.
-    fn through(
+    pub(super) fn through(
         &self,
         layers: Range<usize>,
         mut x: Tensor<B, 2>,
-        [batch, positions]: [usize; 2],
-        placement: &Placement<B>,
-        mask: &Tensor<B, 4>,
+        Reading { tokens, placement, mask }: &Reading<B>,
         mut attend: impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>),
     ) -> Tensor<B, 2> {
+        let [batch, positions] = tokens.dims();
         let Architecture { heads, key_value_heads, head_size, activation, parallel_residual, .. } = self.architecture;
         #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
         let scale = (head_size as f64).sqrt().recip();
@@ -371,8 +348,8 @@ impl<B: Backend> Transformer<B> {
     fn attention(&self, q: Tensor<B, 4>, k: Tensor<B, 4>, v: Tensor<B, 4>, mask: &Tensor<B, 4>) -> Tensor<B, 4> {
         let groups = self.architecture.heads / self.architecture.key_value_heads;
         let (k, v) = (repeat_heads(k, groups), repeat_heads(v, groups));
-        let scores = q.matmul(k.transpose()) + mask.clone();
-        softmax(scores, 3).matmul(v)
+        let scores = product(self.precision, q, k.transpose()) + mask.clone();
+        product(self.precision, softmax(scores, 3), v)
     }
 }
 
@@ -391,7 +368,7 @@ fn repeat_heads<B: Backend>(x: Tensor<B, 4>, groups: usize) -> Tensor<B, 4> {
 }
 
 /// What attention may see: 0 where `sees(row, position, source)`, far below any score elsewhere. `[rows, 1, positions, sources]`.
-fn visibility<B: Backend>(
+pub(super) fn visibility<B: Backend>(
     rows: usize,
     positions: usize,
     sources: usize,

@@ -85,7 +85,7 @@ impl Session {
     fn start(job: Job, backend: BackendChoice) -> Result<Self> {
         match job {
             Job::New(experiment) => {
-                crate::backend::check(backend)?;
+                crate::backend::check(backend, experiment.precision)?;
                 if let ModelSource::Hub(id) = &experiment.model {
                     // Now, while the progress of a download can be shown.
                     crate::model::hub::fetch(id)?;
@@ -97,7 +97,7 @@ impl Session {
             }
             Job::Resume(run) => {
                 let resumed = Resumed::open(&run, backend)?;
-                crate::backend::check(resumed.backend)?;
+                crate::backend::check(resumed.backend, resumed.experiment.precision)?;
                 Self::spawn(resumed)
             }
         }

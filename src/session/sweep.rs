@@ -77,7 +77,6 @@ pub fn sweep(args: &SweepArgs) -> Result<()> {
     let cells = grid::cells(&grid::settings(&args.set)?);
     let plan = plan(args, &cells)?;
     let jobs = &plan.jobs;
-    crate::backend::check(args.backend.into())?;
     let interrupts = Interrupts::listen()?;
     let todo: Vec<usize> = (0..jobs.len()).filter(|&job| finished_run(&jobs[job]).is_none()).collect();
     if todo.len() < jobs.len() {
@@ -156,6 +155,7 @@ fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell, plan: &mut Plan) -> Re
     };
     let cell_experiment = options.experiment(&args.experiment)?;
     has_stage(&cell_experiment, args.stage.as_deref(), &cell.label)?;
+    crate::backend::check(args.backend.into(), cell_experiment.precision)?;
     let first = args.seed.unwrap_or(given.seed);
     for offset in 0..args.seeds {
         let seed = first.checked_add(offset).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;

@@ -41,13 +41,14 @@ pub(super) fn checkpoint(experiment: &Experiment, data: &Data) -> Result<Checkpo
     }
 }
 
-/// The model on its device, with adapters where those are trained in the place of its weights.
+/// The model on its device, in the precision that is asked for, with adapters where those are trained in the place of its
+/// weights.
 pub(super) fn model<B: Backend>(
     experiment: &Experiment,
     checkpoint: &Checkpoint,
     device: &B::Device,
 ) -> Result<Transformer<B>> {
-    let model = checkpoint.load(device)?;
+    let model = checkpoint.load(device)?.compute_in(experiment.precision);
     let Some(lora) = &experiment.lora else { return Ok(model) };
     lora::check(lora, &checkpoint.config)
         .map_err(|(setting, problem, advice)| Error::usage(format!("lora.{setting}: {problem}; {advice}")))?;

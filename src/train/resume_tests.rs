@@ -15,6 +15,7 @@ use crate::backend::OtherTestBackend;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::model::Checkpoint;
 use crate::protocol::TrainerEvent;
 
 /// A run directory in memory.
@@ -82,8 +83,8 @@ fn run<B: AutodiffBackend>(experiment: &Experiment, memory: &mut Memory) -> Resu
     train::<B>(experiment, &Default::default(), "test", None, memory, &never())
 }
 
-/// Runs the experiment, then goes on from every state that was kept; returns how many there were.
-fn goes_on_from_every_state<B: AutodiffBackend>(experiment: &Experiment) -> usize {
+/// Runs the experiment, then goes on from every state that was kept; returns those.
+fn goes_on_from_every_state<B: AutodiffBackend>(experiment: &Experiment) -> Vec<Vec<u8>> {
     let mut whole = Memory::default();
     run::<B>(experiment, &mut whole).unwrap();
     for (written, state) in &whole.states {
@@ -98,7 +99,7 @@ fn goes_on_from_every_state<B: AutodiffBackend>(experiment: &Experiment) -> usiz
         let later = whole.states.iter().filter(|(at, _)| at > written).map(|(_, state)| state);
         assert!(rest.states.iter().map(|(_, state)| state).eq(later), "states after line {written}");
     }
-    whole.states.len()
+    whole.states.into_iter().map(|(_, state)| state).collect()
 }
 
 #[test]
@@ -108,7 +109,8 @@ fn supervised_finetuning_and_dpo_go_on_from_every_step() {
         "objective: sigmoid(beta: 0.1), optimizer: rmsprop(), steps: 3, gradient_accumulation_steps: 2",
         "objective: ipo(), optimizer: sgd, steps: 2",
     ];
-    assert_eq!(goes_on_from_every_state::<TestBackend>(&experiment(3, &stages)), 7, "after every step but the last");
+    let states = goes_on_from_every_state::<TestBackend>(&experiment(3, &stages));
+    assert_eq!(states.len(), 7, "after every step but the last");
 }
 
 #[test]
@@ -117,7 +119,7 @@ fn sampled_answers_go_on_from_every_step() {
         "objective: sigmoid(), steps: 5, on_policy: (every: 3, max_new_tokens: 6)",
         "objective: simpo(), steps: 2, on_policy: (every: 0, replaces: both, candidates: 2, max_new_tokens: 40)",
     ];
-    assert_eq!(goes_on_from_every_state::<TestBackend>(&experiment(4, &stages)), 6);
+    assert_eq!(goes_on_from_every_state::<TestBackend>(&experiment(4, &stages)).len(), 6);
 }
 
 #[test]
@@ -126,36 +128,54 @@ fn adapters_go_on_from_every_step_and_are_all_that_is_kept() {
         "objective: sft, steps: 2, gradient_checkpointing: true, gradient_accumulation_steps: 2",
         "objective: sigmoid(), steps: 3, optimizer: rmsprop(), on_policy: (every: 2, max_new_tokens: 6)",
     ];
-    let lora = "lora: (rank: 2, targets: [query, down]),";
-    let adapted = experiment_with(lora, 6, &stages);
-    assert_eq!(goes_on_from_every_state::<TestBackend>(&adapted), 4);
-
-    let mut whole = Memory::default();
-    run::<TestBackend>(&adapted, &mut whole).unwrap();
-    let layers = crate::model::Checkpoint::base().unwrap().config.layers;
-    for (stage, (_, state)) in whole.states.iter().enumerate() {
+    let lora = "lora: (rank: 2, targets: [query, down]), precision: bf16,";
+    let states = goes_on_from_every_state::<TestBackend>(&experiment_with(lora, 6, &stages));
+    assert_eq!(states.len(), 4);
+    let layers = Checkpoint::base().unwrap().config.layers;
+    for (step, state) in states.iter().enumerate() {
         let file = safetensors::SafeTensors::deserialize(state).unwrap();
         let names = |prefix: &str| file.names().into_iter().filter(|n| n.starts_with(prefix)).collect::<Vec<_>>();
         assert!(names("model.").iter().all(|name| name.contains(".adapter.")));
         assert_eq!(names("model.").len(), 2 * 2 * layers, "A and B of two targets");
         // The first stage is supervised and ends with the second state.
-        assert_eq!(names("reference.").len(), if stage < 2 { 0 } else { 2 * 2 * layers });
+        assert_eq!(names("reference.").len(), if step < 2 { 0 } else { 2 * 2 * layers });
         assert!(names("optimizer.").iter().all(|name| name.contains(".adapter.")), "no memory of what is frozen");
         assert!(!names("optimizer.").is_empty());
     }
     // Neither the other way to train nor other adapters can take the state over.
-    let less = experiment_with("lora: (rank: 1, targets: [query, down]),", 6, &stages);
+    let less = experiment_with("lora: (rank: 1, targets: [query, down]), precision: bf16,", 6, &stages);
     for other in [experiment(6, &stages), less] {
-        let mut rest = Memory::resuming(&whole.states[0].1);
+        let mut rest = Memory::resuming(&states[0]);
         assert_eq!(run::<TestBackend>(&other, &mut rest).unwrap_err().exit_status(), 2);
     }
+}
+
+/// They are not in the state, which would go well with others of the same shape.
+#[test]
+fn beneath_adapters_the_weights_must_be_those_that_the_run_was_begun_on() {
+    let folder = tempfile::tempdir().unwrap();
+    Checkpoint::base().unwrap().write(folder.path()).unwrap();
+    let model = format!("model: folder({:?}), lora: (),", folder.path());
+    let adapted = experiment_with(&model, 3, &["objective: sft, steps: 2"]);
+    let mut whole = Memory::default();
+    run::<TestBackend>(&adapted, &mut whole).unwrap();
+    let state = &whole.states[0].1;
+    run::<TestBackend>(&adapted, &mut Memory::resuming(state)).unwrap();
+    // The smallest change there is, of the last number.
+    let file = folder.path().join("model.safetensors");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let last = bytes.len() - 4;
+    bytes[last] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let error = run::<TestBackend>(&adapted, &mut Memory::resuming(state)).unwrap_err();
+    assert!(error.exit_status() == 2 && error.to_string().contains("another model"), "{error}");
 }
 
 #[test]
 #[cfg(feature = "ndarray")]
 fn so_do_runs_on_the_other_backend() {
     let stages = ["objective: sft, steps: 2", "objective: sigmoid(), optimizer: rmsprop(), steps: 2"];
-    assert_eq!(goes_on_from_every_state::<OtherTestBackend>(&experiment(5, &stages)), 3);
+    assert_eq!(goes_on_from_every_state::<OtherTestBackend>(&experiment(5, &stages)).len(), 3);
 }
 
 #[test]

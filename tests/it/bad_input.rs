@@ -17,7 +17,7 @@ const VALID: &str = r#"(
 )
 "#;
 
-/// What is replaced by what, and what is said of it.
+/// What is replaced by what (`GOLDEN` is the folder of golden values), and what is said of it.
 const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("\"x\"", "\"\"", "bad.ron:2:9: name: the name is empty"),
     ("\"x\"", "\"../x\"", "bad.ron:2:9: name: \"../x\" cannot name a directory everywhere"),
@@ -68,6 +68,8 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
         "lora: (), model: new(vocab_size: 400, hidden_size: 64, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",
         "bad.ron:4:9: lora: a new model's weights are random, and frozen they would stay so",
     ),
+    ("model: base", "precision: f16", "bad.ron:4:14: `f16` is not one of f32 and bf16"),
+    ("world(train: 64, held_out: 16)", "lab(), precision: bf16", "precision: only a language model's products can be"),
     ("world(train: 64, held_out: 16)", "lab(), lora: ()", "lora: only a language model has matrices to adapt"),
     ("train: 64", "train: 4000", "bad.ron:5:22: data.train: 4000 + 16 questions are more than the world has"),
     ("train: 64", "overlap: 1.5", "bad.ron:5:24: data.overlap: 1.5 is not between 0 and 1"),
@@ -197,10 +199,12 @@ fn the_experiment_that_the_rows_break_is_valid() {
 #[test]
 fn broken_experiments() {
     let folder = tempfile::tempdir().unwrap();
+    let golden = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
     let mut wrong = Vec::new();
     for (from, to, message) in EXPERIMENTS {
         assert!(VALID.contains(from), "the row {from:?} changes nothing");
-        std::fs::write(folder.path().join("bad.ron"), VALID.replacen(from, to, 1)).unwrap();
+        let text = VALID.replacen(from, to, 1).replace("GOLDEN", golden);
+        std::fs::write(folder.path().join("bad.ron"), text).unwrap();
         let said = refused(folder.path(), &["check", "bad.ron"]);
         if !said.contains(message) {
             wrong.push(format!("{to}\n expected: {message}\n     said: {said}\n"));

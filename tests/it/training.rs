@@ -231,3 +231,15 @@ mod in_a_terminal {
         live.assert_ended(0, "stopped");
     }
 }
+
+#[test]
+#[cfg(feature = "ndarray")]
+fn a_precision_that_the_backend_lacks_is_refused_before_anything_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = ["run", "sft", "--headless", "--set", "precision=bf16", "--backend", "ndarray"];
+    let output = Command::new(env!("CARGO_BIN_EXE_ldyn-tui")).args(args).current_dir(&folder).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("ndarray") && stderr.contains("--backend"), "{stderr}");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "there is no run");
+}

@@ -1,7 +1,7 @@
-//! Whether adapters can be trained in the place of the model's weights.
+//! Whether the model can be trained with adapters, and in another precision.
 
 use super::Findings;
-use crate::experiment::{DataSource, Experiment, Lora, ModelSource};
+use crate::experiment::{DataSource, Experiment, Lora, ModelSource, Precision};
 use crate::model::{Architecture, Checkpoint, lora};
 
 /// Numbers in A's rows and B's columns at most, whatever the model.
@@ -10,7 +10,7 @@ const LARGEST_RANK: usize = 1 << 16;
 impl Findings<'_> {
     pub(super) fn lora(&mut self, experiment: &Experiment) {
         let Some(lora) = &experiment.lora else { return };
-        if self.has_pictures || matches!(experiment.data, DataSource::Lab(_)) {
+        if !self.trains_language(experiment) {
             self.add("lora", "only a language model has matrices to adapt", "leave lora out");
             return;
         }
@@ -32,6 +32,16 @@ impl Findings<'_> {
         } else {
             self.fits(lora, &experiment.model);
         }
+    }
+
+    pub(super) fn precision(&mut self, experiment: &Experiment) {
+        if experiment.precision != Precision::F32 && !self.trains_language(experiment) {
+            self.add("precision", "only a language model's products can be rounded", "leave precision out");
+        }
+    }
+
+    fn trains_language(&self, experiment: &Experiment) -> bool {
+        !self.has_pictures && !matches!(experiment.data, DataSource::Lab(_))
     }
 
     /// Holds the adapters against the model, where it is here to be looked at; its own mistakes are told elsewhere.
