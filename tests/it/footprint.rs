@@ -10,8 +10,8 @@ use ldyn_tui::train::{expected_need, spawn};
 
 use super::memory::peak_of_process;
 
-/// How far the two may be apart.
-const TOLERATED: std::ops::Range<f64> = 0.77..1.3;
+/// How far the two may be apart: an estimate above what is held refuses too early, one below lets a run die.
+const TOLERATED: std::ops::Range<f64> = 0.77..1.4;
 
 /// What tells a process of its own which experiment to run.
 const ALONE: &str = "LDYN_FOOTPRINT";
