@@ -149,7 +149,7 @@ pub(crate) fn is_host<B: Backend>(device: &B::Device) -> bool {
 
 /// Whether `auto` trains in this machine's own memory.
 pub(crate) fn auto_is_host() -> bool {
-    !matches!(find(BackendChoice::Auto), Ok((found, _)) if found != Found::Flex)
+    matches!(find(BackendChoice::Auto), Ok((Found::Flex, _)))
 }
 
 /// What can be done with matrices that are differentiated in this machine's own memory.
@@ -211,6 +211,11 @@ pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     }
     let device = if name.contains("cuda") { memory::of_gpu() } else { None };
     Available::Apart { device, machine: memory::of_machine() }
+}
+
+/// The most memory that this process has had, bytes; `None` where the system does not tell.
+pub(crate) fn most_memory() -> Option<u64> {
+    memory::most_of_process()
 }
 
 /// Why CUDA cannot be used here, if it cannot.

@@ -27,10 +27,20 @@ fn gpu_free(text: &str) -> Option<u64> {
     text.lines().next()?.trim().parse::<u64>().ok()?.checked_mul(1 << 20)
 }
 
+/// The most that this process has had; `None` where the system does not tell it in a file.
+pub(super) fn most_of_process() -> Option<u64> {
+    std::fs::read_to_string("/proc/self/status").ok().and_then(|status| field(&status, "VmHWM:"))
+}
+
 /// What `/proc/meminfo` says is available without swapping.
 fn available(meminfo: &str) -> Option<u64> {
-    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+    field(meminfo, "MemAvailable:")
+}
+
+/// A line of these files, in bytes.
+fn field(text: &str, name: &str) -> Option<u64> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name))?;
+    value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// What the control groups in `/proc/self/cgroup` leave of their limits, version 2 or 1.

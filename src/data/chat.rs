@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize as _};
 
 use super::row::Message;
 use crate::error::Location;
-use crate::{Error, Result};
+use crate::{Error, Result, model};
 
 /// What one rendering may cost, in the engine's fuel: about a million steps, or 64 MiB of text.
 const FUEL: u64 = 1_000_000;
@@ -95,19 +95,19 @@ impl ChatTemplate {
         Ok(Self { environment, origin: origin.to_owned() })
     }
 
-    /// The template of a model folder (`chat_template.jinja`, or what `tokenizer_config.json` has under `chat_template`);
-    /// `None` where there is none.
+    /// The template of a model: in a folder `chat_template.jinja`, or what `tokenizer_config.json` has under
+    /// `chat_template`; or that of a GGUF file. `None` where there is none.
     ///
     /// # Errors
     /// When one of the files is broken, or holds named templates of which none is the default.
-    pub fn of_folder(folder: &Path) -> Result<Option<Self>> {
-        let config = TokenizerConfig::of_folder(folder)?;
+    pub fn of_model(path: &Path) -> Result<Option<Self>> {
+        let config = TokenizerConfig::of_model(path)?;
         let special = config.special_tokens();
-        let file = folder.join("chat_template.jinja");
+        let file = path.join("chat_template.jinja");
         if file.is_file() {
             return Self::new(&file, &read(&file)?, &special).map(Some);
         }
-        let file = folder.join(TokenizerConfig::FILE);
+        let file = if path.is_file() { path.to_owned() } else { path.join(TokenizerConfig::FILE) };
         let source = match config.chat_template {
             None => return Ok(None),
             Some(Templates::One(source)) => source,
@@ -132,7 +132,7 @@ impl ChatTemplate {
         }
         let path = Path::new(name);
         if path.is_dir() {
-            return Self::of_folder(path)?.ok_or_else(|| {
+            return Self::of_model(path)?.ok_or_else(|| {
                 let advice = "name a folder with a chat_template.jinja, or a tokenizer_config.json that has one";
                 Error::input(Location::file(path), "has no chat template", advice)
             });
@@ -173,16 +173,16 @@ fn value(message: &Message) -> Value {
 pub struct SpecialTokens(pub BTreeMap<String, String>);
 
 impl SpecialTokens {
-    /// Those that `tokenizer_config.json` of a model folder names; none where there is no such file.
+    /// Those that a GGUF file or the `tokenizer_config.json` of a model folder names; none where there is no such file.
     ///
     /// # Errors
     /// When the file is broken.
-    pub fn of_folder(folder: &Path) -> Result<Self> {
-        Ok(TokenizerConfig::of_folder(folder)?.special_tokens())
+    pub fn of_model(path: &Path) -> Result<Self> {
+        Ok(TokenizerConfig::of_model(path)?.special_tokens())
     }
 }
 
-/// What is read of a `tokenizer_config.json`.
+/// What is read of a `tokenizer_config.json`, or its like in a GGUF file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct TokenizerConfig {
@@ -217,8 +217,13 @@ enum Token {
 impl TokenizerConfig {
     const FILE: &str = "tokenizer_config.json";
 
-    fn of_folder(folder: &Path) -> Result<Self> {
-        let file = folder.join(Self::FILE);
+    fn of_model(path: &Path) -> Result<Self> {
+        if path.is_file() {
+            let advice = "expected the metadata that llama.cpp writes";
+            return serde_json::from_value(model::gguf_tokenizer_config(path)?)
+                .map_err(|error| Error::input(Location::file(path), error.to_string(), advice));
+        }
+        let file = path.join(Self::FILE);
         if !file.is_file() {
             return Ok(Self::default());
         }

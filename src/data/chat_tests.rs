@@ -105,7 +105,7 @@ fn the_date_does_not_change() {
 fn a_folders_template_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let found = || ChatTemplate::of_folder(folder.path());
+    let found = || ChatTemplate::of_model(folder.path());
     assert!(found().unwrap().is_none());
     write(
         "tokenizer_config.json",

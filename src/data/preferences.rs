@@ -35,28 +35,25 @@ pub(crate) struct Survey {
 }
 
 impl PreferenceData {
-    /// Finds the template: the one that the experiment names, or the model folder's. A model that is yet to be downloaded
-    /// may bring one.
+    /// Finds the template: the one that the experiment names, or the model's. A model that is yet to be downloaded may
+    /// bring one.
     ///
     /// # Errors
     /// When the template is broken or not there.
     pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Result<Self> {
-        let folder = match model {
-            ModelSource::Folder(folder) => Some(folder.clone()),
+        let path = match model {
+            ModelSource::Folder(path) | ModelSource::File(path) => Some(path.clone()),
             ModelSource::Hub(id) => crate::model::hub::cached(id).ok(),
             _ => None,
         };
-        let folder = folder.as_deref();
-        let awaited = folder.is_none() && matches!(model, ModelSource::Hub(_));
+        let path = path.as_deref();
+        let awaited = path.is_none() && matches!(model, ModelSource::Hub(_));
         let template = match &files.chat_template {
             Some(name) => {
-                let special = match folder {
-                    Some(folder) => SpecialTokens::of_folder(folder)?,
-                    None => own_tokens(),
-                };
+                let special = path.map_or_else(|| Ok(own_tokens()), SpecialTokens::of_model)?;
                 Some(ChatTemplate::named(name, &special)?)
             }
-            None => folder.map(ChatTemplate::of_folder).transpose()?.flatten(),
+            None => path.map(ChatTemplate::of_model).transpose()?.flatten(),
         };
         Ok(Self { files: files.clone(), template, awaited })
     }
@@ -217,8 +214,7 @@ fn is_conversation(row: &Row) -> bool {
 }
 
 fn no_template(place: Place<'_>) -> Error {
-    let advice =
-        "name one in the data (chat_template: \"FILE.jinja\", or the Jinja itself), or a model folder that has one";
+    let advice = "name one in the data (chat_template: \"FILE.jinja\", or the Jinja itself), or a model that has one";
     place.error("is a conversation, and there is no chat template to write it with", advice)
 }
 

@@ -132,7 +132,7 @@ impl<'a> Place<'a> {
 
 impl Message {
     /// A message with nothing but its role and its words.
-    pub(super) fn plain(role: &str, content: String) -> Self {
+    pub(crate) fn plain(role: &str, content: String) -> Self {
         Self { role: role.to_owned(), content, rest: BTreeMap::new() }
     }
 

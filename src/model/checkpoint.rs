@@ -16,10 +16,10 @@ use super::gguf::Gguf;
 use super::special::{self, TokenIds};
 use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
 use super::transformer::Transformer;
-use super::{save, shards};
+use super::{hub, save, shards};
 use crate::data::tokenizer::Tokenizer;
 use crate::error::{Error, Location, Result};
-use crate::experiment::NewModel;
+use crate::experiment::{ModelSource, NewModel};
 
 const LARGEST_CONFIG: u64 = 1 << 20;
 const LARGEST_TOKENIZER: u64 = 64 << 20;
@@ -73,6 +73,20 @@ impl Checkpoint {
             companions: BTreeMap::new(),
             files: shards::open_one(Blob::embedded(path.join("model.safetensors"), weights))?,
         })
+    }
+
+    /// The model that an experiment names, where it can be looked at before the training: it need be neither downloaded nor
+    /// made.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn at_hand(source: &ModelSource) -> Result<Option<Self>> {
+        match source {
+            ModelSource::Base => Self::base().map(Some),
+            ModelSource::Folder(path) | ModelSource::File(path) => Self::read(path).map(Some),
+            ModelSource::Hub(id) => hub::cached(id).ok().map(|folder| Self::read(&folder)).transpose(),
+            ModelSource::New(_) | ModelSource::Mlp(_) | ModelSource::Lenet => Ok(None),
+        }
     }
 
     /// Reads a folder or a GGUF file: everything but the weights, of which only the list is held against the

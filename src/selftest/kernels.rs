@@ -4,6 +4,8 @@
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::reference::{Model, log_sum_exp, product, softmax as softmax_of};
 use super::{Row, Tolerance, apart};
@@ -12,14 +14,10 @@ use crate::model::transformer::{floats, int_tensor};
 use crate::model::{Architecture, Checkpoint, Transformer};
 use crate::objective::logps::label_and_largest_logps;
 
-/// Numbers between −1 and 1 that repeat nowhere; the same everywhere.
-pub(super) fn numbers(count: usize, salt: u32) -> Vec<f64> {
-    let mut state = salt.wrapping_mul(2_654_435_761).wrapping_add(12_345);
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        f64::from(state >> 8) / f64::from(1u32 << 23) - 1.0
-    };
-    (0..count).map(|_| next()).collect()
+/// Numbers between −1 and 1, the same everywhere.
+pub(super) fn numbers(count: usize, salt: u64) -> Vec<f64> {
+    let mut rng = ChaCha8Rng::seed_from_u64(salt);
+    (0..count).map(|_| f64::from(rng.next_u32()) / f64::from(1u32 << 31) - 1.0).collect()
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "what is computed is in single precision")]
@@ -28,7 +26,7 @@ pub(super) fn single(numbers: &[f64]) -> Vec<f32> {
 }
 
 /// The numbers as single precision has them, so that both sides begin alike.
-fn rounded(count: usize, salt: u32) -> Vec<f64> {
+fn rounded(count: usize, salt: u64) -> Vec<f64> {
     single(&numbers(count, salt)).into_iter().map(f64::from).collect()
 }
 

@@ -8,10 +8,12 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::Row;
 use super::kernels::{numbers, single};
-use super::whole::{logps, sequences};
+use super::whole::sequences;
+use crate::backend;
 use crate::data::batch::Batch;
 use crate::error::Result;
 use crate::model::{Checkpoint, Transformer};
+use crate::train::logps;
 
 /// How long each measurement goes on, at least.
 const LONG: Duration = Duration::from_millis(700);
@@ -37,7 +39,7 @@ pub(crate) fn rows<B: AutodiffBackend>(device: &B::Device, tell: &mut dyn FnMut(
         "model FLOP utilisation",
         format!("{:.0} % of that product's rate (6 FLOP a parameter and token); the model is small", 100.0 * share),
     ))?;
-    let memory = most_memory().map_or_else(
+    let memory = backend::most_memory().map_or_else(
         || "not told by this system".to_owned(),
         |bytes| format!("{} of this process, a GPU's own not counted", crate::train::footprint::size(bytes)),
     );
@@ -86,11 +88,4 @@ fn training_rate<B: AutodiffBackend>(device: &B::Device) -> Result<(f64, f64)> {
         wait(logps.inner());
     });
     Ok((tokens as f64 / taken, checkpoint.config.parameter_count() as f64))
-}
-
-/// The most memory that this process has had, bytes, where the system tells it in a file.
-fn most_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -11,10 +11,10 @@ use crate::data::tokenizer::Tokenizer;
 use crate::data::world;
 use crate::error::Result;
 use crate::experiment::WorldTask;
-use crate::model::transformer::{floats, int_tensor};
+use crate::model::transformer::floats;
 use crate::model::{Checkpoint, Transformer};
-use crate::objective::logps::per_token_logps;
 use crate::protocol::ProbeKind;
+use crate::train::logps;
 
 /// Answers that are scored.
 const ANSWERS: usize = 8;
@@ -41,14 +41,6 @@ pub(super) fn sequences(tokenizer: &Tokenizer, answers: usize) -> Result<Vec<Seq
             Ok(Sequence::new(tokenizer.encode(&example.prompt)?, tokenizer.encode_completion(answer)?))
         })
         .collect()
-}
-
-/// The per-token log-probs of a batch, with their graph.
-pub(super) fn logps<B: AutodiffBackend>(model: &Transformer<B>, batch: &Batch<B>) -> Tensor<B, 1> {
-    let device = model.device();
-    let hidden = model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&device));
-    let labels = int_tensor(batch.labels.iter().map(|&id| i64::from(id)).collect(), &device);
-    per_token_logps(model.logits(hidden), labels)
 }
 
 impl Whole {

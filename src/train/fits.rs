@@ -8,7 +8,7 @@ use crate::backend::Available;
 use crate::data::batch::Sequence;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, OptimizerConfig, Stage};
-use crate::model::{Architecture, lora};
+use crate::model::{Architecture, Checkpoint, lora};
 use crate::probe::ProbeSet;
 use crate::protocol::ProbeKind;
 
@@ -133,7 +133,7 @@ pub fn expected_need(experiment: &Experiment) -> Result<Option<Need>> {
     if experiment.stages.is_empty() || experiment.has_pictures() {
         return Ok(None);
     }
-    let Some(checkpoint) = prepare::checkpoint_at_hand(experiment)? else { return Ok(None) };
+    let Some(checkpoint) = Checkpoint::at_hand(&experiment.model)? else { return Ok(None) };
     let data = crate::data::load(experiment)?;
     let positions = checkpoint.config.max_position_embeddings;
     let Material { pairs, visited, lengths } = prepare::material(experiment, data, &checkpoint.tokenizer, positions)?;

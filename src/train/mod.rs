@@ -30,6 +30,7 @@ mod weights;
 
 pub use fits::{Need, expected_need};
 pub use handle::{EventSink, TrainerHandle, spawn};
+pub(crate) use pass::logps;
 pub use prepare::data_report;
 pub use state::{SavedState, TrainerState};
 pub(crate) use trainer::train;

@@ -43,13 +43,7 @@ enum Kept<B: AutodiffBackend> {
 impl<B: AutodiffBackend> Pass<B> {
     /// Reads the batch; with `checkpointing`, only every block's input is kept.
     pub(super) fn forward(model: &Transformer<B>, batch: Batch<B>, checkpointing: bool) -> Self {
-        let device = model.device();
-        let kept = if checkpointing {
-            inputs(&model.valid(), &batch)
-        } else {
-            let hidden = model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&device));
-            Kept::Graph(per_token_logps(model.logits(hidden), labels(&batch.labels, &device)))
-        };
+        let kept = if checkpointing { inputs(&model.valid(), &batch) } else { Kept::Graph(logps(model, &batch)) };
         Self { batch, kept }
     }
 
@@ -73,6 +67,13 @@ impl<B: AutodiffBackend> Pass<B> {
             }
         }
     }
+}
+
+/// log π of every token of a batch that is to be predicted, nats.
+pub(crate) fn logps<B: Backend>(model: &Transformer<B>, batch: &Batch<B>) -> Tensor<B, 1> {
+    let device = model.device();
+    let hidden = model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&device));
+    per_token_logps(model.logits(hidden), labels(&batch.labels, &device))
 }
 
 /// Reads the batch without a graph.

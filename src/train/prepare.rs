@@ -41,16 +41,6 @@ pub(super) fn checkpoint(experiment: &Experiment, data: &Data) -> Result<Checkpo
     }
 }
 
-/// The model, where it can be looked at before the training: it need be neither downloaded nor made.
-pub(super) fn checkpoint_at_hand(experiment: &Experiment) -> Result<Option<Checkpoint>> {
-    match &experiment.model {
-        ModelSource::Base => Checkpoint::base().map(Some),
-        ModelSource::Folder(path) | ModelSource::File(path) => Checkpoint::read(path).map(Some),
-        ModelSource::Hub(id) => hub::cached(id).ok().map(|folder| Checkpoint::read(&folder)).transpose(),
-        _ => Ok(None),
-    }
-}
-
 /// The model on its device, in the precision that is asked for, with adapters where those are trained in the place of its
 /// weights.
 pub(super) fn model<B: Backend>(
@@ -96,8 +86,8 @@ pub(super) fn material(
 }
 
 /// How the experiment's data files would be cut and what of them would be left out; `None` where there are none, or where
-/// the model must be downloaded first. Lengths
-/// are in tokens, so they are measured only where the tokenizer is there before the training.
+/// the model must be downloaded first. Lengths are in tokens, so they are measured only where the tokenizer is there before
+/// the training.
 ///
 /// # Errors
 /// As the training's own errors about the data.

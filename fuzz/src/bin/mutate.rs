@@ -46,7 +46,14 @@ struct Seed {
     bytes: Vec<u8>,
 }
 
-const GGUF: [&str; 5] = ["llama_gqa_rope.gguf", "qwen2.gguf", "qwen3.gguf", "gpt_neox_parallel.gguf", "gpt2.gguf"];
+const GGUF: [&str; 6] = [
+    "llama_gqa_rope.gguf",
+    "qwen2.gguf",
+    "qwen3.gguf",
+    "gpt_neox_parallel.gguf",
+    "gpt2.gguf",
+    "../gguf_sentencepiece.gguf",
+];
 const SAFETENSORS: [(&str, &str); 9] = [
     ("qwen2", "model.safetensors.index.json"),
     ("qwen2", "model-00001-of-00002.safetensors"),

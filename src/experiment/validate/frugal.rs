@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, Lora, ModelSource, Precision};
-use crate::model::{Architecture, Checkpoint, lora};
+use crate::model::{Checkpoint, lora};
 
 /// Numbers in A's rows and B's columns at most, whatever the model.
 const LARGEST_RANK: usize = 1 << 16;
@@ -46,18 +46,9 @@ impl Findings<'_> {
 
     /// Holds the adapters against the model, where it is here to be looked at; its own mistakes are told elsewhere.
     fn fits(&mut self, lora: &Lora, model: &ModelSource) {
-        let Some(architecture) = architecture(model) else { return };
-        if let Err((setting, problem, advice)) = lora::check(lora, &architecture) {
+        let Ok(Some(checkpoint)) = Checkpoint::at_hand(model) else { return };
+        if let Err((setting, problem, advice)) = lora::check(lora, &checkpoint.config) {
             self.add(&format!("lora.{setting}"), problem, advice);
         }
     }
-}
-
-fn architecture(model: &ModelSource) -> Option<Architecture> {
-    let checkpoint = match model {
-        ModelSource::Base => Checkpoint::base(),
-        ModelSource::Folder(path) | ModelSource::File(path) => Checkpoint::read(path),
-        ModelSource::Hub(_) | ModelSource::New(_) | ModelSource::Mlp(_) | ModelSource::Lenet => return None,
-    };
-    checkpoint.ok().map(|checkpoint| checkpoint.config)
 }

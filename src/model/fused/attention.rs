@@ -98,17 +98,12 @@ impl Heads {
     }
 
     /// Back from blocks, one an entry of `packed`, to rows `[batch · positions, heads · size]`.
-    fn unpack(
-        &self,
-        packed: &[TensorData],
-        heads: usize,
-        columns: impl Fn(usize) -> (usize, Columns) + Sync,
-    ) -> TensorData {
+    fn unpack(&self, packed: &[TensorData], heads: usize, columns: impl Fn(usize) -> Columns + Sync) -> TensorData {
         let wide = heads * self.size;
         let mut out = vec![0.0f32; self.batch * self.positions * wide];
         out.par_chunks_mut(self.positions * wide).enumerate().for_each(|(row, out)| {
             for (block, packed) in packed.iter().enumerate().skip(row * self.shared).take(self.shared) {
-                let (_, columns) = columns(block);
+                let columns = columns(block);
                 let mut heads = numbers(packed).chunks_exact(self.size);
                 for head in columns.first..columns.first + columns.count {
                     for (out, head_of) in out.chunks_exact_mut(wide).zip(&mut heads) {
@@ -169,11 +164,7 @@ impl Kernel<3> for Heads {
             (attended.into_data(), block)
         };
         let (attended, blocks): (Vec<_>, Vec<_>) = (0..self.batch * self.shared).into_par_iter().map(attend).unzip();
-        let queries = |block| {
-            let (row, queries, _) = self.of_block(block);
-            (row, queries)
-        };
-        (self.unpack(&attended, self.heads, queries), blocks)
+        (self.unpack(&attended, self.heads, |block| self.of_block(block).1), blocks)
     }
 
     fn backward<I: Backend>(&self, blocks: Self::Kept, gradient: TensorData, device: &I::Device) -> [TensorData; 3] {
@@ -205,14 +196,8 @@ impl Kernel<3> for Heads {
         };
         let ((of_queries, of_keys), of_values): ((Vec<_>, Vec<_>), Vec<_>) =
             blocks.into_par_iter().enumerate().map(of_block).unzip();
-        let queries = |block| {
-            let (row, queries, _) = self.of_block(block);
-            (row, queries)
-        };
-        let shared = |block| {
-            let (row, _, shared) = self.of_block(block);
-            (row, shared)
-        };
+        let queries = |block| self.of_block(block).1;
+        let shared = |block| self.of_block(block).2;
         [
             self.unpack(&of_queries, self.heads, queries),
             self.unpack(&of_keys, self.shared, shared),

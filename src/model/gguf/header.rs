@@ -22,7 +22,8 @@ const MOST_DIMENSIONS: u32 = 4;
 const DEFAULT_ALIGNMENT: u64 = 32;
 
 /// Lists that are kept; others are passed over.
-const KEPT_LISTS: [&str; 3] = ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.token_type"];
+const KEPT_LISTS: [&str; 4] =
+    ["tokenizer.ggml.tokens", "tokenizer.ggml.merges", "tokenizer.ggml.scores", "tokenizer.ggml.token_type"];
 
 /// What is wrong, in words; or the disk.
 enum Broken {
@@ -201,6 +202,9 @@ impl Bytes {
             }
             5 if kept => {
                 (0..count).map(|_| Ok(i32::from_le_bytes(self.take()?))).collect::<Parsed<_>>().map(Value::Integers)
+            }
+            6 if kept => {
+                (0..count).map(|_| Ok(f32::from_le_bytes(self.take()?))).collect::<Parsed<_>>().map(Value::Reals)
             }
             _ => {
                 self.skip(count * size, key)?;

@@ -18,6 +18,7 @@ pub(in crate::model) enum Value {
     Text(String),
     Texts(Texts),
     Integers(Vec<i32>),
+    Reals(Vec<f32>),
     /// A list that nobody asks for.
     Passed,
 }
@@ -94,6 +95,14 @@ impl Metadata {
             None => Ok(None),
             Some(Value::Integers(numbers)) => Ok(Some(numbers)),
             other => Err(self.mistaken(key, "a list of whole numbers", other)),
+        }
+    }
+
+    /// A list of numbers by its full name.
+    pub(super) fn reals(&self, key: &str) -> Result<&[f32]> {
+        match self.values.get(key) {
+            Some(Value::Reals(numbers)) => Ok(numbers),
+            other => Err(self.mistaken(key, "a list of numbers", other)),
         }
     }
 
@@ -196,7 +205,9 @@ impl Metadata {
     fn mistaken(&self, key: &str, expected: &str, found: Option<&Value>) -> Error {
         let problem = match found {
             None => format!("lacks {key}"),
-            Some(Value::Passed | Value::Texts(_) | Value::Integers(_)) => format!("{key} is a list, not {expected}"),
+            Some(Value::Passed | Value::Texts(_) | Value::Integers(_) | Value::Reals(_)) => {
+                format!("{key} is a list, not {expected}")
+            }
             Some(Value::Text(_)) => format!("{key} is a text, not {expected}"),
             Some(other) => format!("{key} is {other:?}, not {expected}"),
         };

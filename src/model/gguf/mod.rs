@@ -8,7 +8,7 @@ pub(super) mod quant;
 mod tests;
 mod tokenizer;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
@@ -100,6 +100,14 @@ impl Gguf {
             "original_max_position_embeddings": original,
         })))
     }
+}
+
+/// What Hugging Face keeps in a `tokenizer_config.json`, of a GGUF file.
+///
+/// # Errors
+/// When the file cannot be read or its header is not sound.
+pub(crate) fn tokenizer_config(path: &Path) -> Result<Value> {
+    Ok(Gguf::open(path.to_owned())?.tokenizer_config())
 }
 
 /// Llama 3's bounds between slow, blended and fast frequencies.

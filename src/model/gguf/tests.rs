@@ -9,6 +9,9 @@ use serde::Deserialize;
 use super::{Gguf, header};
 use crate::backend::TestBackend;
 use crate::data::batch::{Sequence, prompts};
+use crate::data::chat::ChatTemplate;
+use crate::data::row::Message;
+use crate::data::tokenizer::Tokenizer;
 use crate::model::generate::{Decoding, generate};
 use crate::model::tensors::Blob;
 use crate::model::transformer::int_tensor;
@@ -192,6 +195,63 @@ fn a_file_that_ends_early_is_refused_wherever_it_ends() {
     for length in 0..bytes.len() {
         assert!(read(bytes[..length].to_vec()).is_err(), "{length} bytes");
     }
+}
+
+#[derive(Deserialize)]
+struct Tokenised {
+    text: String,
+    ids: Vec<u32>,
+    decoded: String,
+}
+
+/// Written by `tests/golden/gguf_sentencepiece.py`.
+const SENTENCEPIECE: &[u8] = include_bytes!("../../../tests/golden/gguf_sentencepiece.gguf");
+
+fn tokenizer(bytes: Vec<u8>) -> crate::Result<Tokenizer> {
+    Tokenizer::from_json(Path::new("x.gguf"), &read(bytes)?.tokenizer_json()?)
+}
+
+#[test]
+fn pieces_and_scores_tokenise_as_sentencepiece_does() {
+    let tokenizer = tokenizer(SENTENCEPIECE.to_vec()).unwrap();
+    let golden = include_str!("../../../tests/golden/gguf_sentencepiece.json");
+    let golden: Vec<Tokenised> = serde_json::from_str(golden).unwrap();
+    assert!(golden.len() >= 10);
+    for Tokenised { text, ids, decoded } in golden {
+        assert_eq!(tokenizer.encode(&text).unwrap(), ids, "{text:?}");
+        assert_eq!(tokenizer.decode(&ids), decoded);
+        assert_eq!(tokenizer.encode_with_special_tokens(&text).unwrap()[0], 1);
+    }
+}
+
+#[test]
+fn pieces_that_cannot_be_merged_are_refused() {
+    let pieces = |tokens: &[String], scores: &[f32]| {
+        let mut file = File::sound();
+        let texts = tokens.iter().flat_map(|t| [&(t.len() as u64).to_le_bytes(), t.as_bytes()].concat());
+        file.key("tokenizer.ggml.model", text("llama", 5));
+        file.key("tokenizer.ggml.tokens", list(TEXT, tokens.len() as u64, &texts.collect::<Vec<_>>()));
+        let numbers: Vec<u8> = scores.iter().flat_map(|x| x.to_le_bytes()).collect();
+        file.key("tokenizer.ggml.scores", list(6, scores.len() as u64, &numbers));
+        tokenizer(file.bytes())
+    };
+    // Every part of every token is a token.
+    let tokens: Vec<String> = (1..200).map(|n| "a".repeat(n)).collect();
+    assert!(pieces(&tokens[..16], &[0.0; 16]).is_ok());
+    for (scores, message) in [(198, "has 199 tokens and 198 scores"), (199, "has more than 16 merges a token")] {
+        let error = pieces(&tokens, &vec![0.0; scores]).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+        assert_eq!(error.exit_status(), 2);
+    }
+}
+
+#[test]
+fn a_files_chat_template_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.gguf");
+    std::fs::write(&path, SENTENCEPIECE).unwrap();
+    let template = ChatTemplate::of_model(&path).unwrap().unwrap();
+    assert_eq!(template.render(&[Message::plain("user", "Sky?".to_owned())], false).unwrap(), "[user] Sky?</s>");
 }
 
 #[derive(Deserialize)]
