@@ -326,12 +326,13 @@ pub(crate) fn selftest(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Resul
     let (found, _) = find(choice)?;
     let other = match found {
         #[cfg(feature = "ndarray")]
-        Found::Flex => Some(("ndarray", on(Found::Ndarray, OtherWhole)?)),
+        Found::Flex => Some(("ndarray", Found::Ndarray)),
         #[cfg(not(feature = "ndarray"))]
         Found::Flex => None,
         #[cfg(any(feature = "cuda", feature = "wgpu", feature = "ndarray"))]
-        _ => Some(("flex", on(Found::Flex, OtherWhole)?)),
+        _ => Some(("flex", Found::Flex)),
     };
+    let other = other.map(|(name, found)| Ok::<_, Error>((name, on(found, OtherWhole)?))).transpose()?;
     on(found, Compute(other, tell))
 }
 

@@ -44,9 +44,17 @@ impl Scene {
     }
 }
 
-/// Whether everything about the checkpoint is sound.
+/// Spaces, line ends, digits, accents, another script, a character beyond the first plane, a token's name.
+const TEXT: &str = "  The 2 mills,\n\tnaïve 北京 🦀</s><eos> ";
+
+/// Whether everything about the checkpoint is sound. Its tokenizer is put to use.
 fn read(path: &Path) -> bool {
-    match Checkpoint::read(path).and_then(|checkpoint| checkpoint.check_numbers()) {
+    let used = Checkpoint::read(path).and_then(|checkpoint| {
+        let ids = checkpoint.tokenizer.encode_with_special_tokens(TEXT)?;
+        checkpoint.tokenizer.decode(&ids);
+        checkpoint.check_numbers()
+    });
+    match used {
         Ok(()) => true,
         Err(error) => {
             // Whatever stands in the file, the message can be shown.

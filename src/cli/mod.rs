@@ -19,7 +19,7 @@ use crate::experiment::{DataSource, Experiment};
 use crate::model::{hub, inspect};
 use crate::session::{self, Job};
 use crate::text::Shown;
-use crate::train::score;
+use crate::train::{Outlook, score};
 
 /// What to try first, shown where nothing was asked for.
 const FIRST_STEPS: &str = "
@@ -109,12 +109,11 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
     let mut errors = Vec::new();
     for path in paths {
         let checked = Experiment::load(path, &[]).and_then(|experiment| {
-            let report = crate::train::data_report(&experiment)?;
-            let need = crate::train::expected_need(&experiment)?;
-            Ok((experiment, report, need))
+            let outlook = crate::train::outlook(&experiment)?;
+            Ok((experiment, outlook))
         });
         match checked {
-            Ok((experiment, report, need)) => {
+            Ok((experiment, Outlook { report, need })) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let trains =
                     if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
+use serde::Deserialize;
+use serde_json::Value;
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
+use tokenizers::normalizers::Precompiled;
 use tokenizers::{AddedToken, NormalizerWrapper, TokenizerImpl};
 
 use crate::error::Location;
@@ -85,8 +88,7 @@ impl Tokenizer {
     }
 
     fn parse(json: &[u8]) -> Result<Self, String> {
-        // Syntax first: the crate panics on JSON that breaks off inside its decoder.
-        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|error| error.to_string())?;
+        serde_json::from_slice::<Fragile>(json).and_then(Fragile::check).map_err(|error| error.to_string())?;
         let mut inner = tokenizers::Tokenizer::from_bytes(json).map_err(|error| error.to_string())?;
         // A file may ask for texts to be cut or filled up; here that is the batch's affair.
         inner.with_padding(None).with_truncation(None).map_err(|error| error.to_string())?;
@@ -180,6 +182,29 @@ impl Tokenizer {
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
+}
+
+/// The parts of a `tokenizer.json` in which a mistake makes the crate panic, so that they are looked at beforehand: a decoder
+/// that is no JSON, and a normaliser of the kind `Precompiled` whose table is none.
+#[derive(Deserialize)]
+struct Fragile {
+    #[serde(rename = "decoder")]
+    _decoder: Option<Value>,
+    normalizer: Option<Value>,
+}
+
+impl Fragile {
+    fn check(self) -> serde_json::Result<()> {
+        self.normalizer.iter().try_for_each(readable)
+    }
+}
+
+/// Whether what is precompiled in a normaliser, at any depth of sequences, can be read.
+fn readable(normalizer: &Value) -> serde_json::Result<()> {
+    if normalizer["type"] == "Precompiled" {
+        serde_json::from_str::<Precompiled>(&normalizer.to_string())?;
+    }
+    normalizer["normalizers"].as_array().into_iter().flatten().try_for_each(readable)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::order::{Batches, Order};
 use super::prepare::{self, Material, Pair};
 use super::update::Rule;
 use crate::backend::Available;
+use crate::data::DataReport;
 use crate::data::batch::Sequence;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, OptimizerConfig, Stage};
@@ -124,21 +125,33 @@ fn ways_out(experiment: &Experiment, stage: &Stage) -> Vec<&'static str> {
     ways
 }
 
-/// The same for an experiment that is not run yet, on the backend that would be chosen for it; `None` where its model or
-/// its data cannot be looked at beforehand.
+/// What can be told of an experiment before it is run.
+#[derive(Debug, Default)]
+pub struct Outlook {
+    /// How its data files would be cut, and what of them would be left out; `None` where there are none, or where the model
+    /// must be downloaded first.
+    pub report: Option<DataReport>,
+    /// What it would need on the backend that would be chosen for it; `None` where its model cannot be looked at yet.
+    pub need: Option<Need>,
+}
+
+/// Looks at an experiment's model and data.
 ///
 /// # Errors
-/// As the training's own errors about the data.
-pub fn expected_need(experiment: &Experiment) -> Result<Option<Need>> {
+/// As the training's own errors about them.
+pub fn outlook(experiment: &Experiment) -> Result<Outlook> {
     if experiment.stages.is_empty() || experiment.has_pictures() {
-        return Ok(None);
+        return Ok(Outlook::default());
     }
-    let Some(checkpoint) = Checkpoint::at_hand(&experiment.model)? else { return Ok(None) };
     let data = crate::data::load(experiment)?;
+    let Some(checkpoint) = Checkpoint::at_hand(&experiment.model)? else {
+        return Ok(Outlook { report: prepare::report_without_lengths(experiment, data)?, need: None });
+    };
     let positions = checkpoint.config.max_position_embeddings;
     let Material { pairs, visited, lengths } = prepare::material(experiment, data, &checkpoint.tokenizer, positions)?;
     let probes = ProbeSet::new(&visited.observed, &checkpoint.tokenizer, &lengths)?;
-    Ok(need(experiment, &checkpoint.config, &pairs, &probes, crate::backend::auto_is_host()))
+    let need = need(experiment, &checkpoint.config, &pairs, &probes, crate::backend::auto_is_host());
+    Ok(Outlook { report: visited.report, need })
 }
 
 fn observed(experiment: &Experiment, probes: &ProbeSet) -> Observed {
@@ -196,22 +209,23 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::path::Path;
 
-    use super::{Available, expected_need};
+    use super::{Available, Need, outlook};
     use crate::experiment::Experiment;
 
-    fn experiment(optimizer: &str) -> Experiment {
+    fn need(optimizer: &str) -> Need {
         let text = format!(
             "(name: \"x\", data: world(train: 16, held_out: 4), probes: (prompts: 4),
               stages: [(name: \"small\", objective: sft, steps: 2, batch_size: 1, learning_rate: 1e-4),
                        (name: \"large\", objective: sigmoid(), steps: 2, batch_size: 8, learning_rate: 1e-4,
                         optimizer: {optimizer})])"
         );
-        Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap()
+        let experiment = Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap();
+        outlook(&experiment).unwrap().need.unwrap()
     }
 
     #[test]
     fn the_most_demanding_stage_counts_and_its_ways_out_are_named() {
-        let need = expected_need(&experiment("adamw()")).unwrap().unwrap();
+        let need = need("adamw()");
         assert_eq!((need.stage.as_str(), need.slice.rows), ("large", 16));
         let (tensors, probes) = (need.footprint.tensors(), need.footprint.probes);
         need.check(Available::Shared(None)).unwrap();
@@ -233,7 +247,7 @@ mod tests {
 
     #[test]
     fn an_optimiser_without_averages_is_no_way_out_of_itself() {
-        let need = expected_need(&experiment("sgd")).unwrap().unwrap();
+        let need = need("sgd");
         let text = need.check(Available::Shared(Some(0))).unwrap_err().to_string();
         assert!(text.contains("lora") && !text.contains("optimizer: sgd"), "{text}");
         assert_eq!(need.footprint.optimiser, 0);

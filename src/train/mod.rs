@@ -28,9 +28,8 @@ mod trainer;
 mod update;
 mod weights;
 
-pub use fits::{Need, expected_need};
+pub use fits::{Need, Outlook, outlook};
 pub use handle::{EventSink, TrainerHandle, spawn};
 pub(crate) use pass::logps;
-pub use prepare::data_report;
 pub use state::{SavedState, TrainerState};
 pub(crate) use trainer::train;

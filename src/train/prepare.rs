@@ -85,29 +85,13 @@ pub(super) fn material(
     Ok(Material { pairs: Arc::new(pairs), visited, lengths })
 }
 
-/// How the experiment's data files would be cut and what of them would be left out; `None` where there are none, or where
-/// the model must be downloaded first. Lengths are in tokens, so they are measured only where the tokenizer is there before
-/// the training.
-///
-/// # Errors
-/// As the training's own errors about the data.
-pub fn data_report(experiment: &Experiment) -> Result<Option<DataReport>> {
-    let DataSource::Preferences(_) = experiment.data else { return Ok(None) };
-    let tokenizer = match &experiment.model {
-        ModelSource::Base => Some(Checkpoint::base()?.tokenizer),
-        ModelSource::Folder(folder) => Some(Tokenizer::from_file(&folder.join("tokenizer.json"))?),
-        ModelSource::File(file) => Some(Checkpoint::read(file)?.tokenizer),
-        _ => None,
-    };
-    let lengths = lengths(experiment, None);
-    let data = crate::data::load(experiment)?;
-    if matches!(&data, Data::Files(files) if files.awaits_its_model()) {
+/// What of the experiment's data files would be left out, where its tokenizer is not there before the training, so that
+/// nothing is known of lengths; `None` where there are no files, or where the model must be downloaded to read them.
+pub(super) fn report_without_lengths(experiment: &Experiment, data: Data) -> Result<Option<DataReport>> {
+    if !matches!(&data, Data::Files(files) if !files.awaits_its_model()) {
         return Ok(None);
     }
-    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
-        let Some(tokenizer) = &tokenizer else { return Ok(Ok(Fate::default())) };
-        Ok(pair(&lengths, tokenizer, example)?.map(|(_, fate)| fate))
-    })?;
+    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |_| Ok(Ok(Fate::default())))?;
     Ok(visited.report)
 }
 

@@ -189,7 +189,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         self.evaluate(index)?;
         self.observer.begin_stage();
         if stage.objective.has_reference() {
-            self.control.say(RunPhase::Starting("scoring every pair under the reference".to_owned()), self.step)?;
+            self.control.say(RunPhase::Starting("scoring the pairs under the reference".to_owned()), self.step)?;
         }
         let data = StageData::new(experiment, index, &self.model.valid(), &self.tokenizer, &self.pairs)?;
         self.control.say(RunPhase::Running, self.step)?;

@@ -93,6 +93,11 @@ const SAFETENSORS: &[Row] = &[
     ("llama_tied_linear/model.safetensors", |b| b.iter_mut().rev().take(4).for_each(|b| *b = 0xff), "holds NaN"),
 ];
 
+const DECODER: &str = "\"decoder\":{";
+const NORMALIZER: &str = "\"normalizer\":null";
+const PRECOMPILED: &str =
+    r#""normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled","precompiled_charsmap":"/////w=="}]}"#;
+
 const CONFIGS: &[Row] = &[
     ("gpt2/config.json", |b| *b = b"[]".to_vec(), "config.json:1:"),
     ("gpt2/config.json", |b| *b = vec![b'['; 900_000], "config.json:1:"),
@@ -141,6 +146,9 @@ const CONFIGS: &[Row] = &[
     ("gpt2/tokenizer.json", |b| *b = vec![b'{'; 100_000], "tokenizer.json: is no tokenizer"),
     ("gpt2/tokenizer.json", |b| *b = vec![0xff; 1000], "tokenizer.json: is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"BPE\"", "\"BPQ\""), "tokenizer.json: is no tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":\"\\ud800\","), "is no tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":1e999,"), "is no tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, NORMALIZER, PRECOMPILED), "is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"a\":", "\"a\":42949672"), "tokenizer.json: has 4294967267 tokens"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"merges\":[", "\"merges\":[[\"xx\",\"yy\"],"), "is no tokenizer"),
 ];

@@ -6,12 +6,16 @@ use std::process::Command;
 use ldyn_tui::backend::BackendChoice;
 use ldyn_tui::experiment::Experiment;
 use ldyn_tui::protocol::TrainerEvent;
-use ldyn_tui::train::{expected_need, spawn};
+use ldyn_tui::train::{outlook, spawn};
 
 use super::memory::peak_of_process;
 
 /// How far the two may be apart: an estimate above what is held refuses too early, one below lets a run die.
 const TOLERATED: std::ops::Range<f64> = 0.77..1.4;
+
+/// Bytes that are held whatever the run, and not estimated: the tokenizer, and what matrix products pack their operands
+/// into, which depends on the processor.
+const ANYWAY: f64 = 8e6;
 
 /// What tells a process of its own which experiment to run.
 const ALONE: &str = "LDYN_FOOTPRINT";
@@ -66,11 +70,12 @@ fn what_is_expected_is_what_is_held() {
               stages: [(name: \"S\", steps: 3, learning_rate: 1e-4, evaluate_every: 1, {stage})])"
         );
         let experiment = Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap();
-        let need = expected_need(&experiment).unwrap().unwrap();
+        let need = outlook(&experiment).unwrap().need.unwrap();
         let (expected, held) = (need.footprint.peak(), held(&text));
-        let ratio = expected as f64 / held as f64;
-        eprintln!("{what}: {expected} expected, {held} held, ratio {ratio:.2}; {}", need.footprint);
-        assert!(TOLERATED.contains(&ratio), "{what}: {expected} expected, {held} held; {}", need.footprint);
+        let (expected, held) = (expected as f64, held as f64);
+        eprintln!("{what}: {expected} expected, {held} held, ratio {:.2}; {}", expected / held, need.footprint);
+        let within = expected + ANYWAY > TOLERATED.start * held && expected < TOLERATED.end * held;
+        assert!(within, "{what}: {expected} expected, {held} held; {}", need.footprint);
     }
 }
 
