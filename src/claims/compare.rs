@@ -66,7 +66,7 @@ pub(super) fn check(
         });
         let measured = measured.map(|(holds, mut figures)| {
             let rate = baseline.as_ref().ok().filter(|_| claim.win_rate);
-            figures.extend(rate.and_then(|baseline| wins::over_baseline(group, baseline).ok()));
+            figures.extend(rate.and_then(|baseline| wins::after_as_many_steps(group, baseline).ok()));
             (holds, figures)
         });
         result(claim.id, claim.statement, gates(claim.id), measured)

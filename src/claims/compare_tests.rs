@@ -207,11 +207,19 @@ fn win_rates_count_ties_half_and_leave_out_what_was_not_judged() {
             ("end of SFT over the base model (33.3 % ties)", 0.5, 9),
             ("end of DPO over the base model (0.0 % ties)", 1.0, 9),
             ("end over the end of baseline (50.0 % ties)", 0.75, 12),
+            ("over baseline after as many steps (50.0 % ties)", 0.75, 12),
         ]
     );
     let interval = (rate.figures[0].pooled.low, rate.figures[0].pooled.high);
     assert!(interval.0 < 0.5 && interval.1 > 0.5, "{interval:?}");
-    assert_eq!(claim(&histories, "E1").figures.last().unwrap(), &rate.figures[2]);
+    assert_eq!(claim(&histories, "E1").figures.last().unwrap(), &rate.figures[3]);
+    // The baseline trains on, and loses what it had won.
+    for history in &mut histories[3..] {
+        let end = history.evaluations.last_mut().unwrap();
+        (end.step, end.held_out_rewards) = (end.step + 20, vec![2.0; 4]);
+    }
+    let rates = claim(&histories, "win rate").figures;
+    assert_eq!([rates[2].pooled.value, rates[3].pooled.value], [0.0, 0.75]);
     // Other prompts: the base model's own answers differ.
     histories[4].evaluations[0].held_out_rewards[0] = 0.0;
     assert_eq!(claim(&histories, "win rate").figures.len(), 2);

@@ -10,7 +10,8 @@ use crate::history::RunHistory;
 use crate::history::stats::{float, mean, stratified_mean};
 use crate::text::Shown;
 
-/// The end of every stage against the base model, and the run's end against its baseline's. Never gates.
+/// The end of every stage against the base model; and against the baseline's run, its end against the end, and both after as
+/// many steps. Never gates.
 pub(super) fn win_rate(group: &Group<'_>, baseline: &Result<&Group<'_>, String>) -> ClaimResult {
     let statement = "answers to held-out prompts: share with the larger reward, ties count half";
     result("win rate", statement, false, measure(group, baseline))
@@ -23,13 +24,44 @@ fn measure(group: &Group<'_>, baseline: &Result<&Group<'_>, String>) -> Measured
         figure(label, &group.histories, |history| scores(end(history, stage)?, base(history)?))
     });
     let figures = over_base.collect::<Result<Vec<_>, _>>()?;
-    let against = baseline.as_ref().ok().and_then(|baseline| over_baseline(group, baseline).ok());
+    let against = baseline.as_ref().map_or_else(
+        |_| Vec::new(),
+        |baseline| {
+            [end_over_end(group, baseline), after_as_many_steps(group, baseline)].into_iter().flatten().collect()
+        },
+    );
     Ok((true, figures.into_iter().chain(against).collect()))
 }
 
 /// The end of the run over the end of the baseline's run with the same seed.
-pub(super) fn over_baseline(group: &Group<'_>, baseline: &Group<'_>) -> Result<Figure, String> {
+fn end_over_end(group: &Group<'_>, baseline: &Group<'_>) -> Result<Figure, String> {
     let label = format!("end over the end of {}", Shown::new(baseline.experiment));
+    over_twin(label, group, baseline, |run, twin| Ok((end(run, last_stage(run))?, end(twin, last_stage(twin))?)))
+}
+
+/// The same after the most steps of the first preference stage at which both answered.
+pub(super) fn after_as_many_steps(group: &Group<'_>, baseline: &Group<'_>) -> Result<Figure, String> {
+    let label = format!("over {} after as many steps", Shown::new(baseline.experiment));
+    over_twin(label, group, baseline, |run, twin| {
+        let pushed = |history| StageRun::first(history, |stage| stage.has_rejected);
+        let (run, twin) = (pushed(run)?, pushed(twin)?);
+        let of_twin = twin.steps_taken();
+        let common = run.steps_taken().iter().enumerate().skip(1).rev().find_map(|(here, steps)| {
+            let there = of_twin.iter().position(|s| s == steps)?;
+            Some((run.evaluations.get(here)?, twin.evaluations.get(there)?))
+        });
+        let (here, there) = common.ok_or("the two runs did not answer after as many steps")?;
+        Ok((here.held_out_rewards.as_slice(), there.held_out_rewards.as_slice()))
+    })
+}
+
+/// The rewards of a run over those of the baseline's run with the same seed, where `pick` finds them.
+fn over_twin<'a>(
+    label: String,
+    group: &Group<'a>,
+    baseline: &Group<'a>,
+    pick: impl Fn(&'a RunHistory, &'a RunHistory) -> Result<(&'a [f32], &'a [f32]), String>,
+) -> Result<Figure, String> {
     figure(label, &group.histories, |history| {
         let twin = baseline.twin_of(history)?;
         let start = |history| base(history).map(|rewards| rewards.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
@@ -37,7 +69,8 @@ pub(super) fn over_baseline(group: &Group<'_>, baseline: &Group<'_>) -> Result<F
         if start(history)? != start(twin)? {
             return Err("the two runs were judged on different held-out prompts".to_owned());
         }
-        scores(end(history, last_stage(history))?, end(twin, last_stage(twin))?)
+        let (ours, theirs) = pick(history, twin)?;
+        scores(ours, theirs)
     })
 }
 
