@@ -1,8 +1,9 @@
 //! D5, D6, E1: a run against the run of its baseline with the same seed.
 //!
-//! Where both observe the same prompts, differences are taken prompt by prompt; else both sides are resampled. They are
-//! compared after as many steps of the preference stage, and where both have the same *training margin*: who pushed less hard
-//! squeezes less, and that is no remedy. Margins are matched at the largest that both reach.
+//! Where both observe the same prompts (one of them may observe more), differences are taken prompt by prompt; else both
+//! sides are resampled. They are compared after as many steps of the preference stage, and where both have the same
+//! *training margin*: who pushed less hard squeezes less, and that is no remedy. Margins are matched at the largest that
+//! both reach.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +80,7 @@ pub(super) fn check(
 struct Twins<'a> {
     run: (StageRun<'a>, Place),
     baseline: (StageRun<'a>, Place),
-    /// Whether both observe the same prompts.
+    /// Whether both observe the same prompts, as far as the shorter list goes.
     paired: bool,
 }
 
@@ -93,7 +94,7 @@ fn twins<'a>(group: &Group<'a>, baseline: &Group<'a>) -> Result<Vec<Twins<'a>>, 
         let common = of_run.iter().copied().fold(0.0, f64::max).min(of_twin.iter().copied().fold(0.0, f64::max));
         let places = place_where(&of_run, common).zip(place_where(&of_twin, common));
         let (here, there) = places.ok_or("the two runs have no step in common")?;
-        let paired = prompts(&run) == prompts(&twin);
+        let paired = prompts(&run).iter().zip(&prompts(&twin)).all(|(here, there)| here == there);
         Ok(Twins { run: (run, here), baseline: (twin, there), paired })
     };
     group.histories.iter().map(|history| pair(history)).collect()

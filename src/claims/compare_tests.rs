@@ -174,6 +174,16 @@ fn other_prompts_are_compared_without_pairing() {
 }
 
 #[test]
+fn prompts_that_only_one_run_observes_are_left_out() {
+    let mut histories = against_baseline(&Shape { on_policy: true, ..MILD });
+    for history in &mut histories[..3] {
+        history.run.as_mut().unwrap().probes.pop();
+    }
+    let d6 = claim(&histories, "D6");
+    assert!(d6.verdict == Verdict::Holds && d6.figures[0].pooled.n == 3 * (PAIRS - 1), "{d6:?}");
+}
+
+#[test]
 fn margins_are_found_between_evaluations() {
     let margins = [0.0, 4.0, 2.0, 8.0];
     assert_eq!(place_where(&margins, 0.0), Some(Place::at(0)));

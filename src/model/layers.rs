@@ -25,6 +25,14 @@ pub(super) fn product<B: Backend, const D: usize>(
     }
 }
 
+/// x·Wᵀ of `[rows, in]` and `[out, in]`.
+pub(super) fn linear<B: Backend>(precision: Precision, x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
+    match precision {
+        Precision::F32 => fused::linear(x, weight),
+        Precision::Bf16 => product(precision, x, weight.transpose()),
+    }
+}
+
 #[derive(Module, Debug)]
 pub(super) struct Linear<B: Backend> {
     /// `[out, in]`, Hugging Face's orientation.
@@ -63,20 +71,12 @@ impl<B: Backend> Linear<B> {
         self.adapter.is_some()
     }
 
-    /// x·Wᵀ.
-    fn product(&self, x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
-        match self.precision {
-            Precision::F32 => fused::linear(x, weight),
-            Precision::Bf16 => product(self.precision, x, weight.transpose()),
-        }
-    }
-
     /// `[rows, in]` to `[rows, out]`.
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let weight = self.weight.val();
         let y = match &self.adapter {
-            None => self.product(x, weight),
-            Some(adapter) => self.product(x.clone(), weight) + adapter.forward(self.precision, x),
+            None => linear(self.precision, x, weight),
+            Some(adapter) => linear(self.precision, x.clone(), weight) + adapter.forward(self.precision, x),
         };
         match &self.bias {
             None => y,

@@ -26,6 +26,7 @@ pub mod transformer;
 pub use architecture::Architecture;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
+pub(crate) use fused::label_logps;
 pub(crate) use gguf::tokenizer_config as gguf_tokenizer_config;
 pub use reading::Reading;
 pub use transformer::{KeyValues, Transformer};

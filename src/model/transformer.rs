@@ -15,7 +15,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 
 use super::architecture::{Architecture, Parameter, Positions, Role};
 use super::fused::{self, Heads};
-use super::layers::{Builder, Linear, Normalise, product};
+use super::layers::{Builder, Linear, Normalise, linear, product};
 use super::reading::Reading;
 use super::rope::Rope;
 use crate::experiment::Precision;
@@ -293,7 +293,7 @@ impl<B: Backend> Transformer<B> {
     /// Logits `[rows, V]` of normalised hidden states `[rows, d]`.
     pub fn logits(&self, hidden: Tensor<B, 2>) -> Tensor<B, 2> {
         let output = self.lm_head.as_ref().unwrap_or(&self.embedding);
-        product(self.precision, hidden, output.val().transpose())
+        linear(self.precision, hidden, output.val())
     }
 
     /// Where rows of `positions` tokens stand that begin at `offsets`.

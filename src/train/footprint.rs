@@ -9,7 +9,7 @@
 //! optimiser     trained parameters × averages (AdamW 2, RMSprop 1, SGD 0)
 //! reference     a frozen copy of the weights where answers are sampled; two f64 a pair otherwise
 //! activations   kept blocks × T · (n d + a + m f), and 2 · rows · H · P² where attention is made of operations
-//! logits        5 · N · V, N the positions whose next token is learnt
+//! logits        5 · N · V, N the positions whose next token is learnt; 2 · N · V with kernels
 //! probes        (window + 2) · M · V, M the tokens of y⁺ over all prompts
 //! evaluation    keys and values of the prompts twice, one pass over them or their answers, a chunk of logits
 //! ```
@@ -174,7 +174,7 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
         reference,
         gradients,
         activations: count(activations + ends),
-        logits: count(5 * predicting * vocab),
+        logits: count(copies_of_logits(load.kernels) * predicting * vocab),
         evaluation: count(evaluation(architecture, &observed).max(scoring(architecture, load.scored))),
         probes: count(measured),
         waiting,
@@ -183,7 +183,13 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
 
 /// Numbers that the slice needs during its step, to find the largest.
 pub(super) fn weight_of(architecture: &Architecture, slice: Slice, kernels: bool) -> usize {
-    architecture.layers * kept(architecture, slice, kernels) + 5 * slice.predicting * architecture.vocab_size
+    let logits = copies_of_logits(kernels) * slice.predicting * architecture.vocab_size;
+    architecture.layers * kept(architecture, slice, kernels) + logits
+}
+
+/// Numbers for every logit: of operations, the logits, the same shifted, exponentials and two gradients.
+fn copies_of_logits(kernels: bool) -> usize {
+    if kernels { 2 } else { 5 }
 }
 
 /// Numbers that one block keeps for its backward pass.

@@ -11,8 +11,8 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::data::batch::Batch;
-use crate::model::Transformer;
 use crate::model::transformer::{floats, int_tensor};
+use crate::model::{self, Transformer};
 use crate::objective::logps::per_token_logps;
 
 /// Tokens whose logits exist at the same time, where blocks are computed anew.
@@ -71,9 +71,18 @@ impl<B: AutodiffBackend> Pass<B> {
 
 /// log π of every token of a batch that is to be predicted, nats.
 pub(crate) fn logps<B: Backend>(model: &Transformer<B>, batch: &Batch<B>) -> Tensor<B, 1> {
-    let device = model.device();
-    let hidden = model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&device));
-    per_token_logps(model.logits(hidden), labels(&batch.labels, &device))
+    let hidden = model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&model.device()));
+    label_logps(model.logits(hidden), &batch.labels)
+}
+
+fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Tensor<B, 1> {
+    match model::label_logps(logits, labels) {
+        Ok(logps) => logps.squeeze_dim(1),
+        Err(logits) => {
+            let labels = int_tensor(labels.iter().map(|&id| i64::from(id)).collect(), &logits.device());
+            per_token_logps(logits, labels)
+        }
+    }
 }
 
 /// Reads the batch without a graph.
@@ -87,9 +96,9 @@ fn inputs<B: AutodiffBackend>(model: &Transformer<B::InnerBackend>, batch: &Batc
         x = model.block(layer, x, &reading);
     }
     let mut logps = Vec::with_capacity(batch.labels.len());
-    for (rows, labels_of_rows) in batch.predicting.chunks(ROWS_AT_ONCE).zip(batch.labels.chunks(ROWS_AT_ONCE)) {
+    for (rows, labels) in batch.predicting.chunks(ROWS_AT_ONCE).zip(batch.labels.chunks(ROWS_AT_ONCE)) {
         let hidden = model.normalise(x.clone().select(0, index(rows, &device)));
-        logps.extend(floats(per_token_logps(model.logits(hidden), labels(labels_of_rows, &device))));
+        logps.extend(floats(label_logps(model.logits(hidden), labels)));
     }
     Kept::Inputs { logps, inputs, output: x }
 }
@@ -105,11 +114,11 @@ fn head<B: AutodiffBackend>(
     let device = model.device();
     let mut gradient = output.zeros_like();
     let parts = batch.predicting.chunks(ROWS_AT_ONCE).zip(batch.labels.chunks(ROWS_AT_ONCE));
-    for ((rows, labels_of_rows), weights) in parts.zip(weights.chunks(ROWS_AT_ONCE)) {
+    for ((rows, labels), weights) in parts.zip(weights.chunks(ROWS_AT_ONCE)) {
         let rows = index(rows, &device);
         let leaf = Tensor::from_inner(output.clone().select(0, rows.clone())).require_grad();
         let logits = model.logits(model.normalise(leaf.clone()));
-        let logps = per_token_logps(logits, labels(labels_of_rows, &device));
+        let logps = label_logps(logits, labels);
         let of_rows = add_from(&leaf, (logps * vector(weights, &device)).sum(), model, sum);
         gradient = gradient.select_assign(0, rows, of_rows, IndexingUpdateOp::Add);
     }
@@ -157,10 +166,6 @@ fn add_from<B: AutodiffBackend>(
 
 fn index<B: Backend>(rows: &[usize], device: &B::Device) -> Tensor<B, 1, Int> {
     int_tensor(rows.iter().map(|&row| row as i64).collect(), device)
-}
-
-fn labels<B: Backend>(labels: &[u32], device: &B::Device) -> Tensor<B, 1, Int> {
-    int_tensor(labels.iter().map(|&id| i64::from(id)).collect(), device)
 }
 
 fn vector<B: Backend>(values: &[f32], device: &B::Device) -> Tensor<B, 1> {

@@ -1,18 +1,20 @@
-//! The parts of a block whose gradients are worth writing by hand.
+//! The parts of a model whose gradients are worth writing by hand.
 //!
-//! Differentiated operation by operation, a block keeps every intermediate result and goes over it many times. Where the
+//! Differentiated operation by operation, a model keeps every intermediate result and goes over it many times. Where the
 //! tensors lie in this machine's memory, each part here is one kernel over plain numbers that keeps what its gradient
 //! needs and no more: SwiGLU its two inputs, an RMS norm its input, attention queries, keys and values (its weights are
-//! computed again). Elsewhere, and where nothing is differentiated, the tensor operations stand. Both are the same
+//! computed again), log-probs their logits. Elsewhere, and where nothing is differentiated, the tensor operations stand. Both are the same
 //! functions up to rounding.
 
 mod attention;
 mod exp;
 mod gated;
+mod label;
 mod lanes;
 mod norm;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -146,6 +148,12 @@ pub(super) fn attention<B: Backend>(
     inputs: [Tensor<B, 2>; 3],
 ) -> Result<Tensor<B, 2>, [Tensor<B, 2>; 3]> {
     apply(heads, inputs)
+}
+
+/// log π(label) of logits `[rows, V]`, one label a row, to `[rows, 1]`; the logits come back where there is no kernel for
+/// them.
+pub(crate) fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Result<Tensor<B, 2>, Tensor<B, 2>> {
+    apply(label::LabelLogps { labels: Arc::from(labels) }, [logits]).map_err(|[logits]| logits)
 }
 
 /// A product whose weight gets its gradient in its own orientation: burn's own would lie transposed, and everything that

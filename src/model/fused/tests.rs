@@ -11,7 +11,8 @@ use super::*;
 #[cfg(feature = "ndarray")]
 use crate::backend::OtherTestBackend;
 use crate::backend::TestBackend;
-use crate::model::transformer::floats;
+use crate::model::transformer::{floats, int_tensor};
+use crate::objective::logps::per_token_logps;
 
 type Matrix<B> = Tensor<B, 2>;
 
@@ -103,6 +104,16 @@ fn kernels_are_their_operations<B: AutodiffBackend>() {
     });
     let found = differentiated::<B, 2>(shapes, |[x, w]| done(rms_norm(x, w, 1e-5)));
     assert_close("RMS norm", &found, &expected);
+    // A vocabulary of several chunks, and one logit far above the others.
+    let shapes = [[40, 700]];
+    let labels: Vec<u32> = (0..40).map(|row| row * 17 % 700).collect();
+    let spread = |logits: Matrix<B>| logits.clone().powi_scalar(3).mul_scalar(40.0) + logits;
+    let expected = differentiated::<B, 1>(shapes, |[logits]| {
+        let labels = int_tensor(labels.iter().map(|&label| i64::from(label)).collect(), &Default::default());
+        per_token_logps(spread(logits), labels).unsqueeze_dim(1)
+    });
+    let found = differentiated::<B, 1>(shapes, |[logits]| label_logps(spread(logits), &labels).unwrap());
+    assert_close("log-probs of labels", &found, &expected);
     for (heads, shared, half) in [(4, 2, 4), (3, 3, 2), (6, 1, 0)] {
         let (batch, positions, size) = (2, 11, 8);
         let table = |f: fn(f32) -> f32| (0..positions * half).map(|i| f(i as f32 * 0.3)).collect::<Vec<f32>>();

@@ -1,0 +1,83 @@
+//! The log-prob of one label a row: z_y − log Σ exp z. With a large vocabulary nothing else in a pass is as large as the
+//! logits, so that they are gone over once on the way there and once on the way back.
+
+use std::sync::Arc;
+
+use burn::tensor::TensorData;
+use burn::tensor::backend::Backend;
+use rayon::prelude::*;
+
+use super::exp::exp;
+use super::lanes::{largest, sum};
+use super::{Kernel, numbers, numbers_mut, width};
+
+/// Exponentials that are summed in single precision; their sums are added up in double.
+const CHUNK: usize = 256;
+
+#[derive(Debug, Clone)]
+pub(super) struct LabelLogps {
+    pub(super) labels: Arc<[u32]>,
+}
+
+/// What makes probabilities of a row of logits.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Normaliser {
+    largest: f32,
+    /// log Σ exp(z − largest).
+    log: f32,
+}
+
+impl Normaliser {
+    #[allow(clippy::cast_possible_truncation, reason = "the logits are in single precision")]
+    fn of(logits: &[f32]) -> Self {
+        let largest = largest(logits);
+        let mut exponentials = [0.0; CHUNK];
+        let sums = logits.chunks(CHUNK).map(|chunk| {
+            let exponentials = &mut exponentials[..chunk.len()];
+            exponentials.iter_mut().zip(chunk).for_each(|(e, z)| *e = exp(z - largest));
+            f64::from(sum(exponentials))
+        });
+        let total: f64 = sums.sum();
+        Self { largest, log: total.ln() as f32 }
+    }
+
+    fn logp(self, logit: f32) -> f32 {
+        logit - self.largest - self.log
+    }
+}
+
+impl Kernel<1> for LabelLogps {
+    /// The logits, and a normaliser for each row.
+    type Kept = (TensorData, Vec<Normaliser>);
+
+    fn forward<I: Backend>(&self, [logits]: [TensorData; 1], _: &I::Device) -> (TensorData, Self::Kept) {
+        let rows = numbers(&logits).par_chunks(width(&logits));
+        let (logps, normalisers): (Vec<f32>, Vec<_>) = rows
+            .zip(&*self.labels)
+            .map(|(row, &label)| {
+                let normaliser = Normaliser::of(row);
+                (row.get(label as usize).map_or(f32::NAN, |&logit| normaliser.logp(logit)), normaliser)
+            })
+            .unzip();
+        let count = logps.len();
+        (TensorData::new(logps, [count, 1]), (logits, normalisers))
+    }
+
+    /// g·(e_y − π), written over the logits.
+    fn backward<I: Backend>(
+        &self,
+        (mut logits, normalisers): Self::Kept,
+        gradient: TensorData,
+        _: &I::Device,
+    ) -> [TensorData; 1] {
+        let wide = width(&logits);
+        let rows = numbers_mut(&mut logits).par_chunks_mut(wide).zip(&*self.labels);
+        rows.zip(normalisers).zip(numbers(&gradient)).for_each(|(((row, &label), normaliser), &g)| {
+            row.iter_mut().for_each(|z| *z = -g * exp(normaliser.logp(*z)));
+            if let Some(of_label) = row.get_mut(label as usize) {
+                *of_label += g;
+            }
+        });
+        [logits]
+    }
+}
