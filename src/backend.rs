@@ -3,6 +3,7 @@
 #[cfg(feature = "wgpu")]
 mod adapter;
 mod memory;
+mod product;
 
 use std::any::Any;
 use std::path::Path;
@@ -20,6 +21,8 @@ use crate::probe::score::{self, CompletionLogps};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 use crate::selftest::{self, Row, Whole};
 use crate::train::EventSink;
+
+pub(crate) use product::matmul;
 
 /// What `--backend` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

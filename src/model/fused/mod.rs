@@ -116,7 +116,7 @@ fn width(data: &TensorData) -> usize {
 pub(super) fn linear<B: Backend>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
     match backend::differentiating_on_host(Linear, [x, weight]) {
         Ok(y) => y,
-        Err([x, weight]) => x.matmul(weight.transpose()),
+        Err([x, weight]) => backend::matmul(x, weight.transpose()),
     }
 }
 
@@ -169,10 +169,10 @@ impl<I: Backend> Backward<I, 2> for Linear {
         let [x, weight] = ops.state.map(matrix::<I>);
         let [of_x, of_weight] = ops.parents;
         if let Some(node) = of_x {
-            grads.register::<I>(node.id, gradient.clone().matmul(weight).into_primitive().tensor());
+            grads.register::<I>(node.id, backend::matmul(gradient.clone(), weight).into_primitive().tensor());
         }
         if let Some(node) = of_weight {
-            grads.register::<I>(node.id, gradient.transpose().matmul(x).into_primitive().tensor());
+            grads.register::<I>(node.id, backend::matmul(gradient.transpose(), x).into_primitive().tensor());
         }
     }
 }
@@ -182,7 +182,8 @@ impl OnHost<2> for Linear {
         let [x, weight] = inputs.map(|input| input.into_primitive().tensor());
         let nodes = [x.node.clone(), weight.node.clone()];
         let (numbers, matrix_of) = (x.primitive.clone(), weight.primitive.clone());
-        let output = matrix::<I>(numbers).matmul(matrix::<I>(matrix_of).transpose()).into_primitive().tensor();
+        let product = backend::matmul(matrix::<I>(numbers), matrix::<I>(matrix_of).transpose());
+        let output = product.into_primitive().tensor();
         let output = match Backward::<I, 2>::prepare::<NoCheckpointing>(self, nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish([x.primitive.clone(), weight.primitive.clone()], output),
             OpsKind::UnTracked(prep) => prep.finish(output),
