@@ -33,6 +33,7 @@
 pub mod backend;
 pub mod claims;
 pub mod cli;
+pub mod commands;
 pub mod data;
 pub mod dynamics;
 pub mod error;

@@ -29,9 +29,9 @@ pub struct Cli {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "steps", "seed", "out", "set"])]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) options: RunOptions,
+    pub(crate) options: RunOptions,
     #[command(flatten)]
-    pub(super) display: DisplayOptions,
+    pub(crate) display: DisplayOptions,
     /// Anything else.
     #[command(subcommand)]
     pub command: Option<Command>,

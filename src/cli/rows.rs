@@ -23,7 +23,7 @@ const EITHER: &str = "write {\"prompt\": \"…\", \"response\": \"…\"} or {\"p
 ///
 /// # Errors
 /// Every bad row, with its line.
-pub(super) fn parse(file: &Path, text: &str) -> Result<Vec<ScoreRow>> {
+pub(crate) fn parse(file: &Path, text: &str) -> Result<Vec<ScoreRow>> {
     let (mut rows, mut errors) = (Vec::new(), Vec::new());
     for (i, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         match row(line) {

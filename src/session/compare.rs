@@ -4,9 +4,9 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::recorded::{meta, say_paths, screenshots, tell, write_figures};
+use super::recorded::{meta, say_paths, screenshots, write_figures};
 use super::theme;
-use crate::cli::{CompareArgs, ExportFormat, say};
+use crate::cli::{CompareArgs, ExportFormat, say, tell};
 use crate::error::{Error, Location, Result};
 use crate::export::{self, comparison};
 use crate::history::{Aligned, Arm, Course, CurveId, RunHistory, Scale};

@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::recorded::tell;
 use crate::claims::{self, Checked};
-use crate::cli::say;
+use crate::cli::{say, tell};
 use crate::error::Result;
 use crate::history::{MarkKind, RunHistory};
 use crate::record::import::{self, Argmax, Imported, Trained};

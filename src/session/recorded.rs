@@ -1,12 +1,11 @@
 //! What can be done with a run that is over: show it, check the paper's claims on it, write it out.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::{run_headless, theme};
 use crate::claims::{self, Checked};
-use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, RunOptions, VerifyArgs, say};
+use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, RunOptions, VerifyArgs, say, tell};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::export::{self, ScreenshotMeta, csv};
@@ -177,9 +176,4 @@ pub(super) fn screenshots(folder: PathBuf) -> WriteScreenshot<'static> {
 pub(super) fn meta(info: &ScreenshotInfo) -> ScreenshotMeta {
     let ScreenshotInfo { run_id, seed, step, view, ground: (fg, bg) } = info.clone();
     ScreenshotMeta { run_id, seed: seed.unwrap_or_default(), step, view: view.to_owned(), fg, bg }
-}
-
-/// A remark on stderr; a closed one is no reason to stop.
-pub(super) fn tell(remark: &Shown) {
-    let _ = writeln!(std::io::stderr(), "{remark}");
 }

@@ -1,0 +1,159 @@
+//! The commands: what the arguments ask for, and who answers.
+
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::Path;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::cli::{self, Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, say};
+use crate::error::{Error, Result};
+use crate::experiment::{DataSource, Experiment};
+use crate::model::{hub, inspect};
+use crate::session::{self, Job};
+use crate::text::Shown;
+use crate::train::{Outlook, score};
+
+/// What to try first, shown where nothing was asked for.
+const FIRST_STEPS: &str = "
+Try first:
+  ldyn-tui experiments/dpo_offpolicy.ron   watch DPO squeeze a small language model, live
+  ldyn-tui experiments/sft.ron             the control: supervised finetuning
+  ldyn-tui help run                        seeds, overrides, running without a screen
+";
+
+/// Does what the arguments ask for.
+///
+/// # Errors
+/// What went wrong; [`Error::exit_status`] tells a script.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(e) if !e.use_stderr() => return say(&styled(&e.render())),
+        // The arguments are quoted: they may hold anything.
+        Err(e) => return Err(usage(&e.render().to_string())),
+    };
+    session::catch_panics();
+    match (cli.command, cli.experiment, cli.resume) {
+        (Some(command), ..) => answer(command),
+        (None, Some(path), _) => train(new(&path, &cli.options)?, &cli.options, &cli.display),
+        (None, None, Some(run)) => train(Job::Resume(run), &cli.options, &cli.display),
+        (None, None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
+    }
+}
+
+fn answer(command: Command) -> Result<()> {
+    match command {
+        Command::Run { experiment: Some(path), options, display, .. } => {
+            train(new(&path, &options)?, &options, &display)
+        }
+        Command::Run { experiment: None, resume, options, display } => {
+            let run = resume.ok_or_else(|| Error::usage("run needs an experiment, or --resume and a run"))?;
+            train(Job::Resume(run), &options, &display)
+        }
+        Command::Check { experiments } => check(&experiments),
+        Command::Replay { run, step, display } => {
+            need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
+            session::replay(&run, step, &display)
+        }
+        Command::Score(args) => score_file(&args),
+        Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
+        Command::Verify(args) => session::verify(&args),
+        Command::Export(args) => session::export(&args),
+        Command::Compare(args) => session::compare(&args),
+        Command::Sweep(args) => session::sweep(&args),
+        Command::Selftest { backend } => crate::selftest::selftest(backend.into(), &mut say),
+        Command::Completions { shell } => {
+            let mut out = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "ldyn-tui", &mut out);
+            say(&String::from_utf8_lossy(&out))
+        }
+        Command::Man => {
+            let mut out = Vec::new();
+            clap_mangen::Man::new(Cli::command())
+                .render(&mut out)
+                .map_err(|e| Error::failed(format!("the manual cannot be written: {e}")))?;
+            say(&String::from_utf8_lossy(&out))
+        }
+    }
+}
+
+/// The job of training an experiment from its beginning.
+fn new(path: &Path, options: &RunOptions) -> Result<Job> {
+    Ok(options.experiment(path)?.into())
+}
+
+/// Trains, with the dashboard where there is a terminal to show it on.
+fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
+    let headless = options.headless || !std::io::stdout().is_terminal();
+    if let Job::New(experiment) = &job
+        && let DataSource::Lab(settings) = &experiment.data
+    {
+        return if headless { session::lab_table(settings) } else { session::lab(experiment, settings, display) };
+    }
+    if headless {
+        session::headless(job, options.backend.into())
+    } else {
+        session::dashboard(job, options.backend.into(), display)
+    }
+}
+
+fn check(paths: &[std::path::PathBuf]) -> Result<()> {
+    let mut errors = Vec::new();
+    for path in paths {
+        let checked = Experiment::load(path, &[]).and_then(|experiment| {
+            let outlook = crate::train::outlook(&experiment)?;
+            Ok((experiment, outlook))
+        });
+        match checked {
+            Ok((experiment, Outlook { report, need })) => {
+                let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
+                let trains =
+                    if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
+                let file = Shown::new(&path.display().to_string());
+                say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
+                report.iter().try_for_each(|report| say(&format!("{report}\n")))?;
+                need.iter().try_for_each(|need| say(&format!("{need}\n")))?;
+            }
+            Err(e) => errors.push(e),
+        }
+    }
+    Error::all(errors)
+}
+
+fn score_file(args: &ScoreArgs) -> Result<()> {
+    let text = std::fs::read_to_string(&args.data).map_err(|e| Error::reading(&args.data, &e))?;
+    let rows = cli::parse_rows(&args.data, &text)?;
+    let options = score::Options { add_special_tokens: args.add_special_tokens, backend: args.backend.into() };
+    score::score(&args.model, &args.data, &rows, options, &mut |scored| {
+        let line =
+            serde_json::to_string(&scored).map_err(|e| Error::failed(format!("a row cannot be written: {e}")))?;
+        say(&(line + "\n"))
+    })
+}
+
+fn inspect(model: &Path) -> Result<()> {
+    let facts = inspect::inspect(&hub::locate(model)?)?;
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let line = |(name, fact): &(&str, Shown)| format!("{name:width$}  {fact}\n");
+    say(&facts.iter().map(line).collect::<String>())
+}
+
+fn need_a_terminal(command: &str, instead: &str) -> Result<()> {
+    if std::io::stdout().is_terminal() {
+        Ok(())
+    } else {
+        Err(Error::usage(format!("{command} needs a terminal, and stdout is none; {instead}")))
+    }
+}
+
+/// Clap's text, with bold headings where they would be seen.
+fn styled(text: &clap::builder::StyledStr) -> String {
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    if std::io::stdout().is_terminal() && !plain { text.ansi().to_string() } else { text.to_string() }
+}
+
+/// Clap's explanation, line by line.
+fn usage(text: &str) -> Error {
+    Error::Several(text.trim_end().trim_start_matches("error: ").lines().map(Error::usage).collect())
+}
