@@ -87,7 +87,7 @@ mod tests {
 
     use super::*;
     use crate::backend::TestBackend;
-    use crate::model::transformer::floats;
+    use crate::backend::floats;
 
     type B = <TestBackend as AutodiffBackend>::InnerBackend;
 

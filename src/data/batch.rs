@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use crate::model::transformer::int_tensor;
+use crate::backend::int_tensor;
 
 /// A prompt and its completion, as token ids. The completion ends with the end-of-text token where the text does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

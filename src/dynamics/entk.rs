@@ -15,10 +15,10 @@ use burn::module::Module as _;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 
+use crate::backend::floats;
 use crate::data::pictures::CLASSES;
 use crate::model::Classifier;
 use crate::model::classifier::{KERNEL, Tap};
-use crate::model::transformer::floats;
 
 /// Gradients with respect to the weights, of one or more outputs of each of some examples. A row is one gradient; row
 /// `output · examples + example`.

@@ -12,10 +12,10 @@ use serde::Deserialize;
 
 use super::*;
 use crate::backend::TestBackend;
+use crate::backend::int_tensor;
 use crate::data::pictures::PIXELS;
 use crate::model::ClassifierShape;
 use crate::model::classifier::pictures;
-use crate::model::transformer::int_tensor;
 use crate::objective::logps::per_token_logps;
 
 type B = TestBackend;

@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::architecture::{Activation, Architecture, Parameter, Role};
 use super::fused;
 use super::lora::Adapter;
-use super::transformer::floats;
+use crate::backend::floats;
 use crate::experiment::{Lora, Precision};
 
 /// The product of two matrices, or of two stacks of them. In bfloat16 the factors are rounded to it, and so is the result,

@@ -9,11 +9,11 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::{check, parameter_count};
 use crate::backend::TestBackend;
+use crate::backend::floats;
 use crate::data::batch::{Batch, Sequence};
 use crate::experiment::Lora;
 use crate::model::architecture::Role;
 use crate::model::family::tests::{CASES, folder};
-use crate::model::transformer::floats;
 use crate::model::{Checkpoint, Transformer};
 
 type B = TestBackend;

@@ -7,9 +7,9 @@ use burn::tensor::{DType, Tensor};
 
 use super::family::tests::{CASES, folder};
 use super::layers::product;
-use super::transformer::{floats, int_tensor};
 use super::{Checkpoint, Transformer};
 use crate::backend::TestBackend;
+use crate::backend::{floats, int_tensor};
 use crate::data::batch::{Batch, Sequence};
 use crate::experiment::{Lora, Precision};
 use crate::objective::logps::per_token_logps;

@@ -6,10 +6,10 @@ use burn::tensor::backend::AutodiffBackend;
 use super::family::tests;
 use super::{Architecture, Checkpoint, Transformer, generate};
 use crate::backend::TestBackend;
+use crate::backend::{floats, int_tensor};
 use crate::data::batch::{Batch, Sequence, prompts};
 use crate::data::tokenizer::Tokenizer;
 use crate::experiment::NewModel;
-use crate::model::transformer::{floats, int_tensor};
 use crate::probe::score;
 
 type B = <TestBackend as AutodiffBackend>::InnerBackend;

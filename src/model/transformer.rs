@@ -18,6 +18,7 @@ use super::fused::{self, Heads};
 use super::layers::{Builder, Linear, Normalise, linear, product};
 use super::reading::Reading;
 use super::rope::Rope;
+use crate::backend::{floats, int_tensor};
 use crate::experiment::Precision;
 
 /// The weights.
@@ -87,12 +88,6 @@ impl<B: Backend> KeyValues<B> {
             ..*self
         }
     }
-}
-
-/// A one-dimensional tensor of integers.
-pub(crate) fn int_tensor<B: Backend>(values: Vec<i64>, device: &B::Device) -> Tensor<B, 1, Int> {
-    let length = values.len();
-    Tensor::from_data(TensorData::new(values, [length]), device)
 }
 
 /// Where the tokens of one batch stand.
@@ -422,10 +417,4 @@ pub(super) fn visibility<B: Backend>(
         })
         .collect();
     Tensor::from_data(TensorData::new(data, [rows, 1, positions, sources]), device)
-}
-
-/// A tensor's numbers in row-major order.
-#[allow(clippy::expect_used, reason = "the element type was converted one call earlier")]
-pub(crate) fn floats<B: Backend, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
-    tensor.into_data().convert::<f32>().into_vec::<f32>().expect("f32 data")
 }

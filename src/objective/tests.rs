@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::logps::per_token_logps;
 use super::{PairLogps, Rejected, evaluate, normaliser};
 use crate::backend::TestBackend;
+use crate::backend::{floats, int_tensor};
 use crate::experiment::ObjectiveConfig;
-use crate::model::transformer::{floats, int_tensor};
 
 #[derive(Deserialize)]
 struct Golden {

@@ -13,12 +13,12 @@ use super::answers::Asked;
 use super::reading::{self, Reading};
 use super::score::{ROWS_AT_ONCE, label_and_largest};
 use super::set::ProbeSet;
+use crate::backend::{floats, int_tensor};
 use crate::data::batch::{self, Batch};
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::massflow::{self, Distributions, Positions};
 use crate::error::{Error, Result};
 use crate::model::generate::{Decoding, generate};
-use crate::model::transformer::{floats, int_tensor};
 use crate::model::{KeyValues, Transformer};
 use crate::protocol::{Evaluation, PrefixReading, ProbeKind};
 

@@ -9,8 +9,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::reference::{Model, log_sum_exp, product, softmax as softmax_of};
 use super::{Row, Tolerance, apart};
+use crate::backend::{floats, int_tensor};
 use crate::model::architecture::{Activation, Norm, Parameter, Positions, Role};
-use crate::model::transformer::{floats, int_tensor};
 use crate::model::{Architecture, Checkpoint, Transformer};
 use crate::objective::logps::label_and_largest_logps;
 

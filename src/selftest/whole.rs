@@ -6,12 +6,12 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
 use super::{Row, Tolerance, apart};
+use crate::backend::floats;
 use crate::data::batch::{Batch, Sequence};
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world;
 use crate::error::Result;
 use crate::experiment::WorldTask;
-use crate::model::transformer::floats;
 use crate::model::{Checkpoint, Transformer};
 use crate::protocol::ProbeKind;
 use crate::train::logps;

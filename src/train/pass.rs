@@ -10,8 +10,8 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
+use crate::backend::{floats, int_tensor};
 use crate::data::batch::Batch;
-use crate::model::transformer::{floats, int_tensor};
 use crate::model::{self, Transformer};
 use crate::objective::logps::per_token_logps;
 

@@ -14,8 +14,8 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::{Deserialize, Serialize};
 
+use crate::backend::floats;
 use crate::error::{Error, Location, Result};
-use crate::model::transformer::floats;
 
 /// Version of the format; another one is refused.
 const FORMAT: u32 = 1;

@@ -7,8 +7,8 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::{CHUNK, EPSILON, Memory, Rule};
 use crate::backend::TestBackend;
+use crate::backend::floats;
 use crate::experiment::OptimizerConfig;
-use crate::model::transformer::floats;
 
 type B = <TestBackend as AutodiffBackend>::InnerBackend;
 

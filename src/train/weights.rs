@@ -7,9 +7,9 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
 use super::state::{Array, SavedState, TrainerState, bytes};
+use crate::backend::floats;
 use crate::error::{Error, Result};
 use crate::model::Transformer;
-use crate::model::transformer::floats;
 
 /// Adds every parameter of a model that is trained to a state; `prefix` begins their names.
 pub(super) fn save<B: Backend>(model: &Transformer<B>, prefix: &str, state: &mut TrainerState) {

@@ -11,9 +11,9 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
 use crate::backend::TestBackend;
+use crate::backend::{floats, int_tensor};
 use crate::data::batch::{Batch, Sequence};
 use crate::experiment::ObjectiveConfig;
-use crate::model::transformer::{floats, int_tensor};
 use crate::model::{Checkpoint, Transformer};
 use crate::objective::logps::per_token_logps;
 use crate::objective::{PairLogps, evaluate};

@@ -11,7 +11,7 @@ use super::*;
 #[cfg(feature = "ndarray")]
 use crate::backend::OtherTestBackend;
 use crate::backend::TestBackend;
-use crate::model::transformer::{floats, int_tensor};
+use crate::backend::{floats, int_tensor};
 use crate::objective::logps::per_token_logps;
 
 type Matrix<B> = Tensor<B, 2>;

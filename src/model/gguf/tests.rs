@@ -8,13 +8,13 @@ use serde::Deserialize;
 
 use super::{Gguf, header};
 use crate::backend::TestBackend;
+use crate::backend::int_tensor;
 use crate::data::batch::{Sequence, prompts};
 use crate::data::chat::ChatTemplate;
 use crate::data::row::Message;
 use crate::data::tokenizer::Tokenizer;
 use crate::model::generate::{Decoding, generate};
 use crate::model::tensors::Blob;
-use crate::model::transformer::int_tensor;
 use crate::model::{Checkpoint, Transformer};
 use crate::probe::score;
 
