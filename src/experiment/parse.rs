@@ -170,13 +170,13 @@ pub(super) fn embedded(path: &Path) -> Option<&'static (&'static str, &'static s
 mod tests {
     use std::path::{Path, PathBuf};
 
+    use super::super::Role;
     use super::super::{
         DigitPictures, LabSettings, LabShape, Lora, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
         Output, Precision, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
         source::Source,
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, REAL, embedded};
-    use crate::model::architecture::Role;
     use crate::protocol::DetectorSettings;
 
     fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {

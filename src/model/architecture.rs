@@ -1,9 +1,8 @@
 //! What a language model is made of: a table of choices from which [`Transformer`](super::Transformer) is assembled,
 //! whatever family the checkpoint belongs to.
 
-use serde::{Deserialize, Serialize};
-
 use super::rope::Rotary;
+pub use crate::experiment::Role;
 
 /// The choices and sizes of a decoder-only transformer with pre-norm blocks.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,53 +74,6 @@ pub enum Activation {
     GeluErf,
     /// x·Φ(x), Φ by a hyperbolic tangent.
     GeluTanh,
-}
-
-/// What a parameter does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[allow(missing_docs, reason = "the names say it")]
-pub enum Role {
-    Embedding,
-    Positions,
-    AttentionNorm,
-    Query,
-    Key,
-    Value,
-    QueryNorm,
-    KeyNorm,
-    Output,
-    MlpNorm,
-    Gate,
-    Up,
-    Down,
-    FinalNorm,
-    Logits,
-}
-
-impl Role {
-    /// Those of a block, in order.
-    const BLOCK: [Self; 11] = [
-        Self::AttentionNorm,
-        Self::Query,
-        Self::Key,
-        Self::Value,
-        Self::QueryNorm,
-        Self::KeyNorm,
-        Self::Output,
-        Self::MlpNorm,
-        Self::Gate,
-        Self::Up,
-        Self::Down,
-    ];
-
-    /// Those of a block that are matrices.
-    pub const LINEAR: [Self; 7] = [Self::Query, Self::Key, Self::Value, Self::Output, Self::Gate, Self::Up, Self::Down];
-
-    /// Whether it writes into the residual stream.
-    pub(super) fn writes_residual(self) -> bool {
-        matches!(self, Self::Output | Self::Down)
-    }
 }
 
 /// One parameter: a matrix `[out, in]` or a vector.
