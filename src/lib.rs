@@ -50,5 +50,6 @@ pub mod session;
 pub mod text;
 pub mod train;
 pub mod tui;
+mod validate;
 
 pub use error::{Error, Result};

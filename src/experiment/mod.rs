@@ -10,7 +10,6 @@ mod scan;
 mod schema;
 mod source;
 mod stage;
-mod validate;
 
 use std::path::PathBuf;
 
@@ -21,7 +20,10 @@ use crate::protocol::DetectorSettings;
 pub use data::{DataSource, DigitPictures, LabSettings, LabShape, PreferenceFiles, WorldDocuments, WorldTask};
 pub use model::{Lora, ModelSource, NewModel, Precision};
 pub use parse::{EMBEDDED, REAL};
+pub(crate) use parse::{Parsed, embedded, parse};
 pub use role::Role;
+pub(crate) use scan::Node;
+pub(crate) use source::Source;
 pub use stage::{ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces, Schedule, Stage};
 
 /// One run from beginning to end.

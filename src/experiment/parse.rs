@@ -5,10 +5,11 @@ use std::path::Path;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 
+use super::scan::Node;
 use super::schema::{self, EXPERIMENT};
 use super::source::Source;
-use super::{DataSource, Experiment, overrides, validate};
-use crate::error::{Error, Location, Result};
+use super::{DataSource, Experiment, overrides};
+use crate::error::{Error, Result};
 
 /// An experiment's path and text.
 macro_rules! embed {
@@ -55,50 +56,33 @@ fn options() -> ron::Options {
     )
 }
 
+/// An experiment as its text has it, with the text: not yet held against what an experiment must satisfy to make sense.
+pub(crate) struct Parsed {
+    pub(crate) experiment: Experiment,
+    pub(crate) source: Source,
+    pub(crate) tree: Node,
+}
+
+/// Reads the text of an experiment, with overrides (`stages[1].learning_rate=1e-5`) written into it; `file` only names it.
+///
+/// # Errors
+/// Every mistake in the text, each with file, line and column, and what to write instead.
+pub(crate) fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Parsed> {
+    let mut source = Source::new(file, text);
+    let tree = source.scan()?;
+    source.unwrap_payloads(&tree);
+    let mut errors: Vec<Error> =
+        overrides.iter().filter_map(|argument| overrides::apply(&mut source, argument).err()).collect();
+    let tree = source.scan()?;
+    source.unwrap_payloads(&tree);
+    let tree = source.scan()?;
+    schema::check(&source, &tree, &EXPERIMENT, &mut errors);
+    Error::all(errors)?;
+    let experiment = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
+    Ok(Parsed { experiment, source, tree })
+}
+
 impl Experiment {
-    /// Reads, overrides (`stages[1].learning_rate=1e-5`) and checks an experiment: a file, or one that comes with the
-    /// program, by its path or its bare name.
-    ///
-    /// # Errors
-    /// Every mistake, each with file, line and column, and what to write instead.
-    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
-        match std::fs::read_to_string(path) {
-            Ok(text) => Self::parse(path, &text, overrides),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => match embedded(path) {
-                Some((name, text)) => Self::parse(Path::new(name), text, overrides),
-                None => Err(Error::input(
-                    Location::file(path),
-                    "there is no such file",
-                    format!(
-                        "check the path, or use one that comes with the program: {}",
-                        EMBEDDED.iter().chain(&REAL).map(|e| e.0).collect::<Vec<_>>().join(", ")
-                    ),
-                )),
-            },
-            Err(e) => Err(Error::reading(path, &e)),
-        }
-    }
-
-    /// The same from a text; `file` only names it.
-    ///
-    /// # Errors
-    /// As [`Experiment::load`].
-    pub fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Self> {
-        let mut source = Source::new(file, text);
-        let tree = source.scan()?;
-        source.unwrap_payloads(&tree);
-        let mut errors: Vec<Error> =
-            overrides.iter().filter_map(|argument| overrides::apply(&mut source, argument).err()).collect();
-        let tree = source.scan()?;
-        source.unwrap_payloads(&tree);
-        let tree = source.scan()?;
-        schema::check(&source, &tree, &EXPERIMENT, &mut errors);
-        Error::all(errors)?;
-        let experiment: Self = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
-        Error::all(validate::validate(&experiment, &source, &tree))?;
-        Ok(experiment)
-    }
-
     /// The experiment as it is run, every default spelled out. Loading it gives the same experiment.
     ///
     /// # Errors
@@ -156,7 +140,7 @@ fn unread(source: &Source, error: &ron::error::SpannedError) -> Error {
 }
 
 /// The experiment of that path or bare name.
-pub(super) fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
+pub(crate) fn embedded(path: &Path) -> Option<&'static (&'static str, &'static str)> {
     EMBEDDED.iter().chain(&REAL).find(|(name, _)| {
         let known = Path::new(name);
         path == known

@@ -8,7 +8,7 @@ const MAX_DEPTH: usize = 32;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// Byte range in the text.
     pub span: Range<usize>,
     /// What it is.
@@ -17,7 +17,7 @@ pub(super) struct Node {
 
 /// The shape of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// `"…"` or `r#"…"#`, still with its quotes.
     Text,
     /// A number.
@@ -36,7 +36,7 @@ pub(super) enum Kind {
 
 /// The inside of a struct.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fields {
+pub(crate) struct Fields {
     /// The word before the parenthesis.
     pub name: Option<String>,
     /// Offset just after the opening parenthesis.
@@ -47,7 +47,7 @@ pub(super) struct Fields {
 
 /// One `name: value`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
+pub(crate) struct Field {
     /// The name.
     pub name: String,
     /// Where the name stands.
@@ -83,7 +83,7 @@ impl Node {
     }
 
     /// The node at a path such as `stages[1].learning_rate`, or the nearest one above it that the text has.
-    pub(super) fn nearest(&self, path: &str) -> &Self {
+    pub(crate) fn nearest(&self, path: &str) -> &Self {
         let mut node = self;
         for part in path.split(['.', '[']).filter(|p| !p.is_empty()) {
             let next = match part.strip_suffix(']') {

@@ -9,7 +9,7 @@ use crate::error::{Error, Location, Result};
 
 /// The text of an experiment and where its parts come from.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Name of the file.
     pub file: PathBuf,
     /// The text, overrides included.
@@ -91,7 +91,7 @@ impl Source {
     }
 
     /// Bad input at an offset.
-    pub(super) fn error(&self, at: usize, problem: impl AsRef<str>, advice: impl AsRef<str>) -> Error {
+    pub(crate) fn error(&self, at: usize, problem: impl AsRef<str>, advice: impl AsRef<str>) -> Error {
         Error::input(self.location(at), problem, advice)
     }
 }

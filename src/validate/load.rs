@@ -1,0 +1,41 @@
+//! From a file or a text to an experiment that makes sense.
+
+use std::path::Path;
+
+use crate::error::{Error, Location, Result};
+use crate::experiment::{EMBEDDED, Experiment, Parsed, REAL, embedded, parse};
+
+impl Experiment {
+    /// Reads, overrides (`stages[1].learning_rate=1e-5`) and checks an experiment: a file, or one that comes with the
+    /// program, by its path or its bare name.
+    ///
+    /// # Errors
+    /// Every mistake, each with file, line and column, and what to write instead.
+    pub fn load(path: &Path, overrides: &[String]) -> Result<Self> {
+        match std::fs::read_to_string(path) {
+            Ok(text) => Self::parse(path, &text, overrides),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => match embedded(path) {
+                Some((name, text)) => Self::parse(Path::new(name), text, overrides),
+                None => Err(Error::input(
+                    Location::file(path),
+                    "there is no such file",
+                    format!(
+                        "check the path, or use one that comes with the program: {}",
+                        EMBEDDED.iter().chain(&REAL).map(|e| e.0).collect::<Vec<_>>().join(", ")
+                    ),
+                )),
+            },
+            Err(e) => Err(Error::reading(path, &e)),
+        }
+    }
+
+    /// The same from a text; `file` only names it.
+    ///
+    /// # Errors
+    /// As [`Experiment::load`].
+    pub fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Self> {
+        let Parsed { experiment, source, tree } = parse(file, text, overrides)?;
+        Error::all(super::validate(&experiment, &source, &tree))?;
+        Ok(experiment)
+    }
+}
