@@ -7,21 +7,15 @@ mod memory;
 mod numbers;
 mod product;
 
+#[cfg(feature = "cuda")]
 use std::path::Path;
 
 use burn::backend::Autodiff;
 use burn::tensor::DType;
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use crossbeam_channel::Receiver;
 
-use crate::data::batch::Sequence;
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Precision};
-use crate::model::Checkpoint;
-use crate::probe::score::{self, CompletionLogps};
-use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
-use crate::selftest::{self, Row, Whole};
-use crate::train::EventSink;
+use crate::experiment::Precision;
 
 pub(crate) use host::{OnHost, differentiating_on_host, is_host};
 pub(crate) use numbers::{floats, int_tensor};
@@ -58,7 +52,7 @@ impl BackendChoice {
 
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+pub(crate) enum Found {
     #[cfg(feature = "cuda")]
     Cuda,
     #[cfg(feature = "wgpu")]
@@ -77,14 +71,14 @@ pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
 pub(crate) type OtherTestBackend = Autodiff<burn_ndarray::NdArray<f32>>;
 
 /// What is done with a backend once it is chosen.
-trait Work {
+pub(crate) trait Work {
     type Output;
     fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output;
 }
 
 /// Resolves the choice, and says why where `auto` had to fall back. Opening a CUDA device without a GPU panics inside the
 /// crate, so the driver is looked for first.
-fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
+pub(crate) fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
     match choice {
         BackendChoice::Flex => Ok((Found::Flex, None)),
         #[cfg(feature = "ndarray")]
@@ -197,7 +191,8 @@ fn cuda_obstacle() -> Option<&'static str> {
     (cfg!(target_os = "linux") && !found).then_some("there is no CUDA driver (libcuda.so)")
 }
 
-fn on<W: Work>(found: Found, work: W) -> W::Output {
+/// Does the work on a device that is there.
+pub(crate) fn on<W: Work>(found: Found, work: W) -> W::Output {
     match found {
         #[cfg(feature = "cuda")]
         Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
@@ -209,109 +204,6 @@ fn on<W: Work>(found: Found, work: W) -> W::Output {
             work.with::<Autodiff<burn_ndarray::NdArray<f32>>>(&burn_ndarray::NdArrayDevice::default(), "ndarray")
         }
     }
-}
-
-/// Trains an experiment on the chosen backend.
-///
-/// # Errors
-/// When the backend is not to be had, or training fails.
-pub(crate) fn train(
-    experiment: &Experiment,
-    choice: BackendChoice,
-    model_folder: Option<&Path>,
-    events: &mut dyn EventSink,
-    commands: &Receiver<TrainerCommand>,
-) -> Result<()> {
-    struct Train<'a>(&'a Experiment, Option<&'a Path>, &'a mut dyn EventSink, &'a Receiver<TrainerCommand>);
-    impl Work for Train<'_> {
-        type Output = Result<()>;
-        fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Result<()> {
-            crate::train::train::<B>(self.0, device, name, self.1, self.2, self.3)
-        }
-    }
-    let (found, obstacle) = find(choice)?;
-    if let Some(why) = obstacle {
-        let what = format!("training on the CPU (flex): {why}");
-        tracing::info!("{what}");
-        events.emit(&TrainerEvent::Phase { phase: RunPhase::Starting(what), step: 0 })?;
-    }
-    on(found, Train(experiment, model_folder, events, commands))
-}
-
-/// Scores completions on the chosen backend.
-///
-/// # Errors
-/// When the backend is not to be had or the checkpoint cannot be loaded.
-pub(crate) fn score(
-    checkpoint: &Checkpoint,
-    sequences: &[Sequence],
-    choice: BackendChoice,
-) -> Result<Vec<CompletionLogps>> {
-    struct Score<'a>(&'a Checkpoint, &'a [Sequence]);
-    impl Work for Score<'_> {
-        type Output = Result<Vec<CompletionLogps>>;
-        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
-            run::<B::InnerBackend>(self.0, self.1, device)
-        }
-    }
-    fn run<B: Backend>(
-        checkpoint: &Checkpoint,
-        sequences: &[Sequence],
-        device: &B::Device,
-    ) -> Result<Vec<CompletionLogps>> {
-        let model = checkpoint.load::<B>(device)?;
-        let sequences: Vec<&Sequence> = sequences.iter().collect();
-        Ok(score::completions(&model, &sequences, checkpoint.tokenizer.pad()))
-    }
-    on(find(choice)?.0, Score(checkpoint, sequences))
-}
-
-/// Holds the kernels and the shipped model on the chosen backend against double precision and against another CPU backend,
-/// where there is one.
-///
-/// # Errors
-/// When the backend is not to be had, or `tell` fails.
-pub(crate) fn selftest(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-    struct Compute<'a>(Option<(&'static str, Whole)>, &'a mut dyn FnMut(Row) -> Result<()>);
-    impl Work for Compute<'_> {
-        type Output = Result<()>;
-        fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output {
-            selftest::compute::<B>(device, name, self.0, self.1)
-        }
-    }
-    struct OtherWhole;
-    impl Work for OtherWhole {
-        type Output = Result<Whole>;
-        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
-            Whole::on::<B>(device)
-        }
-    }
-    let (found, _) = find(choice)?;
-    let other = match found {
-        #[cfg(feature = "ndarray")]
-        Found::Flex => Some(("ndarray", Found::Ndarray)),
-        #[cfg(not(feature = "ndarray"))]
-        Found::Flex => None,
-        #[cfg(any(feature = "cuda", feature = "wgpu", feature = "ndarray"))]
-        _ => Some(("flex", Found::Flex)),
-    };
-    let other = other.map(|(name, found)| Ok::<_, Error>((name, on(found, OtherWhole)?))).transpose()?;
-    on(found, Compute(other, tell))
-}
-
-/// Measures how fast the chosen backend is.
-///
-/// # Errors
-/// When the backend is not to be had, or `tell` fails.
-pub(crate) fn selftest_speed(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Result<()>) -> Result<()> {
-    struct Speed<'a>(&'a mut dyn FnMut(Row) -> Result<()>);
-    impl Work for Speed<'_> {
-        type Output = Result<()>;
-        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
-            selftest::measure_speed::<B>(device, self.0)
-        }
-    }
-    on(find(choice)?.0, Speed(tell))
 }
 
 #[cfg(test)]

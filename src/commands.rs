@@ -6,13 +6,14 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::cli::{self, Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, say};
+use crate::cli::{Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, say};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment};
 use crate::model::{hub, inspect};
+use crate::score;
 use crate::session::{self, Job};
 use crate::text::Shown;
-use crate::train::{Outlook, score};
+use crate::train::Outlook;
 
 /// What to try first, shown where nothing was asked for.
 const FIRST_STEPS: &str = "
@@ -123,7 +124,7 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
 
 fn score_file(args: &ScoreArgs) -> Result<()> {
     let text = std::fs::read_to_string(&args.data).map_err(|e| Error::reading(&args.data, &e))?;
-    let rows = cli::parse_rows(&args.data, &text)?;
+    let rows = score::parse_rows(&args.data, &text)?;
     let options = score::Options { add_special_tokens: args.add_special_tokens, backend: args.backend.into() };
     score::score(&args.model, &args.data, &rows, options, &mut |scored| {
         let line =

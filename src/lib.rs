@@ -45,6 +45,7 @@ pub mod objective;
 pub mod probe;
 pub mod protocol;
 pub mod record;
+pub mod score;
 pub mod selftest;
 pub mod session;
 pub mod text;

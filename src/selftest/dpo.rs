@@ -5,10 +5,11 @@ use std::path::Path;
 use crossbeam_channel::never;
 
 use super::Row;
-use crate::backend::{self, BackendChoice};
+use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::protocol::{Evaluation, MassFlow, MetricKey, ProbeKind, RunPhase, TrainerEvent};
+use crate::train;
 
 /// SFT and DPO on a few questions of the world.
 const EXPERIMENT: &str = "(
@@ -34,7 +35,7 @@ pub(super) fn rows(choice: BackendChoice) -> Result<Vec<Row>> {
         told.hear(event);
         Ok(())
     };
-    backend::train(&experiment, choice, None, &mut sink, &never())?;
+    train::train(&experiment, choice, None, &mut sink, &never())?;
     Ok(told.rows())
 }
 

@@ -2,6 +2,7 @@
 //! model against another backend, a short experiment with its invariants. Nothing is written to disk.
 
 mod dpo;
+mod job;
 mod kernels;
 mod reference;
 mod speed;
@@ -11,11 +12,9 @@ use std::fmt;
 
 use burn::tensor::backend::AutodiffBackend;
 
-use crate::backend::{self, BackendChoice};
-use crate::error::{Error, Result};
-use crate::experiment::Precision;
+use crate::backend;
 
-pub(crate) use whole::Whole;
+pub use job::selftest;
 
 /// What a check found.
 #[derive(Debug, Clone, PartialEq)]
@@ -92,48 +91,6 @@ impl Tolerance {
         }
     }
 }
-
-/// Checks a backend, line by line, and hands each line to `say`.
-///
-/// # Errors
-/// When the backend is not to be had, when a check failed (exit status 1), or when `say` does.
-pub fn selftest(choice: BackendChoice, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    backend::check(choice, Precision::F32)?;
-    let (mut failed, mut checks) = (0, 0);
-    let mut tell = |row: Row| {
-        failed += usize::from(row.failed());
-        checks += usize::from(!matches!(row.finding, Finding::Measured(_)));
-        say(&format!("{row}\n"))
-    };
-    backend::selftest(choice, &mut tell)?;
-    for row in dpo::rows(choice)? {
-        tell(row)?;
-    }
-    backend::selftest_speed(choice, &mut tell)?;
-    if failed > 0 {
-        return Err(Error::failed(format!("{failed} of {checks} checks failed")));
-    }
-    say(&format!("all {checks} checks passed\n"))
-}
-
-/// The kernels and the shipped model on a backend; `other` is what another backend finds of that model.
-pub(crate) fn compute<B: AutodiffBackend>(
-    device: &B::Device,
-    name: &str,
-    other: Option<(&str, Whole)>,
-    tell: &mut dyn FnMut(Row) -> Result<()>,
-) -> Result<()> {
-    let of = match &other {
-        Some((other, _)) => format!("double precision, and {other}"),
-        None => "double precision".to_owned(),
-    };
-    tell(Row::measured("backend", format!("{name}, held against {of}")))?;
-    let tolerance = Tolerance::of::<B>(device);
-    kernels::rows::<B>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
-    whole::rows::<B>(device, tolerance, other)?.into_iter().try_for_each(tell)
-}
-
-pub(crate) use speed::rows as measure_speed;
 
 /// The largest difference, relative to the largest expected number; no number where one of the two holds none or they are
 /// not equally many.

@@ -9,11 +9,12 @@ use crossbeam_channel::Receiver;
 
 use super::control::{Control, Next};
 use super::gradients::clip;
-use super::handle::EventSink;
 use super::metrics::Speed;
-use super::optimizer::{Optimizer, learning_rate};
+use super::optimizer::Optimizer;
 use super::order::{Batches, Order};
 use super::prepare;
+use super::schedule::learning_rate;
+use super::sink::EventSink;
 use crate::backend::int_tensor;
 use crate::data::pictures::CLASSES;
 use crate::data::{self, Pictures};

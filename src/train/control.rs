@@ -2,7 +2,7 @@
 
 use crossbeam_channel::{Receiver, TryRecvError};
 
-use super::handle::EventSink;
+use super::sink::EventSink;
 use super::state::TrainerState;
 use crate::error::Result;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};

@@ -7,49 +7,13 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Sender, bounded};
 
+use super::job;
+use super::sink::EventSink;
 use super::state::{SavedState, TrainerState};
-use crate::backend::{self, BackendChoice};
+use crate::backend::BackendChoice;
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
-
-/// Where a trainer's events go, and where it is kept where the run stands. Called on the training thread, in order.
-pub trait EventSink: Send {
-    /// Takes one event. An error (a full disk) ends the run with [`RunPhase::Failed`].
-    ///
-    /// # Errors
-    /// When the event cannot be recorded.
-    fn emit(&mut self, event: &TrainerEvent) -> Result<()>;
-
-    /// Keeps where the run stands now: what was emitted so far came before, what is emitted next comes after.
-    ///
-    /// # Errors
-    /// When it cannot be written. That ends the run: the state kept before is whole, and the run can go on from it.
-    fn keep(&mut self, _state: &TrainerState) -> Result<()> {
-        Ok(())
-    }
-
-    /// What the run is to go on from; asked once, before the first event. Up to [`EventSink::resumed`] nothing that is
-    /// emitted belongs to the run.
-    fn saved(&mut self) -> Option<SavedState> {
-        None
-    }
-
-    /// The saved state was taken over: what is emitted from here on comes after what was emitted when it was kept.
-    ///
-    /// # Errors
-    /// When the record cannot be taken back to there.
-    fn resumed(&mut self) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// A function of the event is a sink that keeps nothing.
-impl<F: FnMut(&TrainerEvent) -> Result<()> + Send> EventSink for F {
-    fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
-        self(event)
-    }
-}
 
 /// A running trainer.
 #[derive(Debug)]
@@ -86,7 +50,7 @@ pub fn spawn(
     let body = move || {
         let mut sink = Counting { sink, step: 0 };
         let trained = catch_unwind(AssertUnwindSafe(|| {
-            backend::train(&experiment, backend, model_folder.as_deref(), &mut sink, &receiver)
+            job::train(&experiment, backend, model_folder.as_deref(), &mut sink, &receiver)
         }))
         .unwrap_or_else(|panic| Err(Error::failed(format!("the trainer panicked: {}", panic_message(&*panic)))));
         if let Err(error) = &trained {

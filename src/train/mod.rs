@@ -1,13 +1,16 @@
 //! Training. Knows no terminal and no files of its own: everything it has to say goes through an [`EventSink`].
 
+mod cadence;
 mod classify;
 #[cfg(test)]
 mod classify_tests;
 mod control;
+mod fingerprint;
 mod fits;
 pub mod footprint;
 mod gradients;
 pub mod handle;
+mod job;
 mod metrics;
 mod on_policy;
 mod optimizer;
@@ -16,10 +19,12 @@ mod pass;
 #[cfg(test)]
 mod pass_tests;
 mod prepare;
+mod reference;
 mod resume;
 #[cfg(test)]
 mod resume_tests;
-pub mod score;
+mod schedule;
+mod sink;
 mod stage;
 pub mod state;
 #[cfg(test)]
@@ -29,7 +34,8 @@ mod update;
 mod weights;
 
 pub use fits::{Need, Outlook, outlook};
-pub use handle::{EventSink, TrainerHandle, spawn};
+pub use handle::{TrainerHandle, spawn};
+pub(crate) use job::train;
 pub(crate) use pass::logps;
+pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};
-pub(crate) use trainer::train;

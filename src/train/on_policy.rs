@@ -3,7 +3,7 @@
 use burn::tensor::backend::Backend;
 
 use super::prepare::Pair;
-use super::stage::Reference;
+use super::reference::Reference;
 use crate::data::batch::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::{Judge, Source};

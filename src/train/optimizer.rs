@@ -8,22 +8,13 @@ use std::collections::HashMap;
 use burn::module::{AutodiffModule, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::AutodiffBackend;
 
 use super::state::{Array, SavedState, TrainerState};
-use super::update::Rule;
+use super::update::{Memory, Rule};
 use super::weights::{follow_path, saved_tensor};
 use crate::error::{Error, Result};
-use crate::experiment::{OptimizerConfig, Schedule, Stage};
-
-/// What is remembered of a parameter.
-#[derive(Debug, Clone)]
-pub(super) struct Memory<B: Backend> {
-    /// Updates so far.
-    pub(super) time: u32,
-    /// Moving averages, one entry a number of the parameter, in the order of [`Rule::averages`].
-    pub(super) averages: Vec<Tensor<B, 1>>,
-}
+use crate::experiment::OptimizerConfig;
 
 /// An optimiser with its memory.
 pub(super) struct Optimizer<B: AutodiffBackend> {
@@ -163,19 +154,4 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Load<'_, B> {
             }
         }
     }
-}
-
-/// The learning rate of a stage's `step`-th step, counted from 1: linear warm-up, then the schedule.
-#[allow(clippy::cast_precision_loss, reason = "steps are few")]
-pub(super) fn learning_rate(stage: &Stage, step: u64) -> f64 {
-    let (step, warmup, steps) = (step as f64, stage.warmup_steps as f64, stage.steps as f64);
-    let warm = if warmup > 0.0 { (step / warmup).min(1.0) } else { 1.0 };
-    let fall = match stage.schedule {
-        Schedule::Constant => 1.0,
-        Schedule::Cosine(end) => {
-            let done = ((step - warmup) / (steps - warmup).max(1.0)).clamp(0.0, 1.0);
-            end + (1.0 - end) * 0.5 * (1.0 + (std::f64::consts::PI * done).cos())
-        }
-    };
-    stage.learning_rate * warm * fall
 }

@@ -1,80 +1,20 @@
-//! Checkpoints: when one is due, what of the trainer goes into it, and how a trainer goes on from it.
+//! Checkpoints: what of the trainer goes into one, and how a trainer goes on from it.
 //!
 //! What can be derived again is not kept: data, tokens, probes and the order of the batches follow from the experiment.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
-use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::backend::AutodiffBackend;
 
 use super::optimizer::Optimizer;
-use super::prepare::Pair;
 use super::stage::StageData;
 use super::state::{Array, Position, SavedState, TrainerState};
 use super::trainer::{StageRun, Trainer};
 use super::weights;
 use crate::dynamics::massflow::Distributions;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::experiment::Experiment;
-use crate::model::Transformer;
-use crate::protocol::RunStarted;
-
-/// Where the clock decides: no checkpoint earlier than this, nor two closer together.
-const APART: Duration = Duration::from_secs(60);
-/// Where the clock decides: a checkpoint is followed by so many times the time that it took.
-const REST: u32 = 100;
-
-/// When a checkpoint is due; asked after every evaluation that is due itself.
-pub(super) struct Cadence {
-    /// Evaluations between two checkpoints; the clock decides where it is absent.
-    every: Option<u64>,
-    evaluations: u64,
-    last: Instant,
-    cost: Duration,
-}
-
-impl Cadence {
-    pub(super) fn new(every: Option<u64>) -> Self {
-        Self { every, evaluations: 0, last: Instant::now(), cost: Duration::ZERO }
-    }
-
-    /// Counts an evaluation; whether a checkpoint is due after it.
-    pub(super) fn is_due(&mut self) -> bool {
-        self.evaluations += 1;
-        match self.every {
-            Some(0) => false,
-            Some(every) => self.evaluations.is_multiple_of(every),
-            None => self.last.elapsed() >= APART.max(self.cost * REST),
-        }
-    }
-
-    /// A checkpoint was written, from `began` until now.
-    pub(super) fn written(&mut self, began: Instant) {
-        self.last = Instant::now();
-        self.cost = self.last - began;
-    }
-}
-
-/// What a run is begun on, as one number: the experiment alone does not tell whether a file of data or of weights has
-/// changed since. `model` is as yet untrained.
-pub(super) fn fingerprint<B: Backend>(started: &RunStarted, pairs: &[Pair], model: &Transformer<B>) -> Result<u32> {
-    let started =
-        serde_json::to_vec(started).map_err(|e| Error::failed(format!("the run cannot be described: {e}")))?;
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&started);
-    for sequence in pairs.iter().flat_map(|pair| std::iter::once(&pair.chosen).chain(&pair.rejected)) {
-        for ids in [sequence.prompt_ids.as_ref(), sequence.completion_ids.as_slice()] {
-            hasher.update(&(ids.len() as u64).to_le_bytes());
-            ids.iter().for_each(|id| hasher.update(&id.to_le_bytes()));
-        }
-    }
-    if model.is_adapted() {
-        // The frozen weights are not in a checkpoint.
-        weights::hash(model, &mut hasher);
-    }
-    Ok(hasher.finalize())
-}
 
 impl<B: AutodiffBackend> Trainer<'_, B> {
     /// Where the run stands, between two steps of a stage.
@@ -150,35 +90,4 @@ fn add_distributions(state: &mut TrainerState, step: u64, distributions: &Arc<Di
     state.add(format!("measured.{step}.probabilities"), probabilities);
     let of = Arc::clone(distributions);
     state.add(format!("measured.{step}.entropy"), Array::f32(vec![rows], move || of.entropy.clone()));
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::{Duration, Instant};
-
-    use super::{APART, Cadence};
-
-    fn ago(time: Duration) -> Instant {
-        Instant::now().checked_sub(time).unwrap()
-    }
-
-    #[test]
-    fn checkpoints_are_counted_or_timed() {
-        let due = |every| {
-            let mut cadence = Cadence::new(every);
-            (1..=6).filter(|_| cadence.is_due()).count()
-        };
-        assert_eq!((due(Some(0)), due(Some(1)), due(Some(2)), due(Some(4)), due(None)), (0, 6, 3, 1, 0));
-    }
-
-    #[test]
-    fn the_clock_spends_a_hundredth_of_the_time_at_most() {
-        let mut cadence = Cadence { last: ago(APART), ..Cadence::new(None) };
-        assert!(cadence.is_due(), "after the first minute");
-        cadence.written(ago(Duration::from_secs(2)));
-        cadence.last = ago(Duration::from_secs(190));
-        assert!(!cadence.is_due(), "two seconds were spent, and 190 have passed");
-        cadence.last = ago(Duration::from_secs(210));
-        assert!(cadence.is_due());
-    }
 }

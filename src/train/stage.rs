@@ -6,7 +6,8 @@ use burn::tensor::backend::Backend;
 
 use super::on_policy::{Sampled, Sampler};
 use super::order::{Batches, Order};
-use super::prepare::{Pair, rejected};
+use super::prepare::Pair;
+use super::reference::Reference;
 use super::state::{Array, SavedState, TrainerState};
 use super::weights;
 use crate::data::batch::Sequence;
@@ -15,41 +16,6 @@ use crate::data::world::Judge;
 use crate::error::Result;
 use crate::experiment::{DataSource, Experiment};
 use crate::model::Transformer;
-use crate::probe::score;
-
-/// The frozen reference: the model as it was when the stage began, and what it gives the pairs' answers.
-pub(super) struct Reference<B: Backend> {
-    model: Option<Transformer<B>>,
-    /// log π_ref(y⁺) and log π_ref(y⁻) of every pair that was asked about, sums; empty where the objective has no reference.
-    logps: Vec<(f64, f64)>,
-}
-
-impl<B: Backend> Reference<B> {
-    /// No reference, or a frozen model.
-    fn new(model: Option<Transformer<B>>, pairs: usize) -> Self {
-        let pairs = if model.is_some() { pairs } else { 0 };
-        Self { model, logps: vec![(f64::NAN, f64::NAN); pairs] }
-    }
-
-    /// Asks it about the answers of the pairs `which`.
-    pub(super) fn score(&mut self, tokenizer: &Tokenizer, pairs: &[Pair], which: &[usize]) -> Result<()> {
-        let Some(model) = &self.model else { return Ok(()) };
-        let mut sequences = Vec::with_capacity(2 * which.len());
-        for &i in which {
-            sequences.extend([&pairs[i].chosen, rejected(&pairs[i])?]);
-        }
-        let scored = score::completions(model, &sequences, tokenizer.pad());
-        for (&i, pair) in which.iter().zip(scored.chunks_exact(2)) {
-            self.logps[i] = (pair[0].sum(), pair[1].sum());
-        }
-        Ok(())
-    }
-
-    /// What it gives pair `i`; zeros where the objective has no reference.
-    pub(super) fn of(&self, i: usize) -> (f64, f64) {
-        self.logps.get(i).copied().unwrap_or_default()
-    }
-}
 
 /// One stage's pairs, as they are trained on, with what goes with them.
 pub(super) struct StageData<B: Backend> {

@@ -7,7 +7,6 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use super::optimizer::Memory;
 use crate::backend;
 use crate::experiment::OptimizerConfig;
 
@@ -26,6 +25,19 @@ pub(super) enum Rule {
     /// g.
     Sgd,
 }
+
+/// What is remembered of a parameter.
+#[derive(Debug, Clone)]
+pub(super) struct Memory<B: Backend> {
+    /// Updates so far.
+    pub(super) time: u32,
+    /// Moving averages, one entry a number of the parameter, in the order of [`Rule::averages`].
+    pub(super) averages: Vec<Tensor<B, 1>>,
+}
+
+#[cfg(test)]
+#[path = "update_tests.rs"]
+mod tests;
 
 /// What is the same for every number of a parameter.
 #[derive(Clone, Copy)]
@@ -173,7 +185,3 @@ impl Rule {
         weight.mul_scalar(scalars.kept) - step.mul_scalar(scalars.learning_rate)
     }
 }
-
-#[cfg(test)]
-#[path = "update_tests.rs"]
-mod tests;

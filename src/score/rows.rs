@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::{ScoreInput, ScoreRow};
 use crate::error::{Error, Location, Result};
-use crate::train::score::{ScoreInput, ScoreRow};
 
 /// A row as written; which fields belong together is checked afterwards, so that the message can say it.
 #[derive(Deserialize)]

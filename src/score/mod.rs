@@ -1,14 +1,19 @@
 //! Log-probs of given responses under a model.
 
+mod job;
+mod rows;
+
 use std::path::Path;
 
 use serde::Serialize;
 
-use crate::backend::{self, BackendChoice};
+use crate::backend::BackendChoice;
 use crate::data::batch::Sequence;
 use crate::error::{Error, Location, Result};
 use crate::model::{Checkpoint, hub};
 use crate::protocol::floats;
+
+pub(crate) use rows::parse as parse_rows;
 
 /// A row to score, and the line that it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +89,7 @@ pub fn score(
                 .map_err(|(problem, advice)| Error::input(Location::line(file, row.line), problem, advice))
         })
         .collect::<Result<Vec<_>>>()?;
-    let scored = backend::score(&checkpoint, &sequences, options.backend)?;
+    let scored = job::score(&checkpoint, &sequences, options.backend)?;
     for (sequence, logps) in sequences.into_iter().zip(scored) {
         let sum = logps.sum();
         let Sequence { prompt_ids, completion_ids: ids } = sequence;
