@@ -1,6 +1,4 @@
-//! How belief moves: mass flow between two measurements, one step on one softmax, and what one step of learning does to
-//! first order.
+//! How belief moves: mass flow between two measurements, and one step on one softmax.
 
-pub mod entk;
 pub mod lab;
 pub mod massflow;

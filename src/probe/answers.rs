@@ -2,7 +2,7 @@
 
 use burn::tensor::backend::Backend;
 
-use super::measure::Prompts;
+use super::prompts::Prompts;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::{Judge, Source};
 use crate::model::Transformer;

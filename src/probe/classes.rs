@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use burn::module::AutodiffModule as _;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
+use super::entk::{Belief, Gradients, Kernel, jacobian};
 use crate::backend::floats;
 use crate::data::Pictures;
 use crate::data::pictures::CLASSES;
-use crate::dynamics::entk::{Belief, Gradients, Kernel, jacobian};
 use crate::error::{Error, Result};
 use crate::model::Classifier;
 use crate::model::classifier::pictures;

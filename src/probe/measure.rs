@@ -10,36 +10,18 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::answers::Asked;
+use super::prompts::Prompts;
 use super::reading::{self, Reading};
 use super::score::{ROWS_AT_ONCE, label_and_largest};
 use super::set::ProbeSet;
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::{self, Batch};
+use crate::data::batch::Batch;
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::massflow::{self, Distributions, Positions};
 use crate::error::{Error, Result};
+use crate::model::Transformer;
 use crate::model::generate::{Decoding, generate};
-use crate::model::{KeyValues, Transformer};
 use crate::protocol::{Evaluation, PrefixReading, ProbeKind};
-
-/// Prompts that were read: their keys and values and the hidden state at each one's last token.
-pub(crate) struct Prompts<B: Backend> {
-    /// Keys and values.
-    pub(crate) past: KeyValues<B>,
-    /// `[prompts, d]`.
-    pub(crate) last: Tensor<B, 2>,
-}
-
-impl<B: Backend> Prompts<B> {
-    pub(crate) fn read(model: &Transformer<B>, prompts: &[&[u32]], pad: u32) -> Self {
-        let device = model.device();
-        let (tokens, lengths) = batch::prompts(prompts, pad, &device);
-        let width = tokens.dims()[1];
-        let ends = lengths.iter().enumerate().map(|(row, n)| (row * width + n - 1) as i64).collect();
-        let (hidden, past) = model.read_prompts(tokens, lengths);
-        Self { past, last: hidden.select(0, int_tensor(ends, &device)) }
-    }
-}
 
 /// The predicting positions of one kind of response: hidden states, labels and owners, row by row.
 struct Completions<B: Backend> {

@@ -2,7 +2,9 @@
 
 pub(crate) mod answers;
 pub mod classes;
+pub mod entk;
 pub mod measure;
+mod prompts;
 pub mod reading;
 pub mod score;
 pub mod set;

@@ -18,13 +18,13 @@ use super::sink::EventSink;
 use crate::backend::int_tensor;
 use crate::data::pictures::CLASSES;
 use crate::data::{self, Pictures};
-use crate::dynamics::entk::{Gradients, Recorder};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, ModelSource, Stage};
 use crate::model::classifier::pictures;
 use crate::model::{Classifier, ClassifierShape};
 use crate::objective::logps::per_token_logps;
 use crate::probe::ClassObserver;
+use crate::probe::entk::{Gradients, Recorder};
 use crate::protocol::{FORMAT_VERSION, MetricKey, RunPhase, RunStarted, StepMetrics, TrainerCommand, TrainerEvent};
 
 /// A step of LeNet's is examined once in so many: its Jacobian costs several steps. A perceptron's costs less than the

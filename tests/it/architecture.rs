@@ -138,10 +138,10 @@ fn the_waist_stands_on_std_and_serde_alone() {
 
 #[test]
 fn tensors_live_in_their_rooms() {
-    let rooms = ["backend", "data/batch", "model", "objective", "probe", "dynamics/entk", "train", "selftest"];
+    let rooms = ["backend", "data/batch", "model", "objective", "probe", "train", "selftest"];
     let crates = ["burn", "burn_flex", "burn_ndarray", "burn_cuda", "burn_wgpu", "burn_autodiff"];
     assert_none(
-        "burn is named only in backend, data/batch, model, objective, probe, dynamics/entk, train, selftest",
+        "burn is named only in backend, data/batch, model, objective, probe, train, selftest",
         offenders(|s| !within(&s.name, &rooms) && crates.iter().any(|c| names(&s.code, c))),
     );
     assert_none(
