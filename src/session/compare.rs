@@ -4,8 +4,8 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::recorded::{meta, say_paths, screenshots, write_figures};
-use super::theme;
+use super::display::theme;
+use super::export::{meta, say_paths, screenshots, write_figures};
 use crate::cli::{CompareArgs, ExportFormat, say, tell};
 use crate::error::{Error, Location, Result};
 use crate::export::{self, comparison};

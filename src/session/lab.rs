@@ -2,8 +2,9 @@
 
 use std::time::Instant;
 
-use super::recorded::{is_experiment, screenshots};
-use super::theme;
+use super::display::theme;
+use super::export::screenshots;
+use super::target::is_experiment;
 use crate::claims::{self, Checked};
 use crate::cli::{DisplayOptions, VerifyArgs, say};
 use crate::dynamics::lab::words::{change, name, probability};

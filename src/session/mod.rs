@@ -7,6 +7,8 @@
 //! ```
 
 mod compare;
+mod display;
+mod export;
 mod headless;
 mod imported;
 mod lab;
@@ -17,6 +19,7 @@ mod resume;
 mod signals;
 mod sink;
 mod sweep;
+mod target;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,11 +29,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 
 pub use compare::compare;
+pub use export::export;
 pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
-pub use recorded::{export, replay, verify};
+pub use recorded::{replay, verify};
 pub use sweep::sweep;
 
+use self::display::theme;
+use self::export::screenshots;
 use self::recorder::Recorder;
 use self::resume::Resumed;
 use self::signals::Interrupts;
@@ -45,7 +51,6 @@ use crate::record::{self, RunDirectory, Summary};
 use crate::text::Shown;
 use crate::tui::app::{App, Ending, Message};
 use crate::tui::run::Live;
-use crate::tui::theme::Theme;
 
 /// How long the program waits for the trainer's last step after the terminal has gone.
 const LAST_STEP: Duration = Duration::from_secs(20);
@@ -161,7 +166,7 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
         app.update(Message::Trainer(Arc::new(event)));
     }
     let commands = live.commands.clone();
-    let left = crate::tui::run::run(app, Some(live), started, recorded::screenshots(directory.screenshots()));
+    let left = crate::tui::run::run(app, Some(live), started, screenshots(directory.screenshots()));
     // The screen has gone, and with it the channel that it read: the trainer cannot be waiting for it.
     let _ = commands.send(crate::protocol::TrainerCommand::Stop);
     let interrupted = left.as_ref().is_ok_and(|app| app.ending() != Ending::Quit);
@@ -201,10 +206,4 @@ fn outcome(history: Option<RunHistory>, result: Result<()>, interrupted: bool) -
         _ if interrupted => Err(Error::Interrupted),
         _ => Ok(history),
     }
-}
-
-/// The palette: the terminal's colours, the flags' choice.
-fn theme(display: &DisplayOptions) -> Theme {
-    let theme = crate::tui::terminal::theme_from_env(|name| std::env::var(name).ok());
-    Theme { kind: display.theme_kind(), ..theme }
 }

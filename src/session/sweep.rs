@@ -10,23 +10,21 @@
 //! same command goes on where it was interrupted, and only reports once everything is done.
 
 mod grid;
+mod plan;
 mod runner;
 mod table;
 
-use std::ffi::OsString;
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
-
-use clap::ValueEnum as _;
+use std::path::PathBuf;
 
 use self::grid::Cell;
+use self::plan::{Job, Plan, plan};
 use self::runner::{Failure, Slots};
 use self::table::Row;
 use super::compare::{aligned, course, history, is_finished};
 use super::signals::Interrupts;
-use crate::cli::{RunOptions, SweepArgs, say, tell};
+use crate::cli::{SweepArgs, say, tell};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
 use crate::export::{self, ScreenshotMeta, comparison};
 use crate::history::{Arm, By};
 use crate::record::RunDirectory;
@@ -34,38 +32,8 @@ use crate::text::Shown;
 use crate::tui::compare::figure;
 use crate::tui::theme::{ColorDepth, Theme};
 
-/// Runs of one sweep at most: more are a mistake in the grid.
-const MOST: usize = 10_000;
-/// Longest name of an experiment.
-const NAME: usize = 80;
 /// Columns of the figure, and rows of each of its charts.
 const FIGURE: (u16, u16) = (120, 18);
-
-/// One run.
-#[derive(Debug)]
-struct Job {
-    /// Index of its cell.
-    cell: usize,
-    /// The cell in words.
-    label: Shown,
-    seed: u64,
-    /// Where its run directory is or will be.
-    folder: PathBuf,
-    /// The experiment as it is run, in RON: what its run directory holds of it.
-    ron: String,
-    /// What the child is told.
-    arguments: Vec<OsString>,
-}
-
-/// Every run of a sweep, checked.
-#[derive(Debug, Default)]
-struct Plan {
-    /// Name of the experiment.
-    name: String,
-    /// Where the sweep is.
-    folder: PathBuf,
-    jobs: Vec<Job>,
-}
 
 /// Runs the grid as far as it is not done, and reports.
 ///
@@ -102,102 +70,6 @@ fn slots(args: &SweepArgs, todo: usize) -> Slots {
     let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
     let jobs = args.jobs.map_or(cores, NonZero::get).min(todo.max(1));
     Slots { jobs, threads: (jobs > 1).then_some((cores / jobs).max(1)) }
-}
-
-/// Every run, checked.
-fn plan(args: &SweepArgs, cells: &[Cell]) -> Result<Plan> {
-    let seeds = usize::try_from(args.seeds).unwrap_or(usize::MAX);
-    if cells.len().saturating_mul(seeds) > MOST {
-        return Err(Error::usage(format!("{} cells with {seeds} seeds are more than {MOST} runs", cells.len())));
-    }
-    let (mut plan, mut errors) = (Plan::default(), Vec::<Error>::new());
-    for (index, cell) in cells.iter().enumerate() {
-        match plan_cell(args, index, cell, &mut plan) {
-            Ok(()) => {}
-            Err(e) => {
-                let all = if let Error::Several(all) = e { all } else { vec![e] };
-                for e in all {
-                    // A mistake in the file or in one setting would be told once a cell.
-                    if errors.iter().all(|told| told.to_string() != e.to_string()) {
-                        errors.push(e);
-                    }
-                }
-            }
-        }
-    }
-    Error::all(errors)?;
-    Ok(plan)
-}
-
-/// Adds the runs of a cell. The first one names the sweep and, if nothing else does, says where it is.
-fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell, plan: &mut Plan) -> Result<()> {
-    let mut set = cell.overrides();
-    let given = Experiment::load(&args.experiment, &set)?;
-    // A name of its own keeps the cell apart in every file and in `compare`.
-    let name = format!("{}.{}", given.name, cell.folder);
-    if name.len() <= NAME && cell.settings.iter().all(|(path, _)| path != "name") {
-        set.push(format!("name={name}"));
-    }
-    if plan.name.is_empty() {
-        let beside = || given.output.directory.join(format!("{}-sweep", given.name));
-        plan.folder = args.out.clone().unwrap_or_else(beside);
-        plan.name = given.name;
-    }
-    let runs = plan.folder.join(&cell.folder);
-    let options = RunOptions {
-        headless: true,
-        steps: args.steps,
-        seed: None,
-        out: Some(runs.clone()),
-        set,
-        backend: args.backend,
-    };
-    let cell_experiment = options.experiment(&args.experiment)?;
-    has_stage(&cell_experiment, args.stage.as_deref(), &cell.label)?;
-    crate::backend::check(args.backend.into(), cell_experiment.precision)?;
-    let first = args.seed.unwrap_or(given.seed);
-    for offset in 0..args.seeds {
-        let seed = first.checked_add(offset).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
-        let experiment = Experiment { seed, ..cell_experiment.clone() };
-        let arguments = arguments(&args.experiment, &RunOptions { seed: Some(seed), ..options.clone() });
-        let (label, folder, ron) = (Shown::new(&cell.label), runs.clone(), experiment.to_ron()?);
-        plan.jobs.push(Job { cell: index, label, seed, folder, ron, arguments });
-    }
-    Ok(())
-}
-
-fn has_stage(experiment: &Experiment, stage: Option<&str>, label: &str) -> Result<()> {
-    match stage {
-        Some(name) if experiment.stages.iter().all(|s| s.name != name) => {
-            let known: Vec<&str> = experiment.stages.iter().map(|s| s.name.as_str()).collect();
-            Err(Error::usage(format!("--stage {name}: {label} runs no such stage, only {}", known.join(", "))))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The options as a command line.
-fn arguments(experiment: &Path, options: &RunOptions) -> Vec<OsString> {
-    let mut arguments: Vec<OsString> = vec!["run".into(), "--headless".into()];
-    let mut push = |flag: &str, value: OsString| arguments.extend([flag.into(), value]);
-    let backend = options.backend.to_possible_value().map(|value| value.get_name().to_owned());
-    for (flag, value) in [
-        ("--seed", options.seed.map(|seed| seed.to_string())),
-        ("--steps", options.steps.map(|steps| steps.to_string())),
-        ("--backend", backend),
-    ] {
-        if let Some(value) = value {
-            push(flag, value.into());
-        }
-    }
-    if let Some(out) = &options.out {
-        push("--out", out.clone().into());
-    }
-    for set in &options.set {
-        push("--set", set.into());
-    }
-    arguments.extend(["--".into(), experiment.into()]);
-    arguments
 }
 
 /// The finished run of exactly this experiment, if there is one.

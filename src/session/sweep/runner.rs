@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Sender, bounded};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::Job;
+use super::plan::Job;
 use crate::error::{Error, Result};
 use crate::session::signals::Interrupts;
 use crate::text::Shown;

@@ -1,0 +1,81 @@
+//! Runs and screens as files: figures, and tables of data.
+
+use std::path::{Path, PathBuf};
+
+use super::display::theme;
+use crate::cli::{ExportArgs, ExportFormat, say, tell};
+use crate::error::Result;
+use crate::export::{self, ScreenshotMeta, csv};
+use crate::record::{self, Recording, RunDirectory};
+use crate::text::Shown;
+use crate::tui::app::App;
+use crate::tui::run::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
+
+/// Writes a recorded run as data and figures, and prints the paths.
+///
+/// # Errors
+/// When the run cannot be read, or a file cannot be written.
+pub fn export(args: &ExportArgs) -> Result<()> {
+    let Recording { events, warnings } = record::read(RunDirectory::open(&args.run)?.events())?;
+    for warning in warnings {
+        tell(&warning);
+    }
+    let mut app = App::replay(events, theme(&args.display), args.display.glyphs());
+    let folder = args.out.as_deref().unwrap_or(Path::new("."));
+    let mut written = Vec::new();
+    if args.format.contains(&ExportFormat::Csv) {
+        let history = app.history();
+        let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
+        let measured = if history.class_count() > 0 {
+            vec![("classes", csv::classes(history))]
+        } else {
+            vec![("evaluations", csv::evaluations(history)), ("pairs", csv::pairs(history))]
+        };
+        for (table, text) in measured.into_iter().chain([("steps", csv::steps(history))]) {
+            written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
+        }
+    }
+    if let Some(step) = args.step {
+        app.seek_step(step);
+    }
+    let (buffer, info) = screenshot_sized(&app, args.size.columns, args.size.rows);
+    let meta = meta(&info);
+    let (svg, text) = (export::svg::svg(&buffer, &meta), export::text::plain(&buffer));
+    written.extend(write_figures(&args.format, svg, text, &meta, folder)?);
+    say_paths(&written)
+}
+
+/// Writes a screen as figures of the asked formats; tables are none.
+pub(super) fn write_figures(
+    formats: &[ExportFormat],
+    svg: String,
+    text: String,
+    meta: &ScreenshotMeta,
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
+    let mut figures = Vec::new();
+    for format in formats {
+        figures.push(match format {
+            ExportFormat::Csv => continue,
+            ExportFormat::Svg => ("svg", svg.clone().into_bytes()),
+            ExportFormat::Png => ("png", export::png::png(&svg, meta)?),
+            ExportFormat::Txt => ("txt", text.clone().into_bytes()),
+        });
+    }
+    if figures.is_empty() { Ok(Vec::new()) } else { export::write_new(folder, &export::stem(meta), &figures) }
+}
+
+/// Prints paths, one a line.
+pub(super) fn say_paths(paths: &[PathBuf]) -> Result<()> {
+    say(&paths.iter().map(|path| format!("{}\n", Shown::new(&path.display().to_string()))).collect::<String>())
+}
+
+/// What the dashboard's key does: writes into a folder.
+pub(super) fn screenshots(folder: PathBuf) -> WriteScreenshot<'static> {
+    Box::new(move |buffer, info| export::screenshot(buffer, &meta(info), &folder))
+}
+
+pub(super) fn meta(info: &ScreenshotInfo) -> ScreenshotMeta {
+    let ScreenshotInfo { run_id, seed, step, view, ground: (fg, bg) } = info.clone();
+    ScreenshotMeta { run_id, seed: seed.unwrap_or_default(), step, view: view.to_owned(), fg, bg }
+}
