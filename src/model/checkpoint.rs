@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value};
 
 use super::architecture::{Architecture, Parameter};
 use super::family::{self, Family, Stored};
 use super::gguf::Gguf;
+use super::normal::Normal;
 use super::special::{self, TokenIds};
 use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
 use super::transformer::Transformer;
-use super::{hub, save, shards};
+use super::{hub, shards};
 use crate::data::tokenizer::Tokenizer;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{ModelSource, NewModel};
@@ -36,8 +35,17 @@ pub struct Checkpoint {
     pub(super) config_json: Map<String, Value>,
     /// Small files that belong to it (generation config, chat template, …) and are written as they were read.
     pub(super) companions: BTreeMap<String, Vec<u8>>,
-    pub(super) precision: save::Precision,
+    pub(super) precision: Precision,
     weights: Weights,
+}
+
+/// What numbers are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Precision {
+    /// f16.
+    Half,
+    /// f32.
+    Single,
 }
 
 /// Where the numbers are.
@@ -127,7 +135,7 @@ impl Checkpoint {
         fits(&tokenizer, &config, &tokenizer_file, "config.json says")?;
         let tensors = expected(family.tensors(&config), &folder.files, family, &config, "config.json")?;
         let weights = Weights::Files { tensors, files: folder.files };
-        let precision = save::Precision::Single;
+        let precision = Precision::Single;
         Ok(Self { config, tokenizer, family, config_json, companions: folder.companions, precision, weights })
     }
 
@@ -143,7 +151,7 @@ impl Checkpoint {
         fits(&tokenizer, &config, path, "its metadata say")?;
         let tensors = expected(family.gguf_tensors(&config), &gguf.tensors, family, &config, "its metadata")?;
         let weights = Weights::Files { tensors, files: gguf.tensors };
-        Ok(Self { config, tokenizer, family, config_json, companions, precision: save::Precision::Single, weights })
+        Ok(Self { config, tokenizer, family, config_json, companions, precision: Precision::Single, weights })
     }
 
     /// A new model: normal weights of standard deviation 0.02, those that write into the residual stream scaled by
@@ -169,7 +177,7 @@ impl Checkpoint {
         config_json.extend(tokenizer.eos().map(|eos| ("eos_token_id".to_owned(), eos.into())));
         config_json.insert("pad_token_id".to_owned(), tokenizer.pad().into());
         let family = family::llama();
-        let precision = save::Precision::Half;
+        let precision = Precision::Half;
         Self { config, tokenizer, family, config_json, companions: BTreeMap::new(), precision, weights }
     }
 
@@ -229,15 +237,6 @@ impl Checkpoint {
     /// The template (Jinja) that makes a prompt of a conversation, where the checkpoint has one.
     pub fn chat_template(&self) -> Option<String> {
         special::chat_template(&self.companions)
-    }
-
-    /// Writes an ordinary Hugging Face folder: new models in half precision, others in single precision, since the steps
-    /// of finetuning are smaller than what half precision resolves.
-    ///
-    /// # Errors
-    /// When a file cannot be written, or a number does not fit.
-    pub fn write(&self, folder: &Path) -> Result<()> {
-        save::write(self, folder)
     }
 }
 
@@ -330,20 +329,4 @@ fn expected(
         return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), together));
     }
     Ok(expected)
-}
-
-/// Normal deviates by Box and Muller over a seeded stream, the same on every machine.
-pub(super) struct Normal(ChaCha8Rng);
-
-impl Normal {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(ChaCha8Rng::seed_from_u64(seed))
-    }
-
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "53 random bits make an f64")]
-    pub(super) fn sample(&mut self, deviation: f64) -> f32 {
-        let mut unit = || ((self.0.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        let (radius, angle) = ((-2.0 * unit().ln()).sqrt(), std::f64::consts::TAU * unit());
-        (deviation * radius * angle.cos()) as f32
-    }
 }

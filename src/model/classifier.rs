@@ -12,7 +12,7 @@ use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Tensor, TensorData};
 
-use super::checkpoint::Normal;
+use super::normal::Normal;
 use crate::data::pictures::{CLASSES, PIXELS, SIDE};
 
 /// Width and height of a convolution's kernel.

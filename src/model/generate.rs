@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
-use super::transformer::{KeyValues, Transformer};
+use super::attention::KeyValues;
+use super::transformer::Transformer;
 use crate::backend::{floats, int_tensor};
 
 /// How the next token is chosen.

@@ -1,6 +1,8 @@
 //! The models: weights in, logits out. They know neither loss nor data.
 
+mod adapter;
 pub mod architecture;
+mod attention;
 pub mod checkpoint;
 pub mod classifier;
 mod family;
@@ -11,9 +13,10 @@ pub mod hub;
 pub mod inspect;
 mod layers;
 pub mod lora;
+mod normal;
 #[cfg(test)]
 mod precision_tests;
-mod reading;
+mod product;
 mod rope;
 mod save;
 mod shards;
@@ -24,9 +27,9 @@ mod tests;
 pub mod transformer;
 
 pub use architecture::Architecture;
+pub use attention::KeyValues;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
 pub(crate) use fused::label_logps;
 pub(crate) use gguf::tokenizer_config as gguf_tokenizer_config;
-pub use reading::Reading;
-pub use transformer::{KeyValues, Transformer};
+pub use transformer::{Reading, Transformer};

@@ -6,7 +6,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{DType, Tensor};
 
 use super::family::tests::{CASES, folder};
-use super::layers::product;
+use super::product::product;
 use super::{Checkpoint, Transformer};
 use crate::backend::TestBackend;
 use crate::backend::{floats, int_tensor};

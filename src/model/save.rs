@@ -7,21 +7,23 @@ use std::path::Path;
 use half::f16;
 use safetensors::{Dtype, View};
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, Precision};
 use super::family::Stored;
 use crate::error::{Error, Result};
 
-/// What numbers are written as.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Precision {
-    /// f16.
-    Half,
-    /// f32.
-    Single,
+impl Checkpoint {
+    /// Writes an ordinary Hugging Face folder: new models in half precision, others in single precision, since the steps
+    /// of finetuning are smaller than what half precision resolves.
+    ///
+    /// # Errors
+    /// When a file cannot be written, or a number does not fit.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        write(self, folder)
+    }
 }
 
 /// Writes the folder.
-pub(super) fn write(checkpoint: &Checkpoint, folder: &Path) -> Result<()> {
+fn write(checkpoint: &Checkpoint, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, &e))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);

@@ -11,12 +11,13 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::activation::softmax;
 use burn::tensor::backend::Backend;
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 
 use super::architecture::{Architecture, Parameter, Positions, Role};
-use super::fused::{self, Heads};
-use super::layers::{Builder, Linear, Normalise, linear, product};
-use super::reading::Reading;
+use super::attention::{Attend, KeyValues, Placement, repeat_heads, visibility};
+use super::fused;
+use super::layers::{Builder, Linear, Normalise};
+use super::product::{linear, product};
 use super::rope::Rope;
 use crate::backend::{floats, int_tensor};
 use crate::experiment::Precision;
@@ -55,59 +56,16 @@ struct Block<B: Backend> {
     down: Linear<B>,
 }
 
-/// Keys and values of what has been read so far: right-padded prompts, then whatever was appended to every row alike.
-#[derive(Debug, Clone)]
-pub struct KeyValues<B: Backend> {
-    /// Per layer, `[batch, key-value heads, positions, head size]`.
-    layers: Vec<(Tensor<B, 4>, Tensor<B, 4>)>,
-    /// Real tokens of each row's prompt.
-    prompt_lengths: Vec<usize>,
-    /// Columns that the prompts occupy, padding included.
-    prompt_width: usize,
-    /// Columns appended since.
-    appended: usize,
+/// Rows of tokens that are being read: what a pass knows beside its hidden states. [`Transformer::embed`],
+/// [`Transformer::block`] for each of [`Transformer::layers`] and [`Transformer::normalise`] are what
+/// [`Transformer::forward`] does at once.
+pub struct Reading<B: Backend> {
+    /// `[batch, positions]`.
+    tokens: Tensor<B, 2, Int>,
+    placement: Placement<B>,
+    /// What attention may see, `[batch or 1, 1, positions, sources]`.
+    mask: Tensor<B, 4>,
 }
-
-impl<B: Backend> KeyValues<B> {
-    /// Tokens that each row has read so far.
-    pub(super) fn lengths(&self) -> Vec<usize> {
-        self.prompt_lengths.iter().map(|n| n + self.appended).collect()
-    }
-
-    /// Keeps the given rows, in the given order.
-    pub fn select(&self, rows: &[usize]) -> Self {
-        let Some((first, _)) = self.layers.first() else { return self.clone() };
-        let index = int_tensor(rows.iter().map(|&r| r as i64).collect(), &first.device());
-        Self {
-            layers: self
-                .layers
-                .iter()
-                .map(|(k, v)| (k.clone().select(0, index.clone()), v.clone().select(0, index.clone())))
-                .collect(),
-            prompt_lengths: rows.iter().map(|&r| self.prompt_lengths[r]).collect(),
-            ..*self
-        }
-    }
-}
-
-/// Where the tokens of one batch stand.
-pub(super) struct Placement<B: Backend> {
-    rope: Option<Rope<B>>,
-    /// `[batch · positions]`: the rows of the learned positions that are added to the embeddings.
-    learned: Option<Tensor<B, 1, Int>>,
-}
-
-impl<B: Backend> Placement<B> {
-    /// The sizes of an attention of whole rows, and how they are rotated.
-    fn heads(&self, architecture: &Architecture, batch: usize, positions: usize) -> Heads {
-        let Architecture { heads, key_value_heads: shared, head_size: size, .. } = *architecture;
-        let angles = self.rope.as_ref().and_then(|rope| rope.angles.clone());
-        Heads { batch, positions, heads, shared, size, angles }
-    }
-}
-
-/// What sees fresh keys and values of a layer and gives those to attend to.
-pub(super) type Attend<B> = fn(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>);
 
 impl<B: Backend> Transformer<B> {
     /// Builds the model from its parameters; `read` is asked for each by its shape, in the order of
@@ -232,6 +190,20 @@ impl<B: Backend> Transformer<B> {
         self.run(&self.reading(tokens), None::<Attend<B>>)
     }
 
+    /// Begins to read right-padded rows of tokens from the start.
+    pub fn reading(&self, tokens: Tensor<B, 2, Int>) -> Reading<B> {
+        let [batch, positions] = tokens.dims();
+        let device = tokens.device();
+        let placement = self.placement(&vec![0; batch], positions, &device);
+        let mask = visibility(1, positions, positions, |_, t, s| s <= t, &device);
+        Reading { tokens, placement, mask }
+    }
+
+    /// One block, `[batch · positions, d]` to the same.
+    pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
+        self.through(layer..layer + 1, x, reading, None::<Attend<B>>)
+    }
+
     /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
     pub fn normalise(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         self.norm.forward(x)
@@ -292,7 +264,7 @@ impl<B: Backend> Transformer<B> {
     }
 
     /// Where rows of `positions` tokens stand that begin at `offsets`.
-    pub(super) fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
+    fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
         if self.positions.is_none() {
             let rope = Rope::new(&self.architecture, &self.frequencies, offsets, positions, device);
             return Placement { rope: Some(rope), learned: None };
@@ -325,7 +297,7 @@ impl<B: Backend> Transformer<B> {
     }
 
     /// Takes hidden states through some of the blocks.
-    pub(super) fn through(
+    fn through(
         &self,
         layers: Range<usize>,
         mut x: Tensor<B, 2>,
@@ -384,37 +356,4 @@ impl<B: Backend> Transformer<B> {
         let scores = product(self.precision, q, k.transpose()) + mask.clone();
         product(self.precision, softmax(scores, 3), v)
     }
-}
-
-/// Each key-value head serves `groups` query heads in a row.
-fn repeat_heads<B: Backend>(x: Tensor<B, 4>, groups: usize) -> Tensor<B, 4> {
-    if groups == 1 {
-        return x;
-    }
-    let [batch, heads, positions, size] = x.dims();
-    x.reshape([batch, heads, 1, positions, size]).repeat_dim(2, groups).reshape([
-        batch,
-        heads * groups,
-        positions,
-        size,
-    ])
-}
-
-/// What attention may see: 0 where `sees(row, position, source)`, far below any score elsewhere. `[rows, 1, positions, sources]`.
-pub(super) fn visibility<B: Backend>(
-    rows: usize,
-    positions: usize,
-    sources: usize,
-    sees: impl Fn(usize, usize, usize) -> bool,
-    device: &B::Device,
-) -> Tensor<B, 4> {
-    // Finite, so that a row that sees nothing yields an average instead of NaN.
-    const HIDDEN: f32 = -1e9;
-    let sees = &sees;
-    let data: Vec<f32> = (0..rows)
-        .flat_map(|b| {
-            (0..positions).flat_map(move |t| (0..sources).map(move |s| if sees(b, t, s) { 0.0 } else { HIDDEN }))
-        })
-        .collect();
-    Tensor::from_data(TensorData::new(data, [rows, 1, positions, sources]), device)
 }
