@@ -3,6 +3,7 @@
 
 pub mod comparison;
 pub mod csv;
+mod meta;
 pub mod png;
 mod shapes;
 pub mod svg;
@@ -14,25 +15,10 @@ use std::path::{Path, PathBuf};
 
 use ratatui::buffer::Buffer;
 
+pub use meta::ScreenshotMeta;
+
 use crate::error::{Error, Result};
 use crate::text::Shown;
-
-/// What a screenshot says of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScreenshotMeta {
-    /// The run's id, raw.
-    pub run_id: String,
-    /// The run's seed.
-    pub seed: u64,
-    /// Optimiser steps taken at what is shown.
-    pub step: u64,
-    /// The view's name ("main").
-    pub view: String,
-    /// Painted where a cell names no foreground, `0xRRGGBB`.
-    pub fg: u32,
-    /// Painted where a cell names no background, `0xRRGGBB`.
-    pub bg: u32,
-}
 
 /// Writes the buffer as `<run>-step000123-<view>.{svg,png,txt,ans}` into `dir`, which is made if it is missing. Never
 /// overwrites: a name that is taken in any of the four formats gets `-2`, `-3`, …. Returns the paths written.

@@ -16,12 +16,13 @@
 mod curves;
 mod npy;
 mod restarts;
+mod row;
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use self::row::{Quantity, Row, Table};
 use crate::error::{Error, Location, Result};
 use crate::protocol::{
     DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, ProbeKind, ProbePrompt, ProbeResponse, RunPhase,
@@ -60,31 +61,6 @@ impl Trained {
             Self::Dpo => "DPO",
         }
     }
-}
-
-/// What the paper's files hold that a run has a place for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Quantity {
-    /// Sum of log-probs of a response, nats.
-    Probe(ProbeKind),
-    /// Sum of the largest log-prob at each position along y⁺, nats.
-    Argmax,
-    /// ‖A‖_F along y⁺, mean over positions.
-    AFrobenius,
-    /// ‖π − e_y‖₂ along y⁺, mean over positions.
-    PE,
-    /// 1 − π_y along y⁺, mean over positions.
-    Energy,
-}
-
-/// One evaluation: every quantity with one number a prompt.
-type Row = BTreeMap<Quantity, Vec<f64>>;
-
-/// A file as read: at least one row, each with the quantities of the first and `prompts` numbers of each.
-#[derive(Debug)]
-struct Table {
-    rows: Vec<Row>,
-    prompts: usize,
 }
 
 /// Whether the argmax can be what it is called.
@@ -330,15 +306,6 @@ fn evaluation(row: &Row, step: u64, keep_argmax: bool) -> TrainerEvent {
     let logps = row.iter().filter_map(|(q, values)| Some((q.probe()?, single(values)))).collect();
     let chosen = if keep_argmax { chosen } else { PrefixReading::default() };
     TrainerEvent::Evaluation(Box::new(Evaluation { step, stage: 0, logps, chosen, ..Evaluation::default() }))
-}
-
-impl Quantity {
-    fn probe(self) -> Option<ProbeKind> {
-        match self {
-            Self::Probe(kind) => Some(kind),
-            _ => None,
-        }
-    }
 }
 
 #[cfg(test)]

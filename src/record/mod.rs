@@ -4,11 +4,13 @@
 pub mod directory;
 pub mod import;
 pub mod reader;
+mod recording;
 pub mod summary;
 pub mod writer;
 
 pub use directory::RunDirectory;
 pub use import::{Imported, Trained};
-pub use reader::{Recording, RunReader, read};
+pub use reader::{RunReader, read};
+pub use recording::Recording;
 pub use summary::{Outcome, StageSummary, Summary};
 pub use writer::{Extent, RunWriter};

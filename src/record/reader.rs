@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Location, Result};
-use crate::history::RunHistory;
 use crate::protocol::{
     ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent,
 };
+use crate::record::Recording;
 use crate::record::import;
 use crate::text::Shown;
 
@@ -21,26 +21,6 @@ const MAX_LINE: u64 = 256 << 20;
 
 /// The tags of [`TrainerEvent`]: an event with another one comes from a newer program and is skipped.
 const KNOWN: [&str; 7] = ["run_started", "phase", "stage_started", "step", "evaluation", "classes", "speed"];
-
-/// A run as it was recorded.
-#[derive(Debug, Clone, Default)]
-pub struct Recording {
-    /// Its events, in order; the first that is not a phase is the start of the run.
-    pub events: Vec<TrainerEvent>,
-    /// What was passed over, in words.
-    pub warnings: Vec<Shown>,
-}
-
-impl Recording {
-    /// All of it, folded.
-    pub fn history(&self) -> RunHistory {
-        let mut history = RunHistory::default();
-        for event in &self.events {
-            history.apply(event);
-        }
-        history
-    }
-}
 
 /// Reads a whole run: a file of events, or one of the paper's (the longest run in it).
 ///
