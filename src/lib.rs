@@ -12,9 +12,27 @@
 //! The waist is [`protocol`]: plain data. Everything left of it trains and knows no screen; everything right of it shows
 //! and knows no tensor. A recorded run and a live one are the same thing to the right-hand side.
 //!
+//! # Floors
+//!
+//! A room imports only from floors below its own; rooms of one floor do not know each other. Within a room and between
+//! rooms no files import each other in a circle.
+//!
+//! ```text
+//! 10  commands
+//!  9  session  selftest
+//!  8  train  score  cli
+//!  7  probe  validate
+//!  6  model
+//!  5  data  claims  tui
+//!  4  backend  objective  dynamics  record  export
+//!  3  experiment  history
+//!  2  error
+//!  1  protocol  text
+//! ```
+//!
 //! # Architecture invariants
 //!
-//! `tests/it/architecture.rs` reads the source and holds the ones that can be read off imports.
+//! `tests/it/architecture.rs` reads the source and holds the floors, and the invariants that can be read off imports.
 //!
 //! 1. [`protocol`] imports `std` and `serde` alone.
 //! 2. `burn` is named only in [`backend`], `data::batch`, [`model`], [`objective`], [`probe`], [`train`] and [`selftest`].

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crossbeam_channel::unbounded;
 
-use super::handle::EventSink;
-use super::train;
+use super::sink::EventSink;
+use super::trainer::train;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;

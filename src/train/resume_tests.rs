@@ -7,9 +7,9 @@ use std::path::Path;
 use burn::tensor::backend::AutodiffBackend;
 use crossbeam_channel::never;
 
-use super::handle::EventSink;
+use super::sink::EventSink;
 use super::state::{SavedState, TrainerState};
-use super::train;
+use super::trainer::train;
 #[cfg(feature = "ndarray")]
 use crate::backend::OtherTestBackend;
 use crate::backend::TestBackend;

@@ -1,31 +1,33 @@
-//! The invariants that the crate's front page promises, held by looking at what every source file names.
+//! The floors and the invariants that the crate's front page promises, held by looking at what every source file names.
 
+mod house;
+mod open;
+mod paths;
+mod text;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// A source file without its comments, strings and test modules.
-struct Source {
-    /// Path below `src/`, with `/` on every system.
-    name: String,
-    code: String,
-}
+use house::{Arrows, House};
+use open::OPEN;
 
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    collect(&root, &mut files);
-    files
-        .into_iter()
-        .map(|path| Source {
-            name: path
-                .strip_prefix(&root)
-                .unwrap()
-                .components()
-                .map(|c| c.as_os_str().to_str().unwrap())
-                .collect::<Vec<_>>()
-                .join("/"),
-            code: code_of(&std::fs::read_to_string(&path).unwrap()),
-        })
-        .collect()
+static ROOT: LazyLock<PathBuf> = LazyLock::new(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+
+/// Every source file that is compiled outside tests, and the arrows between them.
+static PROGRAM: LazyLock<(House, Arrows)> = LazyLock::new(|| {
+    let mut paths = Vec::new();
+    collect(&ROOT, &mut paths);
+    let files: Vec<(String, String)> =
+        paths.iter().map(|path| (name_of(path), std::fs::read_to_string(path).unwrap())).collect();
+    let house = House::of(files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
+    let arrows = house.arrows();
+    (house, arrows)
+});
+
+fn name_of(path: &Path) -> String {
+    let below = path.strip_prefix(&*ROOT).unwrap();
+    below.components().map(|c| c.as_os_str().to_str().unwrap()).collect::<Vec<_>>().join("/")
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -42,77 +44,20 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 
 /// Files that only tests compile.
 fn is_test_file(path: &Path) -> bool {
-    path.file_stem().and_then(|s| s.to_str()).is_some_and(|s| s == "tests" || s == "fixture" || s.ends_with("_tests"))
+    let stem = path.file_stem().and_then(|s| s.to_str());
+    stem.is_some_and(|s| matches!(s, "tests" | "fixture" | "testing") || s.ends_with("_tests"))
 }
 
-/// Blanks out comments and strings, and cuts a test module off at the end.
-fn code_of(text: &str) -> String {
-    let text = text.split("\n#[cfg(test)]").next().unwrap_or_default();
-    let mut code = String::with_capacity(text.len());
-    for line in text.lines() {
-        let mut in_string = false;
-        let mut escaped = false;
-        let mut previous = ' ';
-        for c in line.chars() {
-            if !in_string && c == '/' && previous == '/' {
-                code.pop();
-                break;
-            }
-            if c == '"' && !escaped {
-                in_string = !in_string;
-            } else if !in_string {
-                code.push(c);
-            }
-            escaped = c == '\\' && !escaped;
-            previous = c;
-        }
-        code.push('\n');
-    }
-    code
-}
-
-/// Whether the code names `path` as a path: `burn::`, `use burn;`, `crate::tui`.
+/// Whether the code names a crate: `burn::`, `use burn;`.
 fn names(code: &str, path: &str) -> bool {
     code.match_indices(path).any(|(at, _)| {
         let before = code[..at].chars().next_back();
         let after = code[at + path.len()..].chars().next();
-        let boundary = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+        let boundary = |c: Option<char>| c.is_none_or(|c| !text::is_word(c));
         let is_path =
             code[at + path.len()..].starts_with("::") || code[..at].ends_with("use ") || code[..at].ends_with("::");
         boundary(before) && boundary(after) && is_path
     })
-}
-
-/// Modules of this crate that a file imports, also from `use crate::{a, b::c}`.
-fn imports(source: &Source, module: &str) -> bool {
-    let direct = format!("crate::{module}");
-    let grouped = source.code.match_indices("crate::{").any(|(at, opening)| {
-        let group = &source.code[at + opening.len()..];
-        let mut depth = 1;
-        let end = group.find(|c| {
-            depth += i32::from(c == '{') - i32::from(c == '}');
-            depth == 0
-        });
-        top_level(&group[..end.unwrap_or(group.len())]).iter().any(|item| item.split("::").next() == Some(module))
-    });
-    grouped
-        || source.code.match_indices(&direct).any(|(at, _)| {
-            source.code[at + direct.len()..].chars().next().is_none_or(|c| !c.is_alphanumeric() && c != '_')
-        })
-}
-
-/// The items of a braced list, nested ones whole.
-fn top_level(group: &str) -> Vec<String> {
-    let (mut items, mut depth) = (vec![String::new()], 0);
-    for c in group.chars() {
-        depth += i32::from(c == '{') - i32::from(c == '}');
-        match c {
-            ',' if depth == 0 => items.push(String::new()),
-            c if c.is_whitespace() => {}
-            c => items.last_mut().unwrap().push(c),
-        }
-    }
-    items
 }
 
 fn within(name: &str, places: &[&str]) -> bool {
@@ -120,85 +65,182 @@ fn within(name: &str, places: &[&str]) -> bool {
 }
 
 fn assert_none(invariant: &str, offenders: Vec<String>) {
-    assert!(offenders.is_empty(), "{invariant}; broken by {offenders:?}");
+    assert!(offenders.is_empty(), "{invariant}; broken by\n  {}", offenders.join("\n  "));
 }
 
-fn offenders(rule: impl Fn(&Source) -> bool) -> Vec<String> {
-    sources().into_iter().filter(|s| rule(s)).map(|s| s.name).collect()
+/// Files outside their rooms that name one of the crates.
+fn strangers(rooms: &[&str], crates: &[&str]) -> Vec<String> {
+    let outside = PROGRAM.0.files.iter().filter(|file| !within(&file.name, rooms));
+    outside.filter(|file| crates.iter().any(|c| names(&file.code, c))).map(|file| file.name.clone()).collect()
+}
+
+/// Arrows from some rooms to others, in words.
+fn arrows(from: &[&str], to: &[&str]) -> Vec<String> {
+    let (house, arrows) = &*PROGRAM;
+    let between = arrows
+        .iter()
+        .filter(|((a, b), _)| from.contains(&house.files[*a].room()) && to.contains(&house.files[*b].room()));
+    between.map(|(&arrow, path)| spelled(house, arrow, path)).collect()
+}
+
+fn spelled(house: &House, (from, to): (usize, usize), path: &str) -> String {
+    format!("{} -> {} ({path})", house.files[from].name, house.files[to].name)
+}
+
+/// The arrows that are not listed as still open.
+fn settled() -> Arrows {
+    let (house, arrows) = &*PROGRAM;
+    let is_open = |a: usize, b: usize| OPEN.contains(&(house.files[a].name.as_str(), house.files[b].name.as_str()));
+    arrows.iter().filter(|((a, b), _)| !is_open(*a, *b)).map(|(arrow, path)| (*arrow, path.clone())).collect()
+}
+
+/// The floor of every room, as the front page lists them.
+fn floors() -> BTreeMap<String, u32> {
+    let page = std::fs::read_to_string(ROOT.join("lib.rs")).unwrap();
+    let list = page.split("# Floors").nth(1).unwrap().split("```").nth(1).unwrap();
+    let mut floors = BTreeMap::new();
+    for line in list.lines().skip(1) {
+        let mut words = line.trim_start_matches("//!").split_whitespace();
+        let Some(floor) = words.next() else { continue };
+        let floor = floor.parse().unwrap_or_else(|_| panic!("a floor begins with its number: {line}"));
+        for room in words {
+            assert_eq!(floors.insert(room.to_owned(), floor), None, "{room} is on two floors");
+        }
+    }
+    floors
+}
+
+#[test]
+fn no_files_import_each_other_in_a_circle() {
+    let circles = PROGRAM.0.circles(&settled());
+    assert_none("no circle of files", circles.iter().map(|circle| circle.join(" ")).collect());
+}
+
+#[test]
+fn no_room_imports_from_its_own_floor_or_from_above() {
+    let (house, floors) = (&PROGRAM.0, floors());
+    let rooms: Vec<&str> = house.files.iter().map(house::File::room).filter(|room| !room.is_empty()).collect();
+    assert_none(
+        "every room is on a floor",
+        rooms.iter().filter(|room| !floors.contains_key(**room)).map(|room| (*room).to_owned()).collect(),
+    );
+    assert_none(
+        "every floor's rooms are there",
+        floors.keys().filter(|room| !rooms.contains(&room.as_str())).cloned().collect(),
+    );
+    let climbs = |(a, b): &(usize, usize)| {
+        let [from, to] = [*a, *b].map(|i| house.files[i].room());
+        from != to && !from.is_empty() && floors[from] <= floors.get(to).copied().unwrap_or(u32::MAX)
+    };
+    let climbing = settled().into_iter().filter(|(arrow, _)| climbs(arrow));
+    assert_none("rooms import from below alone", climbing.map(|(arrow, path)| spelled(house, arrow, &path)).collect());
+}
+
+#[test]
+fn what_is_still_open_is_still_there() {
+    let (house, arrows) = &*PROGRAM;
+    let there: Vec<(&str, &str)> =
+        arrows.keys().map(|&(a, b)| (house.files[a].name.as_str(), house.files[b].name.as_str())).collect();
+    let gone = OPEN.iter().filter(|arrow| !there.contains(arrow));
+    assert_none(
+        "the list of open arrows shrinks with them",
+        gone.map(|(from, to)| format!("{from} -> {to}: strike it off")).collect(),
+    );
 }
 
 #[test]
 fn the_waist_stands_on_std_and_serde_alone() {
     let crates = ["crate", "burn", "ratatui", "crossterm", "serde_json", "ron", "crossbeam_channel", "tokenizers"];
-    let broken = offenders(|s| {
-        (s.name == "protocol.rs" || s.name.starts_with("protocol/")) && crates.iter().any(|c| names(&s.code, c))
-    });
+    let files = PROGRAM.0.files.iter().filter(|f| f.room() == "protocol");
+    let broken = files.filter(|f| crates.iter().any(|c| names(&f.code, c))).map(|f| f.name.clone()).collect();
     assert_none("protocol imports std and serde alone", broken);
 }
 
 #[test]
 fn tensors_live_in_their_rooms() {
-    let rooms = ["backend", "data/batch", "model", "objective", "probe", "train", "selftest"];
+    let rooms = ["backend", "data/batch", "model", "objective", "probe", "train", "score", "selftest"];
     let crates = ["burn", "burn_flex", "burn_ndarray", "burn_cuda", "burn_wgpu", "burn_autodiff"];
     assert_none(
-        "burn is named only in backend, data/batch, model, objective, probe, train, selftest",
-        offenders(|s| !within(&s.name, &rooms) && crates.iter().any(|c| names(&s.code, c))),
+        "burn is named only in backend, data/batch, model, objective, probe, train, score, selftest",
+        strangers(&rooms, &crates),
     );
-    assert_none(
-        "only backend names concrete backends",
-        offenders(|s| !within(&s.name, &["backend"]) && crates[1..5].iter().any(|c| names(&s.code, c))),
-    );
+    assert_none("only backend names concrete backends", strangers(&["backend"], &crates[1..5]));
 }
 
 #[test]
 fn the_terminal_lives_in_its_rooms() {
-    assert_none(
-        "ratatui is named only in tui and export",
-        offenders(|s| !within(&s.name, &["tui", "export"]) && names(&s.code, "ratatui")),
-    );
-    assert_none(
-        "crossterm is named only in tui",
-        offenders(|s| !within(&s.name, &["tui"]) && names(&s.code, "crossterm")),
-    );
+    assert_none("ratatui is named only in tui and export", strangers(&["tui", "export"], &["ratatui"]));
+    assert_none("crossterm is named only in tui", strangers(&["tui"], &["crossterm"]));
 }
 
 #[test]
 fn objectives_see_log_probs_and_never_a_model() {
-    let broken =
-        offenders(|s| within(&s.name, &["objective"]) && ["model", "data", "probe"].iter().any(|m| imports(s, m)));
-    assert_none("objective sees log-probs and masks, never a model", broken);
+    let seen = arrows(&["objective"], &["model", "data", "probe"]);
+    assert_none("objective sees log-probs and masks, never a model", seen);
 }
 
 #[test]
 fn what_happened_does_not_know_who_watches_or_who_trains() {
-    for module in ["tui", "train"] {
-        assert_none(
-            "history, record and claims import neither tui nor train",
-            offenders(|s| within(&s.name, &["history", "record", "claims"]) && imports(s, module)),
-        );
-    }
-    assert_none("export never imports train", offenders(|s| within(&s.name, &["export"]) && imports(s, "train")));
-    assert_none("tui never imports train", offenders(|s| within(&s.name, &["tui"]) && imports(s, "train")));
+    let known = arrows(&["history", "record", "claims", "export"], &["tui", "train"]);
+    assert_none("history, record, claims and export import neither tui nor train", known);
+    assert_none("tui never imports train", arrows(&["tui"], &["train"]));
 }
 
 #[test]
 fn training_knows_no_screen_and_no_run_file() {
-    for module in ["tui", "record", "session", "cli", "export"] {
-        assert_none(
-            "train, model, objective, probe and data import neither screen nor record",
-            offenders(|s| within(&s.name, &["train", "model", "objective", "probe", "data"]) && imports(s, module)),
-        );
-    }
+    let known = arrows(
+        &["train", "model", "objective", "probe", "data"],
+        &["tui", "record", "session", "cli", "commands", "export"],
+    );
+    assert_none("train, model, objective, probe and data import neither screen nor record", known);
 }
 
 #[test]
-fn the_scanner_sees_what_it_should() {
-    let source = |code: &str| Source { name: String::new(), code: code_of(code) };
-    assert!(names(&source("use burn::tensor;").code, "burn"));
-    assert!(names(&source("fn f() -> ratatui::Frame {}").code, "ratatui"));
-    assert!(!names(&source("// burn::tensor\nlet x = \"burn::tensor\"; burnish::x();").code, "burn"));
-    assert!(imports(&source("use crate::{error::Error, tui::{chart, theme}};"), "tui"));
-    assert!(imports(&source("use crate::tui;"), "tui"));
-    assert!(!imports(&source("use crate::{history::tui_like, tuition};"), "tui"));
-    assert!(!imports(&source("use crate::x;\n#[cfg(test)]\nmod tests { use crate::tui; }"), "tui"));
+fn the_scanner_sees_crates() {
+    let source = |code: &str| text::code_of(code);
+    assert!(names(&source("use burn::tensor;"), "burn"));
+    assert!(names(&source("fn f() -> ratatui::Frame {}"), "ratatui"));
+    assert!(!names(&source("// burn::tensor\nlet x = \"burn::tensor\"; burnish::x();"), "burn"));
+}
+
+/// However an import is written, the arrow is found, and it leads to the file that defines the item.
+#[test]
+fn the_scanner_sees_arrows() {
+    let defined = [
+        ("lib.rs", "mod a; mod b;"),
+        ("a/mod.rs", "mod deep; pub(crate) use deep::{Thing, help}; pub(crate) mod inside { pub fn f() {} }"),
+        ("a/deep.rs", "pub(crate) struct Thing; pub(crate) fn help() {} pub(crate) fn unseen() {}"),
+    ];
+    for (text, to) in [
+        ("use crate::a::Thing;", "a/deep.rs"),
+        ("use crate::{a::{Thing as Other, inside}};", "a/deep.rs"),
+        ("use crate::a; fn f() { a::help() }", "a/deep.rs"),
+        ("fn f() -> crate::a::Thing { todo!() }", "a/deep.rs"),
+        ("fn f() { super::a::deep::unseen() }", "a/deep.rs"),
+        ("use super::a as renamed; fn f() { renamed::deep::unseen(); }", "a/deep.rs"),
+        ("use crate::a::*; fn f() { help() }", "a/deep.rs"),
+        ("fn f() { crate::a::inside::f() }", "a/mod.rs"),
+    ] {
+        let house = House::of(defined.into_iter().chain([("b.rs", text)]));
+        let found = house.arrows();
+        let leads = |&&(from, at): &&(usize, usize)| house.files[from].name == "b.rs" && house.files[at].name == to;
+        assert_eq!(found.keys().filter(leads).count(), 1, "{text}: {found:?}");
+    }
+    let handed_on = House::of(defined).arrows();
+    assert!(handed_on.is_empty(), "a module that hands on its own files' items: {handed_on:?}");
+    let tests = "#[cfg(test)]\nmod tests { use crate::a::Thing; }";
+    assert!(House::of(defined.into_iter().chain([("b.rs", tests)])).arrows().is_empty());
+}
+
+#[test]
+fn the_scanner_sees_circles() {
+    let files = [
+        ("lib.rs", "mod a; mod b; mod c;"),
+        ("a.rs", "use crate::b::B; pub struct A;"),
+        ("b.rs", "pub struct B(crate::c::C);"),
+        ("c.rs", "use super::a::A; pub struct C;"),
+        ("d.rs", "use crate::a::A;"),
+    ];
+    let house = House::of(files);
+    assert_eq!(house.circles(&house.arrows()), [["a.rs", "b.rs", "c.rs"]]);
 }

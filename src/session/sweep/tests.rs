@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::path::Path;
+
 use clap::Parser as _;
 
 use super::*;

@@ -1,0 +1,38 @@
+//! Arrows that still make a circle or climb, of rooms that are being rebuilt elsewhere. The list only shrinks: an arrow that
+//! is gone must be struck off, and nothing may be added.
+
+/// From, to.
+pub(super) const OPEN: &[(&str, &str)] = &[
+    ("claims/compare.rs", "claims/mod.rs"),
+    ("claims/detector.rs", "claims/mod.rs"),
+    ("claims/dpo.rs", "claims/mod.rs"),
+    ("claims/kernel.rs", "claims/mod.rs"),
+    ("claims/measure.rs", "claims/mod.rs"),
+    ("claims/repetition.rs", "claims/mod.rs"),
+    ("claims/sft.rs", "claims/mod.rs"),
+    ("claims/wins.rs", "claims/mod.rs"),
+    ("data/chat.rs", "model/gguf/mod.rs"),
+    ("data/digits/glyphs.rs", "data/digits/mod.rs"),
+    ("data/idx.rs", "data/mod.rs"),
+    ("data/mod.rs", "data/preferences.rs"),
+    ("data/preferences.rs", "model/hub.rs"),
+    ("data/world/mod.rs", "data/world/task.rs"),
+    ("history/store.rs", "history/detect.rs"),
+    ("history/store.rs", "history/warn.rs"),
+    ("history/window.rs", "history/detect.rs"),
+    ("model/architecture.rs", "model/rope.rs"),
+    ("model/family/gpt2.rs", "model/family/mod.rs"),
+    ("model/family/gpt_neox.rs", "model/family/mod.rs"),
+    ("model/family/qwen.rs", "model/family/mod.rs"),
+    ("model/gguf/header.rs", "model/gguf/mod.rs"),
+    ("model/gguf/tokenizer/byte_level.rs", "model/gguf/tokenizer/mod.rs"),
+    ("model/gguf/tokenizer/mod.rs", "model/gguf/tokenizer/sentencepiece.rs"),
+    ("tui/chart.rs", "tui/chart/axis.rs"),
+    ("tui/chart.rs", "tui/chart/canvas.rs"),
+    ("tui/chart.rs", "tui/chart/labels.rs"),
+    ("tui/compare/view.rs", "tui/compare/app.rs"),
+    ("tui/lab/app.rs", "tui/lab/view.rs"),
+    ("tui/notice.rs", "tui/app/mod.rs"),
+    ("tui/screenful.rs", "tui/run.rs"),
+    ("tui/view/dynamics.rs", "tui/view/classes.rs"),
+];
