@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::architecture::Role;
-use crate::protocol::DetectorSettings;
+use crate::protocol::{DetectorSettings, ProbeKind};
 
 pub use parse::{EMBEDDED, REAL};
 pub use stage::{ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces, Schedule, Stage};
@@ -284,11 +284,14 @@ pub struct Probes {
     /// Held-out prompts to which an answer is sampled (temperature 1) at every evaluation and judged by the world's reward:
     /// what win rates are counted over.
     pub held_out: usize,
+    /// Kinds of responses under observation, y⁺ among them; empty for every kind that the data has. Each costs a forward
+    /// pass an evaluation.
+    pub kinds: Vec<ProbeKind>,
 }
 
 impl Default for Probes {
     fn default() -> Self {
-        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0 }
+        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0, kinds: Vec::new() }
     }
 }
 

@@ -177,7 +177,7 @@ mod tests {
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, REAL, embedded};
     use crate::model::architecture::Role;
-    use crate::protocol::DetectorSettings;
+    use crate::protocol::{DetectorSettings, ProbeKind};
 
     fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {
         Stage {
@@ -222,7 +222,7 @@ mod tests {
             lora: None,
             precision: Precision::F32,
             data,
-            probes: Probes { prompts: 2, ..Probes::default() },
+            probes: Probes { prompts: 2, kinds: ProbeKind::ALL.to_vec(), ..Probes::default() },
             stages,
             claims: vec!["S1".to_owned()],
             baseline: Some("sft".into()),
@@ -344,7 +344,7 @@ mod tests {
     fn rows(ty: &schema::Type, out: &mut std::collections::BTreeSet<String>) {
         match ty {
             schema::Type::Struct(fields) => {
-                for row in *fields {
+                for row in fields.iter().filter(|row| !row.ty.is_retired()) {
                     out.insert(row.name.to_owned());
                     rows(&row.ty, out);
                 }

@@ -16,6 +16,7 @@ use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceData, Survey};
 use crate::error::Error;
 use crate::model::hub::HubId;
+use crate::protocol::ProbeKind;
 
 /// The 256 bytes and the special tokens, with something to merge.
 const SMALLEST_VOCABULARY: usize = 300;
@@ -304,6 +305,14 @@ impl Findings<'_> {
         if observes {
             self.positive("probes.prompts", probes.prompts as u64);
             self.positive("probes.max_new_tokens", probes.max_new_tokens as u64);
+            if !probes.kinds.is_empty() && !probes.kinds.contains(&ProbeKind::Chosen) {
+                let problem = "the preferred answer is not among the kinds under observation";
+                self.add(
+                    "probes.kinds",
+                    problem,
+                    "add chosen: displacement, the argmax and mass flow are read along it",
+                );
+            }
         }
         if let Some(training) = training.filter(|&n| probes.prompts > n) {
             self.add(
@@ -468,27 +477,23 @@ impl Findings<'_> {
 
     fn detector(&mut self, experiment: &Experiment) {
         let detector = &experiment.detector;
-        self.positive("detector.window", detector.window as u64);
-        self.positive("detector.patience", detector.patience as u64);
-        if !(detector.tau.is_finite() && detector.tau >= 0.0) {
-            self.add("detector.tau", format!("{} is no threshold", detector.tau), "write nats per token, such as 0.01");
+        for (field, x, what) in [
+            ("tau", detector.tau, "a number of nats per token"),
+            ("noise", detector.noise, "a multiple of the noise"),
+            ("noise_of_means", detector.noise_of_means, "a multiple of the noise"),
+        ] {
+            self.not_negative(&format!("detector.{field}"), x, what);
         }
         for (field, share) in [
-            ("healthy_rate", detector.healthy_rate),
+            ("recent", detector.recent),
             ("displacing_rate", detector.displacing_rate),
             ("squeezing_rate", detector.squeezing_rate),
+            ("leave", detector.leave),
             ("squeezed_share", detector.squeezed_share),
             ("collapse_distinct_2_drop", detector.collapse_distinct_2_drop),
             ("collapse_repeat_4", detector.collapse_repeat_4),
         ] {
             self.share(&format!("detector.{field}"), share);
-        }
-        if detector.healthy_rate > detector.displacing_rate {
-            self.add(
-                "detector.healthy_rate",
-                format!("{} is above displacing_rate {}", detector.healthy_rate, detector.displacing_rate),
-                "a run must leave health before it is displacing: write a smaller healthy_rate",
-            );
         }
     }
 

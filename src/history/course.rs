@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::detect::DynamicsState;
 use super::series::{CurveId, Scale, Series};
+use super::standing::displaced;
 use super::stats::{float, mean};
 use super::store::RunHistory;
-use super::window::displaced;
 use crate::protocol::{Evaluation, MetricKey, RunStarted};
 use crate::text::Shown;
 
@@ -75,7 +75,7 @@ pub struct Course {
 pub struct StageOutcome {
     /// For every pair that could be read: over the stage the margin grew while y⁺ and y⁻ both fell by more than τ.
     pub displaced: Vec<bool>,
-    /// The detector's state at the end; of a stage that another one followed, what its last window said.
+    /// The detector's state at the stage's last evaluation.
     pub state: DynamicsState,
     /// Step of the run at which the detector first raised an alarm in the stage.
     pub first_alarm: Option<u64>,
@@ -109,19 +109,14 @@ impl Course {
         let margins = per_evaluation(&MetricKey::REWARDS_MARGINS);
         let beta = run.stages[index].beta.unwrap_or(1.0);
         let origin = margins.first().copied().unwrap_or(f64::NAN);
-        let windows = &history.detector.windows;
-        let state = if history.stage == Some(index) {
-            history.detector.state
-        } else {
-            windows.iter().rev().find(|w| w.stage == index).map(|w| w.verdict).unwrap_or_default()
-        };
+        let standing = history.detector.standings.iter().rev().find(|s| s.stage == index);
         Ok(Self {
             seed: run.seed,
             stage: name,
             outcome: StageOutcome {
                 displaced: displaced(run, first, last).into_iter().flatten().collect(),
-                state,
-                first_alarm: history.detector.alarms.iter().find(|a| a.stage == index).map(|a| a.step),
+                state: standing.map(|s| s.state).unwrap_or_default(),
+                first_alarm: history.detector.alarms().find(|a| a.stage == index).map(|a| a.step),
                 loss: losses.last().copied().unwrap_or(f64::NAN),
             },
             prompts: run.probes.iter().map(|p| p.prompt.clone()).collect(),

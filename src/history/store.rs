@@ -122,7 +122,7 @@ impl RunHistory {
         self.stage = Some(stage);
         self.stage_starts.resize(stage, step);
         self.stage_starts.push(step);
-        self.detector.begin_stage();
+        self.detector.begin_stage(stage, step);
         let text = Shown::new(&format!("stage {name} begins"));
         self.marks.push(Mark { step, kind: MarkKind::Stage, text });
     }

@@ -90,6 +90,13 @@ impl ProbeSet {
         }
     }
 
+    /// Leaves only these kinds of responses under observation; all of them if none is named.
+    pub fn retain(&mut self, kinds: &[ProbeKind]) {
+        if !kinds.is_empty() {
+            self.probes.iter_mut().for_each(|probe| probe.responses.retain(|kind, _| kinds.contains(kind)));
+        }
+    }
+
     /// As the viewer needs to know them.
     pub fn describe(&self, tokenizer: &Tokenizer) -> Vec<ProbePrompt> {
         let tokens = |probe: &Probe, kind| {

@@ -166,7 +166,6 @@ fn observed(experiment: &Experiment, probes: &ProbeSet) -> Observed {
         prompt: probes.probes.iter().map(|p| p.prompt_ids.len()).max().unwrap_or(0),
         response: longest(&|_| true).max(longest(&|kind| kind == ProbeKind::Chosen) + own),
         chosen: chosen.map(|(_, ids)| ids.len()).sum(),
-        window: experiment.detector.window,
     }
 }
 

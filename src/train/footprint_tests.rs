@@ -15,7 +15,7 @@ fn load(architecture: &Architecture) -> Load {
         frozen_copy: false,
         referenced: 500,
         scored: 0,
-        observed: Observed { prompts: 16, prompt: 60, response: 50, chosen: 600, window: 3 },
+        observed: Observed { prompts: 16, prompt: 60, response: 50, chosen: 600 },
     }
 }
 

@@ -179,6 +179,7 @@ pub(super) fn run_started(
         detector: experiment.detector,
         probes: probes.describe(&checkpoint.tokenizer),
         classes: Vec::new(),
+        of_means: false,
     }
 }
 

@@ -80,11 +80,12 @@ pub(crate) fn train<B: AutodiffBackend>(
         control.say(starting("asking the model for its own answers"), 0)?;
         probes.add_initial(&model.valid(), &tokenizer, experiment.probes.max_new_tokens);
     }
+    probes.retain(&experiment.probes.kinds);
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
     let fingerprint = fingerprint(&started, &pairs, &model)?;
     let asked = prepare::asked(experiment, &visited, &tokenizer)?;
     drop(visited);
-    let observer = Observer::new(probes, tokenizer.clone(), asked, experiment.detector.window);
+    let observer = Observer::new(probes, tokenizer.clone(), asked);
     let mut trainer =
         Trainer { model, tokenizer, pairs, observer, control, fingerprint, step: 0, tokens: 0, measured: None };
     let under_way = match saved {

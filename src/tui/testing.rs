@@ -70,6 +70,7 @@ pub(crate) fn started() -> RunStarted {
         detector: DetectorSettings::default(),
         probes: (0..PROMPTS).map(prompt).collect(),
         classes: Vec::new(),
+        of_means: false,
     }
 }
 
@@ -158,7 +159,6 @@ fn evaluation(step: u64) -> Evaluation {
         logps,
         chosen: reading(-20.0),
         rejected: Some(reading(-24.0)),
-        window_flow: None,
         stage_flow: (step > SFT).then(|| flow(dpo as f32)),
         greedy,
     }
@@ -196,6 +196,7 @@ pub(crate) fn class_events() -> Vec<TrainerEvent> {
         experiment: "digits".to_owned(),
         stages: vec![stage],
         probes: Vec::new(),
+        of_means: false,
         classes: (0..10).map(|class| class.to_string()).collect(),
         ..started()
     };

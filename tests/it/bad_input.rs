@@ -121,8 +121,14 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ),
     ("warmup_steps: 2", "optimizer: rmsprop(alpha: 1)", "stages[0].optimizer.alpha: 1 is no decay rate"),
     ("warmup_steps: 2", "max_grad_norm: -1", "stages[0].max_grad_norm: -1 is no norm"),
-    ("  stages: [", "  detector: (window: 0), stages: [", "detector.window: 0 is too few"),
-    ("  stages: [", "  detector: (patience: 0), stages: [", "detector.patience: 0 is too few"),
+    (
+        "  stages: [",
+        "  detector: (window: 3), stages: [",
+        "`window` is no setting any more\n  leave it out: changes are counted from where the stage began",
+    ),
+    ("  stages: [", "  detector: (patience: 2), stages: [", "`patience` is no setting any more"),
+    ("  stages: [", "  detector: (healthy_rate: 0.05), stages: [", "write `leave: 0.5`"),
+    ("  stages: [", "  detector: (noise: -1), stages: [", "detector.noise: -1 is not a multiple of the noise"),
     (
         "  stages: [",
         "  detector: (squeezed_share: 25), stages: [",

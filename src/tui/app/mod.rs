@@ -24,7 +24,7 @@ use super::chart::Glyphs;
 use super::keymap::{Action, Context};
 use super::notice::{Notice, Notices};
 use super::theme::Theme;
-use crate::history::{CurveId, RunHistory, Window, leaks};
+use crate::history::{CurveId, RunHistory, Standing, leaks};
 use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
@@ -257,10 +257,10 @@ impl App {
         !self.has_classes() || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter)
     }
 
-    /// The detector's window at or before [`App::step`].
-    pub fn window(&self) -> Option<&Window> {
+    /// How the stage stood at the evaluation at or before [`App::step`].
+    pub fn standing(&self) -> Option<&Standing> {
         let step = self.step();
-        self.shown().detector.windows.iter().rev().find(|w| w.step <= step)
+        self.shown().detector.standings.iter().rev().find(|s| s.step <= step)
     }
 
     /// First and last step of the chart.

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::text::{change, left, number, panel, percent, spark, title};
-use crate::history::{Series, Window};
+use crate::history::{Series, Standing};
 use crate::protocol::MetricKey;
 use crate::tui::app::{App, Panel};
 
@@ -32,7 +32,7 @@ pub(super) struct Measure {
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let focused = app.view.focus == Panel::Dynamics;
-    let span = app.window().map_or_else(String::new, |w| format!("steps {} to {}", w.since, w.step));
+    let span = app.standing().map_or_else(String::new, |s| format!("steps {} to {}", s.since, s.step));
     let block = panel(title("dynamics", span, focused, theme), focused, theme, app.view.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
@@ -62,8 +62,8 @@ fn measures(app: &App) -> Vec<Measure> {
         return super::classes::measures(app);
     }
     let mut all = Vec::new();
-    if let Some(window) = app.window() {
-        all.extend(of_the_detector(app, window));
+    if let Some(standing) = app.standing() {
+        all.extend(of_the_detector(app, standing));
     }
     let scalars = [
         (MetricKey::LOSS, "loss", 4, "what the optimiser minimises"),
@@ -86,11 +86,11 @@ fn measures(app: &App) -> Vec<Measure> {
     all
 }
 
-fn of_the_detector(app: &App, now: &Window) -> [Measure; 5] {
-    let course = |read: fn(&Window) -> f64| {
+fn of_the_detector(app: &App, now: &Standing) -> [Measure; 5] {
+    let course = |read: fn(&Standing) -> f64| {
         let mut series = Series::default();
-        for window in &app.shown().detector.windows {
-            series.push(window.step, read(window));
+        for standing in &app.shown().detector.standings {
+            series.push(standing.step, read(standing));
         }
         series
     };
@@ -99,31 +99,31 @@ fn of_the_detector(app: &App, now: &Window) -> [Measure; 5] {
         Measure {
             name: "displaced pairs".into(),
             value: format!("{} [{:.0}–{:.0}]", percent(now.displacement_rate), low * 100.0, high * 100.0),
-            course: course(|w| w.displacement_rate),
+            course: course(|s| s.displacement_rate),
             meaning: "y⁺ and y⁻ both fell while the margin grew; 95 % interval",
         },
         Measure {
             name: "squeezed pairs".into(),
             value: percent(now.squeezing_rate),
-            course: course(|w| w.squeezing_rate),
+            course: course(|s| s.squeezing_rate),
             meaning: "of these, the argmax y* took the freed probability",
         },
         Measure {
             name: "share to y*".into(),
             value: percent(now.star_share),
-            course: course(|w| w.star_share),
+            course: course(|s| s.star_share),
             meaning: "of all probability that any token gained",
         },
         Measure {
             name: "to bystanders".into(),
             value: change(now.bystanders, 4),
-            course: course(|w| w.bystanders),
+            course: course(|s| s.bystanders),
             meaning: "net probability of every other token, per position",
         },
         Measure {
             name: "entropy".into(),
             value: format!("{} nats", change(now.entropy, 3)),
-            course: course(|w| w.entropy),
+            course: course(|s| s.entropy),
             meaning: "falling: peakier; rising: flattening out",
         },
     ]

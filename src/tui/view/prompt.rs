@@ -61,11 +61,11 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 /// What the detector says of this pair.
 fn flags(app: &App, pair: usize, narrow: bool) -> Line<'static> {
     let theme = &app.view.theme;
-    let Some(window) = app.window() else { return Line::default() };
-    if window.squeezed.get(pair) == Some(&true) {
+    let Some(standing) = app.standing() else { return Line::default() };
+    if standing.squeezed.get(pair) == Some(&true) {
         let said = if narrow { " squeezed " } else { " displaced and squeezed: y⁺ fell, y* took its mass " };
         Line::styled(said, theme.warning().add_modifier(Modifier::BOLD))
-    } else if window.displaced.get(pair) == Some(&true) {
+    } else if standing.displaced.get(pair) == Some(&true) {
         Line::styled(if narrow { " displaced " } else { " displaced: y⁺ fell with y⁻ " }, theme.warning())
     } else {
         Line::styled(" not displaced ", theme.dim())
@@ -135,7 +135,7 @@ fn tokens(app: &App, argmax: &[String], labels: &[String]) -> Words {
 
 /// Which tokens gained and lost probability at the positions of y⁺.
 fn flows(app: &App, now: Option<&Evaluation>, pair: usize) -> Vec<Section> {
-    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
+    let flow = now.and_then(|e| e.stage_flow.as_ref());
     if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
         return vec![mass(app, "gained", flow, &tokens.gained), mass(app, "lost", flow, &tokens.lost)];
     }
