@@ -290,10 +290,6 @@ pub struct RunStarted {
     pub detector: DetectorSettings,
     /// The prompts under observation; the index into this list is the pair's identity everywhere.
     pub probes: Vec<ProbePrompt>,
-    /// Whether every number is a mean over prompts that the recording does not tell apart. There is one probe prompt then,
-    /// which stands for an unknown number of them.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub of_means: bool,
     /// Raw names of the classes, where a classifier is trained: such a run has [`ClassReading`]s in place of
     /// [`Evaluation`]s. Empty for a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -48,7 +48,6 @@ pub(crate) fn run(pairs: usize, seed: u64, stages: Vec<StageInfo>) -> RunStarted
         detector: DetectorSettings::default(),
         probes: (0..pairs).map(probe).collect(),
         classes: Vec::new(),
-        of_means: false,
     }
 }
 

@@ -68,7 +68,7 @@ pub struct Standing {
     /// Where the mean of y⁺ stood highest, if it rose in the stage and has fallen since: an early sign, no alarm.
     pub peak: Option<Peak>,
     /// Step and value of the highest mean of y⁺ in the stage so far, its start included, nats.
-    pub(super) highest: (u64, f64),
+    pub(crate) highest: (u64, f64),
     /// The state that the run was in after this evaluation.
     pub state: DynamicsState,
 }
@@ -140,13 +140,13 @@ impl Standing {
         let readings = Readings::new(run, start, later, settings);
         let flow = now.stage_flow.as_ref().filter(|flow| flow.since == start.step);
         let flows = flow.map(|flow| Flows::of(flow, &run.probes));
-        let pairs = if run.of_means { None } else { Some(Pairs::read(&readings, flow)) };
+        let pairs = if run.means { None } else { Some(Pairs::read(&readings, flow)) };
         let counted = pairs.as_ref().map_or(rate(0, 0), |p| p.displacement());
         let mut this = Self {
             stage: now.stage,
             step: now.step,
             since: start.step,
-            of_means: run.of_means,
+            of_means: run.means,
             measured: counted.n,
             rejected_measured: readings.rejected_measured(),
             flow_measured: flow.is_some(),
@@ -487,7 +487,6 @@ impl Standing {
     /// How far y⁺ and y⁻ fell and on how many pairs: the first half of every reason. `stage` is its displayable name.
     pub(super) fn displaced_in_words(&self, stage: &str) -> String {
         let since = format!("since {stage} began (step {})", self.since);
-        let rejected = if self.rejected_measured { "y⁻" } else { "y⁻ (not recorded)" };
         if self.of_means {
             let change = if self.rejected.is_nan() {
                 format!("y⁺ {:+.1} nats (y⁻ is not recorded)", self.chosen)
@@ -496,9 +495,8 @@ impl Standing {
             };
             return format!("{change} {since}, in means over prompts, so that no share of pairs can be told");
         }
-        let both = if self.rejected_measured { "y⁺ and y⁻ both" } else { "y⁺" };
-        let note = if self.rejected_measured { String::new() } else { format!("; {rejected}") };
-        format!("on {} {both} fell {since}{note}", share_in_words(&self.displaced, self.measured, self.interval))
+        let both = if self.rejected_measured { "y⁺ and y⁻ both" } else { "y⁺ (y⁻ is not recorded)" };
+        format!("on {} {both} fell {since}", share_in_words(&self.displaced, self.measured, self.interval))
     }
 }
 

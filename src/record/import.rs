@@ -300,7 +300,6 @@ fn started(path: &Path, table: &Table, steps: u64, trained: Trained, number: usi
     };
     RunStarted {
         classes: Vec::new(),
-        of_means: table.prompts == 1,
         format_version: FORMAT_VERSION,
         run_id: if number == 0 { name.clone() } else { format!("{name}-restart{number}") },
         experiment: name,

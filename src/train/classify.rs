@@ -88,7 +88,6 @@ fn run_started(experiment: &Experiment, shape: &ClassifierShape, backend: &str) 
         baseline: experiment.baseline_name(),
         detector: experiment.detector,
         probes: Vec::new(),
-        of_means: false,
         classes: CLASSES.map(str::to_owned).to_vec(),
     }
 }

@@ -179,7 +179,6 @@ pub(super) fn run_started(
         detector: experiment.detector,
         probes: probes.describe(&checkpoint.tokenizer),
         classes: Vec::new(),
-        of_means: false,
     }
 }
 

@@ -41,7 +41,6 @@ pub fn events(text: &dyn Fn(usize) -> String) -> Vec<TrainerEvent> {
         detector: DetectorSettings::default(),
         probes: (0..PAIRS).map(|i| prompt(text, i)).collect(),
         classes: Vec::new(),
-        of_means: false,
     }))];
     events.push(TrainerEvent::Phase { phase: RunPhase::Running, step: 0 });
     let mut step = 0;
