@@ -8,10 +8,12 @@ pub mod detect;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod leaks;
+mod measured;
 pub mod reduce;
 pub mod series;
 pub mod stats;
 pub mod store;
+pub mod stretches;
 mod warn;
 mod window;
 
@@ -20,4 +22,5 @@ pub use course::{By, Course, StageOutcome};
 pub use detect::{Alarm, Detector, DynamicsState};
 pub use series::{CurveId, Scale, Series};
 pub use store::{Mark, MarkKind, RunHistory};
+pub use stretches::Stretch;
 pub use window::{GreedyChange, Window};
