@@ -197,6 +197,13 @@ fn chosen(app: &App) -> &Curve {
     app.curves().iter().find(|c| c.id == CurveId::Probe(ProbeKind::Chosen)).unwrap()
 }
 
+/// From the end to the evaluation at step 40, the last of SFT.
+fn to_the_boundary(app: &mut App) {
+    with(app, KeyCode::Left, KeyModifiers::SHIFT);
+    named(app, KeyCode::Left);
+    named(app, KeyCode::Left);
+}
+
 #[test]
 fn a_stage_that_pushes_down_shows_what_it_did_until_the_user_chooses() {
     let app = live_at(40);
@@ -207,7 +214,7 @@ fn a_stage_that_pushes_down_shows_what_it_did_until_the_user_chooses() {
     assert_eq!(chosen(&app).lines.len(), 2, "a line a stage");
     let starts: Vec<_> = chosen(&app).lines.iter().map(|l| (l.series.steps[0], l.series.values[0])).collect();
     assert_eq!(starts, [(0, 0.0), (40, 0.0)]);
-    press(&mut app, 'N');
+    to_the_boundary(&mut app);
     assert_eq!((app.step(), app.scale()), (40, Scale::Delta), "the cursor is in the other stage");
     assert!(app.change(chosen(&app)).unwrap() > 12.0);
     assert_eq!(chosen(&app).lines.len(), 1, "and the curves are on its scale");
@@ -222,7 +229,7 @@ fn a_stage_that_pushes_down_shows_what_it_did_until_the_user_chooses() {
         "a scale of levels counts with the stage"
     );
     assert!(app.change(chosen(&app)).unwrap() < -4.0);
-    press(&mut app, 'N');
+    to_the_boundary(&mut app);
     assert_eq!((app.scale(), app.since()), (Scale::LogProb, Since::Start), "what was chosen stays");
     press(&mut app, 'r');
     type_in(&mut app, "yyy");

@@ -201,7 +201,7 @@ fn what_fell_since_the_stage_began_is_negative_beside_the_banner() {
     assert!(screen.contains("(+8.3 from step 0)"), "the prompt counts with the table:\n{screen}");
     // An axis that has no room for its name leaves it to the panel's title.
     app.view.focus = Panel::Prompt;
-    let low = plain(&drawn(&app, 60, 20));
+    let low = plain(&drawn(&app, 80, 21));
     assert!(low.contains("Δ log p from step 0"), "{low}");
 }
 
@@ -254,7 +254,7 @@ fn a_stage_that_pushes_nothing_down_has_no_squeezed_pairs() {
     let mut app = squeezing();
     let named = |app: &App| {
         let screen = plain(&drawn(app, 120, 40));
-        (screen.contains("squeezed pairs"), screen.contains("share to y*"), screen.contains(" displaced and squeezed"))
+        (screen.contains("squeezed pairs"), screen.contains("share to y*"), screen.contains("─ squeezed "))
     };
     assert_eq!(named(&app), (true, true, true));
     app.history_mut().detector.windows.iter_mut().for_each(|w| w.stage = 0);
