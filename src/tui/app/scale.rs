@@ -82,7 +82,7 @@ impl App {
             Since::Start => ["Δ from step 0", "Δ from 0", "from 0"].map(str::to_owned),
             Since::Stage(stage) => {
                 let name = self.stage_info(stage).map_or_else(|| Shown::new("stage"), |s| Shown::new(&s.name));
-                [format!("Δ since {name}"), format!("since {name}"), format!("Δ {name}")]
+                [format!("Δ since {name}"), format!("Δ in {name}"), format!("Δ {name}")]
             }
         }
     }

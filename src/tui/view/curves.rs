@@ -65,11 +65,11 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let columns = Columns::new(app, area.width.saturating_sub(2).into());
     // The headings give way before a curve does; from where changes count must still be said.
     let crowded = table(app, &columns, false).len() == height;
-    let [_, since, short] = app.since_in_words();
+    let [_, since, _] = app.since_in_words();
     let mut rest = match app.measured_step() {
         None => "nothing measured yet".to_owned(),
         Some(step) if !crowded => format!("at step {step}"),
-        Some(step) if area.width < 40 => format!("at {step}, {}", if short.starts_with('Δ') { short } else { since }),
+        Some(step) if area.width < 40 => format!("at {step}, {since}"),
         Some(step) => format!("at step {step} · {since}"),
     };
     if !app.view.curve_filter.is_empty() {

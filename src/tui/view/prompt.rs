@@ -43,8 +43,9 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     if app.view.by_change {
         let [since, short, _] = app.since_in_words();
-        rest = format!("{at}/{} by rise of {} ", visible.len(), app.leaking().symbol());
-        rest += if narrow { &short } else { since.trim_start_matches("Δ ") };
+        let since = if narrow { short } else { since };
+        rest =
+            format!("{at}/{} by rise of {} {}", visible.len(), app.leaking().symbol(), since.trim_start_matches("Δ "));
     }
     if !app.view.prompt_filter.is_empty() {
         rest = format!("/{} · {rest}", Shown::new(&app.view.prompt_filter));

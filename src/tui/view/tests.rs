@@ -191,7 +191,7 @@ fn what_fell_since_the_stage_began_is_negative_beside_the_banner() {
     for (width, height) in SIZES {
         let screen = plain(&drawn(&app, width, height));
         assert!(screen.contains("Δ log p since the stage began (nats)"), "{width}×{height}:\n{screen}");
-        assert!(screen.contains("since DPO") || screen.contains("Δ DPO"), "{width}×{height}:\n{screen}");
+        assert!(screen.contains("Δ in DPO") || screen.contains("Δ DPO"), "{width}×{height}:\n{screen}");
         let row = screen.lines().find_map(|l| l.split_once("● y⁺  ")).unwrap_or_else(|| panic!("{screen}")).1;
         assert!(row.contains("−4.3") && !row.contains('+'), "{width}×{height}: {row}");
     }
