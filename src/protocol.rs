@@ -290,6 +290,9 @@ pub struct RunStarted {
     pub detector: DetectorSettings,
     /// The prompts under observation; the index into this list is the pair's identity everywhere.
     pub probes: Vec<ProbePrompt>,
+    /// Whether what stands for a prompt is a mean over prompts, of which nobody says how many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub means: bool,
     /// Raw names of the classes, where a classifier is trained: such a run has [`ClassReading`]s in place of
     /// [`Evaluation`]s. Empty for a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -5,7 +5,13 @@
 //! cargo bench --bench detector -- FOLDER       # recordings (.jsonl.gz) of your own
 //! ```
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub, reason = "a bench may fail and prints")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    missing_docs,
+    unreachable_pub,
+    reason = "a bench may fail and prints"
+)]
 
 mod synthetic;
 mod table;

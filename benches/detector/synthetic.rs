@@ -47,10 +47,8 @@ fn pairs(&(family, course, sigma): &(&str, Course, f64), seed: u64) -> Labelled 
     // Pairs differ in how strongly they move and in how soon.
     let shapes: Vec<(f64, f64)> =
         (0..PAIRS).map(|_| (rng.random_range(0.5..1.5), rng.random_range(0.8..1.2))).collect();
-    let mut events = vec![
-        TrainerEvent::RunStarted(Box::new(started(seed))),
-        TrainerEvent::StageStarted { stage: 0, step: 0 },
-    ];
+    let mut events =
+        vec![TrainerEvent::RunStarted(Box::new(started(seed))), TrainerEvent::StageStarted { stage: 0, step: 0 }];
     for step in (0..=STEPS).step_by(usize::try_from(EVERY).unwrap()) {
         let noise = if step == 0 { 0.0 } else { sigma };
         let mut reading = |at: usize, base: f64| -> Vec<f32> {

@@ -9,12 +9,14 @@ mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod leaks;
+mod measured;
 mod noise;
 pub mod reduce;
 pub mod series;
 mod standing;
 pub mod stats;
 pub mod store;
+pub mod stretches;
 mod warn;
 
 pub use align::{Aligned, Arm, Difference};
@@ -23,3 +25,4 @@ pub use detect::{Detector, DynamicsState, StateChange};
 pub use series::{CurveId, Scale, Series};
 pub use standing::{Direction, GreedyChange, Peak, Standing};
 pub use store::{Mark, MarkKind, RunHistory};
+pub use stretches::Stretch;

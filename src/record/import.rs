@@ -85,6 +85,8 @@ type Row = BTreeMap<Quantity, Vec<f64>>;
 struct Table {
     rows: Vec<Row>,
     prompts: usize,
+    /// Whether the numbers are means over prompts, of which the file does not say how many.
+    means: bool,
 }
 
 /// Whether the argmax can be what it is called.
@@ -300,6 +302,7 @@ fn started(path: &Path, table: &Table, steps: u64, trained: Trained, number: usi
     };
     RunStarted {
         classes: Vec::new(),
+        means: table.means,
         format_version: FORMAT_VERSION,
         run_id: if number == 0 { name.clone() } else { format!("{name}-restart{number}") },
         experiment: name,

@@ -70,7 +70,7 @@ impl Leak {
         let Some(run) = history.run.as_ref().filter(|run| run.stages.iter().all(|s| !s.has_rejected)) else {
             return Vec::new();
         };
-        let ranked = leaks::ranked(history, CurveId::Probe(ProbeKind::IrrTrain), history.step);
+        let ranked = leaks::ranked(history, CurveId::Probe(ProbeKind::IrrTrain), 0, history.step);
         let leak = |(pair, nats): (usize, f64)| {
             let probe = run.probes.get(pair)?;
             let answer = probe.responses.get(&ProbeKind::IrrTrain)?.text.clone();

@@ -32,7 +32,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let view = CompareView {
         by,
         curve,
-        scale: Scale::Delta,
+        scale: Scale::StageDelta,
         arm: 1,
         cursor: None,
         help: None,

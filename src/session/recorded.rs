@@ -138,6 +138,9 @@ pub fn export(args: &ExportArgs) -> Result<()> {
         app.seek_step(step);
     }
     let (buffer, info) = screenshot_sized(&app, args.size.columns, args.size.rows);
+    if let Some(asked) = args.step.filter(|&asked| asked != info.step) {
+        tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
+    }
     let meta = meta(&info);
     let (svg, text) = (export::svg::svg(&buffer, &meta), export::text::plain(&buffer));
     written.extend(write_figures(&args.format, svg, text, &meta, folder)?);

@@ -178,6 +178,7 @@ pub(super) fn run_started(
         baseline: experiment.baseline_name(),
         detector: experiment.detector,
         probes: probes.describe(&checkpoint.tokenizer),
+        means: false,
         classes: Vec::new(),
     }
 }

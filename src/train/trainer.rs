@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
@@ -13,7 +13,7 @@ use super::control::{Control, Next};
 use super::fits;
 use super::gradients::clip;
 use super::handle::EventSink;
-use super::metrics::{Means, Speed, add_sampled};
+use super::metrics::{Aside, Means, Speed, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::{Optimizer, learning_rate};
 use super::pass::{Accumulator, Pass};
@@ -86,8 +86,18 @@ pub(crate) fn train<B: AutodiffBackend>(
     let asked = prepare::asked(experiment, &visited, &tokenizer)?;
     drop(visited);
     let observer = Observer::new(probes, tokenizer.clone(), asked);
-    let mut trainer =
-        Trainer { model, tokenizer, pairs, observer, control, fingerprint, step: 0, tokens: 0, measured: None };
+    let mut trainer = Trainer {
+        model,
+        tokenizer,
+        pairs,
+        observer,
+        control,
+        fingerprint,
+        step: 0,
+        tokens: 0,
+        measured: None,
+        measuring: Duration::ZERO,
+    };
     let under_way = match saved {
         None => {
             trainer.control.emit(&TrainerEvent::RunStarted(Box::new(started)))?;
@@ -127,6 +137,8 @@ pub(super) struct Trainer<'a, B: AutodiffBackend> {
     pub(super) tokens: u64,
     /// The step last measured.
     pub(super) measured: Option<u64>,
+    /// Time that measuring took.
+    measuring: Duration,
 }
 
 /// A stage under way.
@@ -175,7 +187,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
                         cadence.written(began);
                     }
                 }
-                if let Some(event) = speed.tick(self.step, self.tokens) {
+                if let Some(event) = speed.tick(self.step, self.tokens, self.aside()) {
                     self.control.emit(&event)?;
                 }
             }
@@ -203,13 +215,20 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             return Ok(());
         }
         self.control.say(RunPhase::Evaluating, self.step)?;
+        let began = Instant::now();
         let evaluation = self.observer.measure(&self.model.valid(), self.step, stage)?;
+        self.measuring += began.elapsed();
         self.measured = Some(self.step);
         self.control.emit(&TrainerEvent::Evaluation(Box::new(evaluation)))?;
         if !self.control.is_paused() && self.step > 0 {
             self.control.emit(&TrainerEvent::Phase { phase: RunPhase::Running, step: self.step })?;
         }
         Ok(())
+    }
+
+    /// The time that went into no optimiser step.
+    fn aside(&self) -> Aside {
+        Aside { waiting: self.control.waited(), measuring: self.measuring }
     }
 
     /// Samples answers from the policy as it is now, where the stage asks for them.

@@ -300,7 +300,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('n')], Action::NextEvent, "event", "cursor to the next event"),
     bind(Dashboard, &[Char('N')], Action::PreviousEvent, "", "cursor to the previous event"),
 
-    bind(Dashboard, &[Char('y')], Action::NextScale, "scale", "y axis: log p, per token, probability, change from step 0"),
+    bind(Dashboard, &[Char('y')], Action::NextScale, "scale", "y axis: Δ of the stage, Δ of the run, log p, per token, p"),
     bind(Dashboard, &[Char('m')], Action::NextSmoothing, "smooth", "smoothing: none, light, strong (for display only)"),
     bind(Dashboard, &[Char('+'), Char('=')], Action::ZoomIn, "zoom", "zoom in around the cursor"),
     bind(Dashboard, &[Char('-')], Action::ZoomOut, "", "zoom out"),
@@ -333,7 +333,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Compare, &[Shift(KeyCode::Right)], Action::Cursor(10), "", "ten points on"),
     bind(Compare, &[Shift(KeyCode::Left)], Action::Cursor(-10), "", "ten points back"),
     bind(Compare, &[Char('r'), Named(KeyCode::Esc)], Action::ResetView, "end", "no cursor: the differences at the end of what all runs have"),
-    bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: change since the stage began, log p, per token, probability"),
+    bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: Δ of the stage, Δ of the run, log p, per token, p"),
     bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
     bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
 

@@ -47,9 +47,9 @@ pub struct ScreenshotInfo {
     pub run_id: String,
     /// The run's seed, once known.
     pub seed: Option<u64>,
-    /// The step that is shown.
+    /// The step whose measurements are shown.
     pub step: u64,
-    /// `dashboard`, or the panel that has the screen.
+    /// `dashboard`, or the panel that has the screen; `waiting` before anything is measured.
     pub view: &'static str,
     /// Default foreground and background, `0xRRGGBB`.
     pub ground: (u32, u32),
@@ -293,19 +293,25 @@ pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, Screensh
     screenshot(app, Rect::new(0, 0, columns, rows))
 }
 
-/// The screen without clocks, notices and dialogs, and what it is of: the same state gives the same buffer on any machine.
+/// The screen without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]), and what it is
+/// of: the same state gives the same buffer on any machine.
 pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
-    let mut still = app.clone();
-    still.hide_clock = true;
-    still.view.dialog = None;
+    let still = app.still();
     let mut frame = Buffer::empty(area);
     view::render(&still, area, &mut frame);
-    let run = app.shown().run.as_ref();
+    let run = still.shown().run.as_ref();
+    let measured = still.measured_step();
+    let view = match measured {
+        // Not yet what the recording shows at this step.
+        None => "waiting",
+        Some(_) if still.view.maximised => still.title_of(still.view.focus),
+        Some(_) => "dashboard",
+    };
     let info = ScreenshotInfo {
         run_id: run.map_or_else(|| app.experiment().to_string(), |r| r.run_id.clone()),
         seed: run.map(|r| r.seed),
-        step: app.step(),
-        view: if app.view.maximised { app.title_of(app.view.focus) } else { "dashboard" },
+        step: measured.unwrap_or(still.step()),
+        view,
         ground: app.view.theme.ground(),
     };
     (frame, info)

@@ -69,6 +69,7 @@ pub(crate) fn started() -> RunStarted {
         baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PROMPTS).map(prompt).collect(),
+        means: false,
         classes: Vec::new(),
     }
 }

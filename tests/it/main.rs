@@ -25,6 +25,7 @@ mod footprint;
 mod hostile;
 mod hub;
 mod lab;
+mod live_replay;
 mod memory;
 #[cfg(unix)]
 mod panics;

@@ -40,6 +40,7 @@ pub fn events(text: &dyn Fn(usize) -> String) -> Vec<TrainerEvent> {
         baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PAIRS).map(|i| prompt(text, i)).collect(),
+        means: false,
         classes: Vec::new(),
     }))];
     events.push(TrainerEvent::Phase { phase: RunPhase::Running, step: 0 });

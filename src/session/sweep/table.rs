@@ -39,7 +39,7 @@ impl Row {
     fn change(&self, curve: CurveId) -> Option<Estimate> {
         let aligned = Aligned::new(vec![self.arm()?].into(), By::Step).ok()?;
         let measured = aligned.curves().contains(&curve);
-        measured.then(|| aligned.estimate(0, curve, Scale::Delta, aligned.end()))
+        measured.then(|| aligned.estimate(0, curve, Scale::StageDelta, aligned.end()))
     }
 
     /// Share of displaced pairs over the stage; `None` where none could be read.

@@ -102,8 +102,8 @@ pub struct ViewState {
     pub cursor: Option<u64>,
     /// First and last step of the chart; `None` shows the whole run.
     pub range: Option<(u64, u64)>,
-    /// What the y axis shows.
-    pub scale: Scale,
+    /// What the y axis shows; `None` leaves it to the stage (see [`App::scale`](super::App::scale)).
+    pub scale: Option<Scale>,
     /// Smoothing of the curves.
     pub smoothing: Smoothing,
     /// Groups that are not shown.
@@ -142,7 +142,7 @@ impl ViewState {
             dialog: None,
             cursor: None,
             range: None,
-            scale: Scale::default(),
+            scale: None,
             smoothing: Smoothing::default(),
             hidden: BTreeSet::new(),
             group: ProbeGroup::Answers,

@@ -217,8 +217,7 @@ impl Compare {
                 self.refresh();
             }
             Action::NextScale => {
-                let at = Scale::ALL.iter().position(|&s| s == self.view.scale).unwrap_or(0);
-                self.view.scale = Scale::ALL[(at + 1) % Scale::ALL.len()];
+                self.view.scale = self.view.scale.next();
                 self.refresh();
             }
             Action::NextTheme if self.theme_locked => {

@@ -47,7 +47,7 @@ fn compare(arms: Vec<Arm>, by: By, theme: Theme) -> Compare {
     let view = CompareView {
         by,
         curve: CurveId::Probe(ProbeKind::Chosen),
-        scale: Scale::Delta,
+        scale: Scale::StageDelta,
         arm: 1,
         cursor: None,
         help: None,
@@ -125,6 +125,8 @@ fn keys_choose_curve_arm_scale_and_measure() {
         assert_eq!(app.view.by, by);
         assert!(app.aligned().is_ok());
     }
+    press(&mut app, KeyCode::Char('y'));
+    assert!(screen(&app, 100, 30).contains("Δ log p from step 0"));
     press(&mut app, KeyCode::Char('y'));
     assert_eq!(app.view.scale, Scale::LogProb);
     assert!(screen(&app, 100, 30).contains("log p (nats, sum)"));

@@ -141,7 +141,7 @@ fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine>, area: Rect, 
     let view = &app.view;
     let places = super::app::places(aligned);
     Chart {
-        title: scale_title(view.scale).to_owned(),
+        title: view.scale.title().to_owned(),
         lines,
         marks: Vec::new(),
         x: (places.first().copied().unwrap_or(0), places.last().copied().unwrap_or(1)),
@@ -162,18 +162,10 @@ pub(super) fn x_axis(aligned: &Aligned) -> XAxis {
     }
 }
 
-/// The y axis; Δ is counted from the stage's start here.
-pub(super) fn scale_title(scale: Scale) -> &'static str {
-    match scale {
-        Scale::Delta => "Δ log p since the stage began (nats)",
-        other => other.title(),
-    }
-}
-
 /// Decimals of a scale.
 fn decimals(scale: Scale) -> usize {
     match scale {
-        Scale::LogProb | Scale::Delta => 1,
+        Scale::LogProb | Scale::Delta | Scale::StageDelta => 1,
         Scale::PerToken => 2,
         Scale::Probability => 3,
     }
