@@ -69,7 +69,7 @@ mod tests {
     fn a_slip_finds_the_name_and_another_word_finds_none() {
         for (written, names) in [
             ("dpo_offpolcy", &["dpo_offpolicy"][..]),
-            ("experiments/dpo_ofpolicy.ron", &["dpo_offpolicy"]),
+            ("experiments/dpo_ofpolicy.ron", &["dpo_offpolicy", "dpo_onpolicy"]),
             ("STF", &["sft"]),
             ("digts", &["digits"]),
             ("smollm2_135m_hh_dop", &["smollm2_135m_hh_dpo"]),

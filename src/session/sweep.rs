@@ -33,7 +33,7 @@ use crate::history::{Arm, By};
 use crate::record::RunDirectory;
 use crate::text::Shown;
 use crate::tui::compare::figure;
-use crate::tui::theme::{ColorDepth, Theme};
+use crate::tui::theme::Theme;
 
 /// Runs of one sweep at most: more are a mistake in the grid.
 const MOST: usize = 10_000;
@@ -263,9 +263,10 @@ fn drawn(args: &SweepArgs, mut arms: Vec<Arm>, plan: &Plan) -> Result<[(&'static
     let heading = format!("{name} · stage {stage} · {shown}, {} seeds each", args.seeds);
     let aligned = aligned(arms, By::Step)?;
     let curves = comparison::leading(&aligned);
-    let theme = Theme { kind: args.display.theme_kind(), depth: ColorDepth::True };
+    let paper = args.display.paper();
+    let theme = paper.theme();
     let rows = 1 + FIGURE.1 * u16::try_from(curves.len().max(1)).unwrap_or(1);
-    let buffer = figure(&aligned, &heading, &curves, (&theme, args.display.glyphs()), (FIGURE.0, rows));
+    let buffer = figure(&aligned, &heading, &curves, (&theme, paper.glyphs), (FIGURE.0, rows));
     let (fg, bg) = theme.ground();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step")]
     let step = aligned.at(aligned.end()) as u64;
