@@ -108,6 +108,7 @@ fn ascii(c: char) -> char {
         // No digit: −∞ must not read as a number.
         '∞' => 'I',
         '…' => '.',
+        '␣' => '_',
         other => drawn(other),
     }
 }

@@ -90,7 +90,7 @@ fn a_screenshot_by_key_does_not_know_the_terminal() {
 
 #[test]
 fn ascii_is_all_that_a_console_or_a_plain_locale_is_sent() {
-    for terminal in [TERMINALS[3], &[("LANG", "C")], &[("LANG", "de_DE.ISO-8859-1")]] {
+    for terminal in [TERMINALS[3], &[("LANG", "C")][..], &[("LANG", "de_DE.ISO-8859-1")]] {
         let (_, bytes) = shot(terminal, &[]);
         let beyond = bytes.iter().position(|b| !b.is_ascii());
         assert_eq!(beyond.map(|at| String::from_utf8_lossy(&bytes[at..bytes.len().min(at + 20)]).into_owned()), None);
