@@ -222,7 +222,7 @@ fn finished_run(job: &Job) -> Option<RunDirectory> {
 
 /// What every cell came to.
 fn rows(cells: &[Cell], jobs: &[Job], failures: &[Failure], stage: Option<&str>) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> = cells.iter().map(|cell| Row::of(cell)).collect();
+    let mut rows: Vec<Row> = cells.iter().map(Row::of).collect();
     for (index, job) in jobs.iter().enumerate() {
         let row = &mut rows[job.cell];
         match finished_run(job) {

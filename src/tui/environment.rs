@@ -50,13 +50,14 @@ pub fn glyphs(var: impl Fn(&str) -> Option<String>) -> Glyphs {
 mod tests {
     use super::*;
 
-    fn of<T>(read: fn(&dyn Fn(&str) -> Option<String>) -> T, vars: &[(&str, &str)]) -> T {
-        read(&|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+    /// An environment that holds these variables and no other.
+    fn holding(vars: &[(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        |name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned())
     }
 
     #[test]
     fn the_environment_chooses_the_palette() {
-        let theme = |vars: &[(&str, &str)]| of(|var| theme(var), vars);
+        let theme = |vars: &[(&str, &str)]| theme(holding(vars));
         let t = theme(&[("TERM", "xterm-256color")]);
         assert_eq!((t.kind, t.depth), (ThemeKind::Dark, ColorDepth::Indexed));
         let t = theme(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("NO_COLOR", "")]);
@@ -84,13 +85,13 @@ mod tests {
             (&[("LC_ALL", "ko_KR.utf8"), ("LANG", "C")], Glyphs::Narrow),
             (&[("LANG", "zh_CN.GB18030")], Glyphs::Ascii),
         ] {
-            assert_eq!(of(|var| super::glyphs(var), vars), glyphs, "{vars:?}");
+            assert_eq!(super::glyphs(holding(vars)), glyphs, "{vars:?}");
         }
     }
 
     #[test]
     fn only_a_terminal_that_prints_has_no_screen() {
-        assert!(of(|var| can_draw(var), &[]) && of(|var| can_draw(var), &[("TERM", "linux")]));
-        assert!(!of(|var| can_draw(var), &[("TERM", "dumb")]));
+        assert!(can_draw(holding(&[])) && can_draw(holding(&[("TERM", "linux")])));
+        assert!(!can_draw(holding(&[("TERM", "dumb")])));
     }
 }
