@@ -1,6 +1,7 @@
 //! The command line: what can be asked, and who answers.
 
 mod args;
+mod display;
 mod rows;
 
 use std::ffi::OsString;
@@ -10,9 +11,10 @@ use std::path::Path;
 use clap::{CommandFactory as _, Parser as _};
 
 pub use args::{
-    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, Size,
-    SweepArgs, VerifyArgs,
+    Cli, Command, CompareArgs, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, Size, SweepArgs,
+    VerifyArgs,
 };
+pub use display::DisplayOptions;
 
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment};
@@ -20,6 +22,7 @@ use crate::model::{hub, inspect};
 use crate::session::{self, Job};
 use crate::text::Shown;
 use crate::train::{Outlook, score};
+use crate::tui::environment;
 
 /// What to try first, shown where nothing was asked for.
 const FIRST_STEPS: &str = "
@@ -92,7 +95,7 @@ fn new(path: &Path, options: &RunOptions) -> Result<Job> {
 
 /// Trains, with the dashboard where there is a terminal to show it on.
 fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
-    let headless = options.headless || !std::io::stdout().is_terminal();
+    let headless = options.headless || !has_screen();
     if let Job::New(experiment) = &job
         && let DataSource::Lab(settings) = &experiment.data
     {
@@ -147,11 +150,29 @@ fn inspect(model: &Path) -> Result<()> {
 }
 
 fn need_a_terminal(command: &str, instead: &str) -> Result<()> {
-    if std::io::stdout().is_terminal() {
-        Ok(())
-    } else {
+    if !std::io::stdout().is_terminal() {
         Err(Error::usage(format!("{command} needs a terminal, and stdout is none; {instead}")))
+    } else if !environment::can_draw(var) {
+        Err(Error::usage(format!("{command}: {}; {instead}", environment::DUMB)))
+    } else {
+        Ok(())
     }
+}
+
+/// Whether stdout is a terminal that can show a screen; one that only prints is told what is missing.
+pub(crate) fn has_screen() -> bool {
+    let terminal = std::io::stdout().is_terminal();
+    if terminal && !environment::can_draw(var) {
+        // A closed stderr is no reason to stop.
+        let _ = writeln!(std::io::stderr(), "no screen: {}", environment::DUMB);
+        return false;
+    }
+    terminal
+}
+
+/// A variable of the environment; one that is no Unicode is none.
+pub(crate) fn var(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }
 
 /// Writes to stdout. Whoever closed it early has read enough.
@@ -165,7 +186,7 @@ pub(crate) fn say(text: &str) -> Result<()> {
 
 /// Clap's text, with bold headings where they would be seen.
 fn styled(text: &clap::builder::StyledStr) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let plain = environment::without_color(var) || !environment::can_draw(var);
     if std::io::stdout().is_terminal() && !plain { text.ansi().to_string() } else { text.to_string() }
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 
+use super::nearest::instead;
 use super::schema::{self, EXPERIMENT};
 use super::source::Source;
 use super::{DataSource, Experiment, overrides, validate};
@@ -66,14 +67,7 @@ impl Experiment {
             Ok(text) => Self::parse(path, &text, overrides),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => match embedded(path) {
                 Some((name, text)) => Self::parse(Path::new(name), text, overrides),
-                None => Err(Error::input(
-                    Location::file(path),
-                    "there is no such file",
-                    format!(
-                        "check the path, or use one that comes with the program: {}",
-                        EMBEDDED.iter().chain(&REAL).map(|e| e.0).collect::<Vec<_>>().join(", ")
-                    ),
-                )),
+                None => Err(Error::input(Location::file(path), "there is no such file", instead(path))),
             },
             Err(e) => Err(Error::reading(path, &e)),
         }

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use super::look;
 use super::recorded::{is_experiment, screenshots};
-use super::theme;
 use crate::claims::{self, Checked};
 use crate::cli::{DisplayOptions, VerifyArgs, say};
 use crate::dynamics::lab::words::{change, name, probability};
@@ -18,7 +18,8 @@ use crate::tui::lab::Lab;
 /// # Errors
 /// When the terminal breaks; [`Error::Interrupted`] after a signal.
 pub fn lab(experiment: &Experiment, settings: &LabSettings, display: &DisplayOptions) -> Result<()> {
-    let lab = Lab::new(&experiment.name, settings, theme(display), display.glyphs())?;
+    let (theme, glyphs) = look(display);
+    let lab = Lab::new(&experiment.name, settings, theme, glyphs)?.on_paper(display.paper());
     let pictures = screenshots(experiment.output.directory.join("screenshots"));
     let left = crate::tui::run::run(lab, None, Instant::now(), pictures)?;
     if left.ending() == Ending::Signal { Err(Error::Interrupted) } else { Ok(()) }

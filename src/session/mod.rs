@@ -36,7 +36,7 @@ use self::resume::Resumed;
 use self::signals::Interrupts;
 use self::sink::{CAPACITY, LiveSink};
 use crate::backend::BackendChoice;
-use crate::cli::{DisplayOptions, say};
+use crate::cli::{DisplayOptions, say, var};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, ModelSource};
 use crate::history::RunHistory;
@@ -44,6 +44,7 @@ use crate::protocol::{RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory, Summary};
 use crate::text::Shown;
 use crate::tui::app::{App, Ending, Message};
+use crate::tui::chart::Glyphs;
 use crate::tui::run::Live;
 use crate::tui::theme::Theme;
 
@@ -156,7 +157,8 @@ fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interr
 pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
     let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
-    let mut app = App::live(&experiment.name, theme(display), display.glyphs());
+    let (theme, glyphs) = look(display);
+    let mut app = App::live(&experiment.name, theme, glyphs).on_paper(display.paper());
     for event in past {
         app.update(Message::Trainer(Arc::new(event)));
     }
@@ -203,8 +205,7 @@ fn outcome(history: Option<RunHistory>, result: Result<()>, interrupted: bool) -
     }
 }
 
-/// The palette: the terminal's colours, the flags' choice.
-fn theme(display: &DisplayOptions) -> Theme {
-    let theme = crate::tui::terminal::theme_from_env(|name| std::env::var(name).ok());
-    Theme { kind: display.theme_kind(), ..theme }
+/// The screen's palette and glyphs: the flags' choice, or what the terminal can show.
+fn look(display: &DisplayOptions) -> (Theme, Glyphs) {
+    (display.theme(var), display.glyphs(var))
 }

@@ -4,12 +4,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::{run_headless, theme};
+use super::{look, run_headless};
 use crate::claims::{self, Checked};
 use crate::cli::{DisplayOptions, ExportArgs, ExportFormat, RunOptions, VerifyArgs, say};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
-use crate::export::{self, ScreenshotMeta, csv};
+use crate::export::{self, Buffer, ScreenshotMeta, csv};
 use crate::history::RunHistory;
 use crate::record::{self, Recording, RunDirectory};
 use crate::session::signals::Interrupts;
@@ -28,7 +28,8 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     let started = Instant::now();
     let directory = RunDirectory::open(run)?;
     let Recording { events, warnings } = record::read(directory.events())?;
-    let mut app = App::replay(events, theme(display), display.glyphs());
+    let (theme, glyphs) = look(display);
+    let mut app = App::replay(events, theme, glyphs).on_paper(display.paper());
     if let Some(step) = step {
         app.seek_step(step);
     }
@@ -119,7 +120,8 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     for warning in warnings {
         tell(&warning);
     }
-    let mut app = App::replay(events, theme(&args.display), args.display.glyphs());
+    let paper = args.display.paper();
+    let mut app = App::replay(events, paper.theme(), paper.glyphs);
     let folder = args.out.as_deref().unwrap_or(Path::new("."));
     let mut written = Vec::new();
     if args.format.contains(&ExportFormat::Csv) {
@@ -142,16 +144,14 @@ pub fn export(args: &ExportArgs) -> Result<()> {
         tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
     }
     let meta = meta(&info);
-    let (svg, text) = (export::svg::svg(&buffer, &meta), export::text::plain(&buffer));
-    written.extend(write_figures(&args.format, svg, text, &meta, folder)?);
+    written.extend(write_figures(&args.format, &buffer, &meta, folder)?);
     say_paths(&written)
 }
 
 /// Writes a screen as figures of the asked formats; tables are none.
 pub(super) fn write_figures(
     formats: &[ExportFormat],
-    svg: String,
-    text: String,
+    buffer: &Buffer,
     meta: &ScreenshotMeta,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
@@ -159,9 +159,10 @@ pub(super) fn write_figures(
     for format in formats {
         figures.push(match format {
             ExportFormat::Csv => continue,
-            ExportFormat::Svg => ("svg", svg.clone().into_bytes()),
-            ExportFormat::Png => ("png", export::png::png(&svg, meta)?),
-            ExportFormat::Txt => ("txt", text.clone().into_bytes()),
+            ExportFormat::Svg => ("svg", export::svg::svg(buffer, meta).into_bytes()),
+            ExportFormat::Png => ("png", export::png::png(&export::svg::svg(buffer, meta), meta)?),
+            ExportFormat::Txt => ("txt", export::text::plain(buffer).into_bytes()),
+            ExportFormat::Ansi => ("ans", export::text::ansi(buffer).into_bytes()),
         });
     }
     if figures.is_empty() { Ok(Vec::new()) } else { export::write_new(folder, &export::stem(meta), &figures) }

@@ -43,7 +43,10 @@ pub enum Glyphs {
     Half,
     /// One dot a cell.
     Dot,
-    /// Plain ASCII.
+    /// 2×4 dots a cell, and ASCII for every character that may be two columns wide in a Chinese, Japanese or Korean
+    /// terminal.
+    Narrow,
+    /// Plain ASCII, and nothing else on the whole screen.
     Ascii,
 }
 

@@ -233,6 +233,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                         queue.push_back(Message::Resize);
                     }
                     Effect::Screenshot => queue.push_back(self.shoot()),
+                    Effect::Redraw => queue.push_back(Message::Resize),
                 }
             }
         }
@@ -248,7 +249,8 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
         let mut frame = Buffer::empty(self.area()?);
         self.app.render(frame.area, &mut frame);
         self.screen.draw(frame).map_err(terminal_gone)?;
-        self.screen.name_window(window_title(&self.app.subject())).map_err(terminal_gone)
+        let title = window_title(&self.app.subject());
+        self.screen.name_window(Shown::new(&self.app.glyphs().text(title.as_str()))).map_err(terminal_gone)
     }
 
     fn shoot(&mut self) -> Message {
@@ -293,10 +295,11 @@ pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, Screensh
     screenshot(app, Rect::new(0, 0, columns, rows))
 }
 
-/// The screen without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]), and what it is
-/// of: the same state gives the same buffer on any machine.
+/// The screen as files show it, without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]),
+/// and what it is of: the same state gives the same buffer on any machine and any terminal.
 pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
-    let still = app.still();
+    let mut still = app.still();
+    (still.view.theme, still.view.glyphs) = (app.view.paper.theme(), app.view.paper.glyphs);
     let mut frame = Buffer::empty(area);
     view::render(&still, area, &mut frame);
     let run = still.shown().run.as_ref();
@@ -312,7 +315,7 @@ pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
         seed: run.map(|r| r.seed),
         step: measured.unwrap_or(still.step()),
         view,
-        ground: app.view.theme.ground(),
+        ground: still.view.theme.ground(),
     };
     (frame, info)
 }

@@ -40,4 +40,6 @@ mod selftest;
 mod sequences;
 #[cfg(unix)]
 mod sweep;
+#[cfg(unix)]
+mod terminals;
 mod training;

@@ -24,8 +24,9 @@ pub use scale::Since;
 pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
 
 use super::chart::Glyphs;
-use super::keymap::{Action, Context};
+use super::keymap::{self, Action, Binding, Context};
 use super::notice::{Notice, Notices};
+use super::paper::Paper;
 use super::theme::Theme;
 use crate::history::{CurveId, RunHistory, Scale, Standing, leaks};
 use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
@@ -67,6 +68,8 @@ pub enum Effect {
     Suspend,
     /// Draw the screen off-screen, without clocks, and write it.
     Screenshot,
+    /// Write the whole screen again: something else has drawn on it.
+    Redraw,
 }
 
 /// Why the screen was left.
@@ -142,6 +145,13 @@ impl App {
         app
     }
 
+    /// The same with another look of files than the screen's.
+    #[must_use]
+    pub fn on_paper(mut self, paper: Paper) -> Self {
+        self.view.paper = paper;
+        self
+    }
+
     /// Replay: applies the first `position` events.
     pub fn seek(&mut self, position: usize) {
         if let Some(replay) = &mut self.replay {
@@ -211,8 +221,8 @@ impl App {
     /// The prompts that the filter lets through, in the order of the list.
     pub fn visible_prompts(&self) -> Vec<usize> {
         let Some(run) = &self.shown().run else { return Vec::new() };
-        let needle = self.view.prompt_filter.to_lowercase();
-        let holds = |text: &str| text.to_lowercase().contains(&needle);
+        let needle = viewstate::folded(&self.view.prompt_filter);
+        let holds = |text: &str| viewstate::folded(text).contains(&needle);
         let order: Vec<usize> = if self.view.by_change {
             self.ranked().into_iter().map(|(pair, _)| pair).collect()
         } else {
@@ -268,6 +278,11 @@ impl App {
     /// Whether an action can do anything in this run: a classifier has no groups and no lists to filter.
     pub fn offers(&self, action: Action) -> bool {
         !self.has_classes() || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter)
+    }
+
+    /// The keys that the help names.
+    pub fn offered_keys(&self) -> impl Iterator<Item = &'static Binding> {
+        keymap::bindings(self.dashboard_mode()).filter(|b| self.offers(b.action))
     }
 
     /// How the stage stood at the evaluation at or before [`App::step`].

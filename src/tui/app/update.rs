@@ -132,6 +132,7 @@ impl App {
             Action::Quit => return self.quit(),
             Action::Interrupt => return self.interrupt(),
             Action::Suspend => return vec![Effect::Suspend],
+            Action::Redraw => return vec![Effect::Redraw],
             Action::PauseResume | Action::SingleStep | Action::Evaluate => return self.command(action),
             Action::PlayPause
             | Action::EvaluationForward
@@ -166,7 +167,7 @@ impl App {
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
             Action::PreviousEvent => self.jump_event(false),
-            Action::ListDown | Action::ListUp | Action::ListFirst | Action::ListLast => self.list(action),
+            Action::List(by) => self.list(by),
             Action::Screenshot => return vec![Effect::Screenshot],
             Action::NextTheme => {
                 if let Some(refusal) = self.view.next_theme() {

@@ -6,6 +6,7 @@ use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
 use crate::tui::chart::Glyphs;
+use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
 
 /// The panels, in the order of Tab.
@@ -87,6 +88,16 @@ pub enum Dialog {
     Filter,
 }
 
+/// The text as a filter compares it: without case, and with signs as a keyboard types them (`y+` finds y⁺).
+pub(super) fn folded(text: &str) -> String {
+    let plain = |c| match c {
+        '⁺' | '₊' => '+',
+        '⁻' | '₋' | '−' => '-',
+        c => c,
+    };
+    text.chars().map(plain).collect::<String>().to_lowercase()
+}
+
 /// How the run is looked at.
 #[derive(Debug, Clone)]
 pub struct ViewState {
@@ -128,8 +139,10 @@ pub struct ViewState {
     pub theme: Theme,
     /// Whether the palette may be changed; not under `NO_COLOR`.
     pub theme_locked: bool,
-    /// The glyphs of the chart.
+    /// The glyphs of the screen.
     pub glyphs: Glyphs,
+    /// The look of files.
+    pub paper: Paper,
 }
 
 impl ViewState {
@@ -156,6 +169,7 @@ impl ViewState {
             theme,
             theme_locked: theme.kind == ThemeKind::Mono,
             glyphs,
+            paper: Paper::of(theme, glyphs),
         }
     }
 
@@ -171,10 +185,8 @@ impl ViewState {
             CurveId::ArgmaxChosen => "the greedy choice along the preferred answer",
             CurveId::ArgmaxRejected => "the greedy choice along the dispreferred answer",
         };
-        let needle = self.curve_filter.to_lowercase();
-        [curve.key(), curve.symbol(), curve.group().title(), description]
-            .iter()
-            .any(|t| t.to_lowercase().contains(&needle))
+        let needle = folded(&self.curve_filter);
+        [curve.key(), curve.symbol(), curve.group().title(), description].iter().any(|t| folded(t).contains(&needle))
     }
 
     /// The filter of the focused list.
@@ -209,11 +221,9 @@ impl ViewState {
         if self.theme_locked {
             return Some(Shown::new("NO_COLOR or --theme mono is set: the theme stays monochrome"));
         }
-        self.theme.kind = match self.theme.kind {
-            ThemeKind::Dark => ThemeKind::Light,
-            ThemeKind::Light => ThemeKind::Mono,
-            ThemeKind::Mono => ThemeKind::Dark,
-        };
+        self.theme.kind = self.theme.kind.next();
+        // Chosen by hand is named.
+        self.paper.kind = self.theme.kind;
         None
     }
 }

@@ -8,6 +8,7 @@ use crate::protocol::{ProbeKind, TrainerEvent};
 use crate::text::Shown;
 use crate::tui::app::{Effect, Message};
 use crate::tui::chart::Glyphs;
+use crate::tui::paper::Paper;
 use crate::tui::screenful::Screenful as _;
 use crate::tui::testing::{plain, run_events, theme};
 use crate::tui::theme::{Theme, ThemeKind};
@@ -53,6 +54,7 @@ fn compare(arms: Vec<Arm>, by: By, theme: Theme) -> Compare {
         help: None,
         theme,
         glyphs: Glyphs::Braille,
+        paper: Paper::of(theme, Glyphs::Braille),
     };
     Compare::new(arms.into(), view)
 }

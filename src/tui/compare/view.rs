@@ -19,6 +19,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{Compare, Row};
 use crate::history::{Aligned, By, Scale};
+use crate::tui::ascii;
 use crate::tui::chart::{Chart, ChartLine, XAxis};
 use crate::tui::keymap::{self, Context};
 use crate::tui::theme::Theme;
@@ -36,8 +37,13 @@ pub fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
+    buf.set_style(area, app.view.theme.text());
+    render_parts(app, area, buf);
+    ascii::settle(app.view.glyphs, area, buf);
+}
+
+fn render_parts(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    buf.set_style(area, theme.text());
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
         Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
@@ -102,7 +108,7 @@ fn arms(app: &Compare, area: Rect, buf: &mut Buffer) {
         let (look, selected) = (theme.arm(at), at == app.view.arm);
         let style = if selected { look.style.add_modifier(Modifier::BOLD) } else { look.style };
         let name = if selected { style.add_modifier(Modifier::UNDERLINED) } else { style };
-        spans.push(Span::styled(format!("  {} ", app.view.glyphs.marker(look.marker)), style));
+        spans.push(Span::styled(format!("  {} ", app.view.glyphs.glyph(look.marker)), style));
         spans.push(Span::styled(fit(arm.label.as_str(), room), name));
         if !crowded {
             spans.push(Span::styled(runs(at), theme.dim()));
@@ -249,7 +255,7 @@ fn row(app: &Compare, row: &Row, levels: bool, width: usize) -> Line<'static> {
 
 fn hints(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    if let Some(notice) = app.notice() {
+    if let Some(notice) = app.notice().filter(|_| app.view.help.is_none()) {
         notice.line(area.width, theme).render(area, buf);
         return;
     }

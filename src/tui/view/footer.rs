@@ -8,13 +8,14 @@ use ratatui::widgets::Widget;
 use super::text::fit;
 use crate::text::Shown;
 use crate::tui::app::{App, Dialog, Panel, Replay};
-use crate::tui::keymap::{self, Action, Binding, Context, LabAction};
+use crate::tui::keymap::{self, Action, Binding, Context, LabAction, Rows};
 use crate::tui::theme::Theme;
 
 /// Draws the last row.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    if let Some(notice) = app.notice() {
+    // While a dialog is open, its keys or the filter that is typed stay in sight.
+    if let Some(notice) = app.notice().filter(|_| app.view.dialog.is_none()) {
         notice.line(area.width, theme).render(area, buf);
         return;
     }
@@ -61,6 +62,8 @@ pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
     let recording = !app.hide_clock;
     keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty() && app.offers(b.action)).filter(move |b| {
         match b.context {
+            // Quitting is no transport.
+            _ if b.action == Action::Quit => true,
             Context::Live => trainer,
             Context::Replay => recording,
             _ => true,
@@ -84,7 +87,7 @@ pub(in crate::tui) fn key_name(binding: &Binding) -> String {
         Action::ZoomIn | Action::Lab(LabAction::Eta(true)) => "+-".to_owned(),
         Action::Lab(LabAction::Peaks(true)) => "pP".to_owned(),
         Action::Lab(LabAction::Classes(false)) => "[]".to_owned(),
-        Action::ListDown => "jk".to_owned(),
+        Action::List(Rows::Next) => "jk".to_owned(),
         _ => binding.keys.first().map(|k| k.name()).unwrap_or_default(),
     }
 }
