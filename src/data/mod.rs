@@ -149,3 +149,6 @@ pub fn load_pictures(experiment: &Experiment) -> Result<PictureSet> {
         _ => Err(Error::usage("data: there are no pictures in it; a classifier reads digits() or mnist(\"…\")")),
     }
 }
+
+#[cfg(test)]
+mod round_trip_tests;

@@ -154,7 +154,11 @@ impl TokenIds {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::collections::BTreeMap;
+
+    use crate::model::Checkpoint;
+    use crate::model::family::tests::folder;
 
     use super::{CHAT_TEMPLATE, GENERATION_CONFIG, TOKENIZER_CONFIG, chat_template};
 
@@ -172,5 +176,38 @@ mod tests {
         assert_eq!(chat_template(&files(&[one, (CHAT_TEMPLATE, "d")])).as_deref(), Some("d"));
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, "{}"), (GENERATION_CONFIG, "{}")])), None);
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, "garbage")])), None);
+    }
+
+    #[test]
+    fn every_end_that_a_configuration_names_stops_a_generation() {
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+            std::fs::copy(folder().join("gpt2").join(file), copy.path().join(file)).unwrap();
+        }
+        let read = |config: &str, generation: &str| {
+            let text = std::fs::read_to_string(folder().join("gpt2/config.json")).unwrap();
+            let text =
+                text.replace("\"eos_token_id\": 0", &format!("\"eos_token_id\": {config}, \"bos_token_id\": 50256"));
+            std::fs::write(copy.path().join("config.json"), text).unwrap();
+            std::fs::write(copy.path().join(GENERATION_CONFIG), format!("{{\"eos_token_id\": {generation}}}")).unwrap();
+            Checkpoint::read(copy.path()).unwrap().tokenizer
+        };
+        for (config, generation, ends, stops) in [
+            ("0", "[5, 7, 999]", Some(0), vec![0, 5, 7]),
+            ("[3, 4]", "7", Some(3), vec![3, 4, 7]),
+            ("null", "[9, 8]", Some(9), vec![8, 9]),
+            ("-1", "null", Some(0), vec![0]),
+        ] {
+            let tokenizer = read(config, generation);
+            assert_eq!(tokenizer.eos(), ends, "{config} {generation}");
+            assert_eq!(
+                (0..290).filter(|&id| tokenizer.is_stop(id)).collect::<Vec<_>>(),
+                stops,
+                "{config} {generation}"
+            );
+            let answer = [20, 21, stops[stops.len() - 1]];
+            assert_eq!(tokenizer.without_stop(&answer), [20, 21]);
+            assert_eq!(tokenizer.without_stop(&answer[..2]), [20, 21]);
+        }
     }
 }

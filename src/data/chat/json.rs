@@ -148,8 +148,8 @@ impl Writer {
     }
 }
 
-/// A number as Python's `json.dumps` writes it.
-fn number(value: &Value) -> String {
+/// A number as Python writes it; what is no number as `json.dumps` does.
+pub(super) fn number(value: &Value) -> String {
     if value.is_integer() {
         return value.to_string();
     }

@@ -1,6 +1,6 @@
 //! What templates ask of Python's values and Jinja2's filters, and the engine does not have.
 
-use minijinja::value::{Kwargs, Rest, ValueKind};
+use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::source::PERCENT;
@@ -11,6 +11,10 @@ const WIDEST: usize = 1 << 16;
 /// Teaches an environment.
 pub(super) fn teach(environment: &mut Environment<'static>) {
     environment.set_unknown_method_callback(method);
+    environment.set_formatter(|out, state, value| match value.kind() {
+        ValueKind::Number => Ok(out.write_str(&super::json::number(value))?),
+        _ => minijinja::escape_formatter(out, state, value),
+    });
     environment.add_filter(PERCENT, percent);
     environment.add_filter("wordcount", |text: String| words(&text));
     environment
@@ -258,5 +262,5 @@ fn partition(text: &str, separator: &str, last: bool) -> Result<Value, Error> {
         None if last => ["", "", text],
         None => [text, "", ""],
     };
-    Ok(Value::from(parts.map(Value::from).to_vec()))
+    Ok(Value::from(Tuple::from(parts.map(Value::from).to_vec())))
 }

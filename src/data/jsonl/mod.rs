@@ -49,12 +49,9 @@ impl Lines<Box<dyn BufRead>> {
         let failed = |error: std::io::Error| Error::reading(path, &error);
         let mut file = BufReader::new(File::open(path).map_err(failed)?);
         let packed = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
-        let mut reader: Box<dyn BufRead> =
+        let reader: Box<dyn BufRead> =
             if packed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) };
-        let start = reader.fill_buf().map_err(failed)?;
-        let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
-        let is_list = start.trim_ascii_start().starts_with(b"[");
-        Ok(Self { items: is_list.then(Items::default), ..Self::new(path, reader) })
+        Ok(Self::new(path, reader))
     }
 }
 
@@ -72,6 +69,11 @@ impl<R: BufRead> Lines<R> {
         self.line.clear();
         self.number += 1;
         let failed = |error: std::io::Error| Error::reading(&self.path, &error);
+        if self.number == 1 {
+            let start = self.reader.fill_buf().map_err(failed)?;
+            let start = start.strip_prefix("\u{feff}".as_bytes()).unwrap_or(start);
+            self.items = start.trim_ascii_start().starts_with(b"[").then(Items::default);
+        }
         if let Some(items) = &mut self.items {
             return items.next(&mut self.reader, &mut self.line, MAX_LINE + 1).map_err(|broken| match broken {
                 Broken::Read(error) => failed(error),

@@ -75,3 +75,49 @@ pub(crate) fn pair(tokenizer: &Tokenizer, prompt: &str, answer: &str, begun: boo
 fn common(a: &[u32], b: &[u32]) -> usize {
     a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::data::{Form, world};
+    use crate::experiment::WorldTask;
+    use crate::model::Checkpoint;
+
+    #[test]
+    fn the_shipped_world_has_the_same_ids_together_as_apart() {
+        let tokenizer = Checkpoint::base().unwrap().tokenizer;
+        let mut task = WorldTask::default();
+        (task.train, task.held_out) = (40, 8);
+        for example in world::task(3, &task).unwrap().train {
+            let kinds: Vec<ProbeKind> = example.responses.keys().copied().collect();
+            let parted = part(&tokenizer, &example, &kinds).unwrap();
+            assert_eq!((&parted.prompt, parted.merged), (&tokenizer.encode(&example.prompt).unwrap(), false));
+            for (kind, ids) in parted.answers {
+                assert_eq!(ids, tokenizer.encode_completion(&example.responses[&kind]).unwrap(), "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_prompt_that_merges_ends_where_its_answers_part_from_it() {
+        let tokenizer = Tokenizer::train(&["is blue is blue is green is green".to_owned()], 290).unwrap();
+        let ids = |text: &str| tokenizer.encode(text).unwrap();
+        let responses = [(ProbeKind::Chosen, "blue"), (ProbeKind::Rejected, "!"), (ProbeKind::IrrHum, "?")];
+        let responses: BTreeMap<_, _> = responses.map(|(kind, text)| (kind, text.to_owned())).into();
+        let example = PreferenceExample { prompt: "is ".to_owned(), responses, form: Form::Plain };
+        let kinds = [ProbeKind::Chosen, ProbeKind::Rejected, ProbeKind::IrrHum];
+        let Parted { prompt, answers, merged } = part(&tokenizer, &example, &kinds).unwrap();
+        assert!(merged);
+        assert_eq!(prompt, ids("is"));
+        let end = tokenizer.eos().unwrap();
+        let answers: Vec<Vec<u32>> = answers.into_iter().map(|(_, ids)| ids).collect();
+        assert_eq!(
+            answers,
+            [[ids(" blue"), vec![end]], [ids(" !"), vec![end]], [ids(" ?"), vec![end]]].map(|a| a.concat())
+        );
+        assert_eq!(pair(&tokenizer, "is ", "blue", false).unwrap(), (ids("is"), ids(" blue")));
+    }
+}
