@@ -147,7 +147,7 @@ fn a_file_without_a_row_to_learn_from_is_refused() {
 fn an_answer_that_was_begun_is_gone_on_with() {
     let template = ChatTemplate::named(MARKS, &own_tokens()).unwrap();
     let begun = [Message::plain("user", "q".into()), Message::plain("assistant", "it is ".into())];
-    assert_eq!(opened(&template, &begun).unwrap(), "<user>q<eos>\n<assistant>it is");
+    assert_eq!(opened(&template, &begun, &Arguments::default()).unwrap(), "<user>q<eos>\n<assistant>it is");
 }
 
 #[derive(Deserialize)]
@@ -184,7 +184,7 @@ fn conversations_are_split_as_trl_splits_them() {
             case.messages.iter().map(|m| Message::plain(&m["role"], m["content"].clone())).collect();
         for Answer { answer, prompt: expected, completion } in &case.answers {
             let responses = BTreeMap::from([(ProbeKind::Chosen, Turns::Text(answer.clone()))]);
-            let row = Row { number: 1, prompt: Turns::Messages(prompt.clone()), responses };
+            let row = Row { number: 1, prompt: Turns::Messages(prompt.clone()), responses, ..Row::default() };
             let example = conversation(&template, &row).unwrap();
             assert_eq!((&example.prompt, &example.responses[&ProbeKind::Chosen]), (expected, completion), "{name:?}");
             compared += 1;
@@ -229,7 +229,7 @@ fn a_parquet_file_is_read_or_the_way_to_read_it_is_said() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/texts.parquet");
     let survey = {
         let files = Files::new("{}", "").settings(None);
-        PreferenceData::open(&files, &ModelSource::Base).unwrap().survey(&path)
+        PreferenceData::open(&files, &ModelSource::Base).survey(&path)
     };
     if cfg!(feature = "parquet") {
         assert_eq!(survey.unwrap(), Survey { rows: 4, has_rejected: true });

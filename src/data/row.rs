@@ -51,6 +51,12 @@ impl AsRef<str> for Turns {
     }
 }
 
+impl Default for Turns {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 impl From<String> for Turns {
     fn from(text: String) -> Self {
         Self::Text(text)
@@ -67,7 +73,7 @@ impl Turns {
 }
 
 /// A prompt and its answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
     /// The line or row of the file, from 1.
     pub number: usize,
@@ -188,6 +194,10 @@ impl Reader<'_> {
             if let Some(turns) = self.take(kind.key())? {
                 responses.insert(kind, turns);
             }
+        }
+        if [ProbeKind::Chosen, ProbeKind::Rejected].iter().any(|kind| responses.get(kind).is_some_and(Turns::is_empty))
+        {
+            return self.dropped(EMPTY_ANSWER);
         }
         let prompt = self.take(PROMPT)?;
         if prompt.as_ref().is_some_and(Turns::is_empty) {

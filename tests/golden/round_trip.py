@@ -7,8 +7,9 @@ Seed 11. Six tokenizers: that of the families' checkpoints (byte-level), one wit
 tokenizer_config.json, one whose further tokens stand in added_tokens.json and special_tokens_map.json, one that puts a
 space before every text, one of SentencePiece with byte fallback and its beginning, one of SentencePiece's newer form.
 Plain rows and conversations (system prompts, several turns, tools, chat_template_kwargs, content in parts) in four
-templates. A row is parted as TRL 1.16's DPOTrainer parts it: `parted` below is its `tokenize_fn`, with one difference that
-the program makes too: a text that a post-processor ends gets one end token.
+templates. A row is parted as TRL 1.16's DPOTrainer parts it: `parted` below is its `tokenize_fn`, with two differences that
+the program makes too: a text that a post-processor ends gets one end token, and so does a turn of a chat template that
+ends with no special token.
 """
 
 import json
@@ -163,6 +164,10 @@ def parted(tokenizer, template, row):
         write = lambda messages, **more: tokenizer.apply_chat_template(messages, tokenize=True, **named, **more)
         prompt = write(row["prompt"], add_generation_prompt=True)
         wholes = [write(row["prompt"] + row[key]) for key in ("chosen", "rejected")]
+        for whole in wholes:
+            solid = [id for id in whole if tokenizer.decode([id]).strip()]
+            if solid[-1] not in tokenizer.all_special_ids:
+                whole.append(tokenizer.eos_token_id)
     length = min(common(prompt, whole) for whole in wholes)
     return length == len(prompt), {"prompt": prompt[:length], "chosen": wholes[0][length:], "rejected": wholes[1][length:]}
 

@@ -167,7 +167,7 @@ impl ChatTemplate {
             ("add_generation_prompt", Value::from(add_generation_prompt)),
         ]);
         context.extend(arguments.named.iter().map(|(name, value)| (name.as_str(), value.clone())));
-        let context: Value = context.into_iter().collect();
+        let context = Value::from_pairs(context);
         let rendered = self.environment.get_template(NAME).and_then(|template| template.render(context));
         rendered.map_err(|error| match error.kind() {
             ErrorKind::OutOfFuel => "it takes more steps or memory than a chat template may".to_owned(),

@@ -40,16 +40,16 @@ fn wrong(problem: impl Into<String>) -> Error {
 
 /// The operator `%`: a text takes what it is given, a number leaves a remainder.
 fn percent(state: &mut State<'_, '_>, left: Value, right: Value) -> Result<Value, Error> {
-    if left.kind() == ValueKind::String {
-        let mut arguments = vec![left];
+    if let Some(format) = left.as_str() {
+        let mut given: Vec<Value> = if right.is_tuple() { right.try_iter()?.collect() } else { vec![right.clone()] };
+        let mut arguments = vec![Value::from(spelled(format, &mut given))];
         match right.kind() {
-            ValueKind::Seq if right.is_tuple() => arguments.extend(right.try_iter()?),
             ValueKind::Map => {
                 let pairs = right.try_iter()?.map(|key| Ok((key.to_string(), right.get_item(&key)?)));
                 let pairs = pairs.collect::<Result<Vec<_>, Error>>()?;
                 arguments.push(pairs.into_iter().collect::<Kwargs>().into());
             }
-            _ => arguments.push(right),
+            _ => arguments.extend(given),
         }
         return state.apply_filter("format", &arguments);
     }
@@ -63,6 +63,28 @@ fn percent(state: &mut State<'_, '_>, left: Value, right: Value) -> Result<Value
         return Err(wrong("division by zero"));
     }
     Ok(Value::from(a - b * (a / b).floor()))
+}
+
+/// A format in which `%r` is `%s`, and what it is given spelled as Python's `repr` has it.
+fn spelled(format: &str, given: &mut [Value]) -> String {
+    let (mut out, mut rest, mut number) = (String::with_capacity(format.len()), format, 0);
+    while let Some(at) = rest.find('%') {
+        let letter = rest[at + 1..].find(|c: char| c == '%' || c.is_ascii_alphabetic()).map(|end| at + 1 + end);
+        let Some(letter) = letter else { break };
+        out += &rest[..letter];
+        match &rest[letter..=letter] {
+            "r" => {
+                if let Some(value) = given.get_mut(number) {
+                    *value = Value::from(format!("{value:?}"));
+                }
+                out.push('s');
+            }
+            other => out += other,
+        }
+        number += usize::from(!rest[letter..].starts_with('%'));
+        rest = &rest[letter + 1..];
+    }
+    out + rest
 }
 
 fn whole(value: &Value) -> Option<i64> {

@@ -106,9 +106,9 @@ fn with_percent(tag: &str) -> String {
     let marks = |c: char| c == '-' || c == '+';
     let (opening, body) = body.split_at(body.len() - body.trim_start_matches(marks).len());
     let (body, closing) = body.split_at(body.trim_end_matches(marks).len());
-    let mut reader = Reader { tokens: tokens(body), at: 0 };
+    let mut reader = Reader { tokens: tokens(body), at: 0, unclosed: false };
     let rewritten = reader.sequence(None);
-    if reader.at < reader.tokens.len() {
+    if reader.unclosed || reader.at < reader.tokens.len() {
         // Brackets that do not match: the engine says what is wrong.
         return tag.to_owned();
     }
@@ -138,6 +138,8 @@ fn tokens(mut body: &str) -> Vec<&str> {
 struct Reader<'a> {
     tokens: Vec<&'a str>,
     at: usize,
+    /// Whether a bracket was not closed.
+    unclosed: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -176,6 +178,7 @@ impl<'a> Reader<'a> {
         }
         out += &self.tokens[self.at..].concat();
         self.at = self.tokens.len();
+        self.unclosed |= closing.is_some();
         out
     }
 

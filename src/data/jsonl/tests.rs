@@ -107,7 +107,7 @@ fn broken_files_are_refused() {
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(error.exit_status(), 2);
     }
-    assert!(Lines::open(Path::new("no/such/file.jsonl")).unwrap_err().to_string().contains("cannot be read"));
+    assert!(Lines::open(Path::new("no/such/file.jsonl")).err().unwrap().to_string().contains("cannot be read"));
     let many: Vec<String> = (0..=MAX_KEYS).map(|i| format!("\"{i}\":0")).collect();
     let error = parse(format!("{{{}}}", many.join(","))).unwrap_err().to_string();
     assert!(error.contains("more than 1000 keys"), "{error}");

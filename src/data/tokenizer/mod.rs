@@ -253,7 +253,7 @@ impl Tokenizer {
     /// chat template wrote has its end where it ends with any special token.
     fn ended(&self, text: &str, mut ids: Vec<u32>, is_turn: bool) -> Result<Vec<u32>> {
         let Some(eos) = self.eos else { return Ok(ids) };
-        let last = ids.iter().rev().copied().find(|&id| !self.token(id).trim().is_empty());
+        let last = ids.iter().rev().copied().find(|&id| !self.is_blank(id));
         if last.is_some_and(|last| last == eos || is_turn && (self.is_stop(last) || self.is_special(last))) {
             return Ok(ids);
         }
@@ -265,6 +265,12 @@ impl Tokenizer {
         ids.reserve_exact(1);
         ids.push(eos);
         Ok(ids)
+    }
+
+    /// Whether a token is white space, spelled as a byte too.
+    fn is_blank(&self, id: u32) -> bool {
+        let token = self.token(id);
+        token.trim().is_empty() || ["<0x09>", "<0x0A>", "<0x0D>", "<0x20>"].contains(&token.as_str())
     }
 
     fn is_special(&self, id: u32) -> bool {

@@ -114,7 +114,7 @@ mod tests {
             "[the][ sky][ is]\n",
             "chosen   [ blue][<eos>] (2)",
             "begins where the two part",
-            "chosen would begin with [b]",
+            "chosen would begin with [bl]",
         ] {
             assert!(merged.contains(part), "{part}: {merged}");
         }
