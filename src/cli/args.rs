@@ -205,7 +205,8 @@ pub struct ScoreArgs {
     /// Rows `{"prompt", "response"}` or `{"prompt_ids", "ids"}`, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
-    /// Add the tokenizer's special tokens. Prompt and response are tokenised apart either way.
+    /// Put before a prompt what the tokenizer puts before any text (a token that begins it), as in training on plain rows.
+    /// Without it, a prompt is read as a chat template wrote it, which begins a text itself.
     #[arg(long)]
     pub add_special_tokens: bool,
     /// What computes.

@@ -116,13 +116,14 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
             Ok((experiment, outlook))
         });
         match checked {
-            Ok((experiment, Outlook { report, need })) => {
+            Ok((experiment, Outlook { report, picture, need })) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let trains =
                     if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
                 let file = Shown::new(&path.display().to_string());
                 say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
                 report.iter().try_for_each(|report| say(&format!("{report}\n")))?;
+                picture.iter().try_for_each(|picture| say(&format!("{picture}\n")))?;
                 need.iter().try_for_each(|need| say(&format!("{need}\n")))?;
             }
             Err(e) => errors.push(e),

@@ -263,7 +263,7 @@ impl Findings<'_> {
                 "write less than max_length, such as half of it",
             );
         }
-        let data = PreferenceData::open(files, model).map_err(|e| self.errors.push(e)).ok()?;
+        let data = PreferenceData::open(files, model);
         let train = self.survey(&data, "data.train", &files.train);
         if let Some(held_out) = &files.held_out {
             self.survey(&data, "data.held_out", held_out);

@@ -92,7 +92,7 @@ fn the_reason_is_a_plain_and_displayable_sentence() {
     assert_eq!(
         alarm.text.as_str(),
         "squeezing: on 60 % of pairs [39–78] y⁺ and y⁻ both fell since DPO began (step 0), while the argmax took 34 % of \
-         the freed mass (largest gain: ' market<U+202E>', 15 %)"
+         the freed mass (largest gain: ' market<U+202E>', 2 %)"
     );
     let alarms: Vec<_> = history.detector.alarms().map(|a| (a.step, a.stage, a.state, a.share)).collect();
     assert_eq!(alarms, [(10, 0, Squeezing, 0.4)]);

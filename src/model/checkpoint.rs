@@ -123,8 +123,7 @@ impl Checkpoint {
         };
         let ids = TokenIds::read(&folder.config, &folder.companions, &config, &config_file)?;
         let tokenizer_file = folder.path.join("tokenizer.json");
-        let tokenizer = ids.add_to(Tokenizer::from_json(&tokenizer_file, &folder.tokenizer)?);
-        fits(&tokenizer, &config, &tokenizer_file, "config.json says")?;
+        let tokenizer = ids.add_to(Tokenizer::from_json(&tokenizer_file, &folder.tokenizer)?)?;
         let tensors = expected(family.tensors(&config), &folder.files, family, &config, "config.json")?;
         let weights = Weights::Files { tensors, files: folder.files };
         let precision = save::Precision::Single;
@@ -139,8 +138,7 @@ impl Checkpoint {
         let companions = serde_json::to_vec_pretty(&template).map_err(|e| Error::failed(e.to_string()))?;
         let companions = BTreeMap::from([(special::TOKENIZER_CONFIG.to_owned(), companions)]);
         let ids = TokenIds::read(&json, &companions, &config, path)?;
-        let tokenizer = ids.add_to(Tokenizer::from_json(path, &gguf.tokenizer_json()?)?);
-        fits(&tokenizer, &config, path, "its metadata say")?;
+        let tokenizer = ids.add_to(Tokenizer::from_json(path, &gguf.tokenizer_json()?)?)?;
         let tensors = expected(family.gguf_tensors(&config), &gguf.tensors, family, &config, "its metadata")?;
         let weights = Weights::Files { tensors, files: gguf.tensors };
         Ok(Self { config, tokenizer, family, config_json, companions, precision: save::Precision::Single, weights })
@@ -277,18 +275,6 @@ impl<'a> Numbers<'a> {
         self.waiting.extend(stored.holds.iter().copied().zip(stored.unpack(files.read(&stored.name)?)));
         self.waiting.remove(&parameter).ok_or_else(lacking)
     }
-}
-
-/// Whether the tokenizer's ids lie within the model's vocabulary.
-fn fits(tokenizer: &Tokenizer, config: &Architecture, file: &Path, who: &str) -> Result<()> {
-    if tokenizer.vocab_size() <= config.vocab_size {
-        return Ok(());
-    }
-    Err(Error::input(
-        Location::file(file),
-        format!("has {} tokens, and {who} vocab_size {}", tokenizer.vocab_size(), config.vocab_size),
-        "use the tokenizer that belongs to the checkpoint",
-    ))
 }
 
 /// Holds the tensors in the files against those that the architecture asks for. `who` asks, in errors.

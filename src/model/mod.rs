@@ -27,6 +27,7 @@ pub use architecture::Architecture;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
 pub(crate) use fused::label_logps;
-pub(crate) use gguf::tokenizer_config as gguf_tokenizer_config;
+use gguf::tokenizer_config as gguf_tokenizer_config;
 pub use reading::Reading;
+pub(crate) use special::{CHAT_TEMPLATE, tokenizer_settings};
 pub use transformer::{KeyValues, Transformer};

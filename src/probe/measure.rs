@@ -195,8 +195,8 @@ impl Observer {
         if self.asked.greedy > 0 {
             let first = prompts.last.clone().slice(0..self.asked.greedy);
             let past = prompts.past.select(&(0..self.asked.greedy).collect::<Vec<_>>());
-            let (eos, longest) = (self.tokenizer.eos(), self.asked.max_new_tokens);
-            let answers = generate(model, past, model.logits(first), eos, longest, Decoding::Greedy);
+            let (stops, longest) = (|id| self.tokenizer.is_stop(id), self.asked.max_new_tokens);
+            let answers = generate(model, past, model.logits(first), stops, longest, Decoding::Greedy);
             let described = self.set.probes.iter().zip(answers);
             evaluation.greedy =
                 described.map(|(probe, ids)| self.asked.describe(&self.tokenizer, &probe.prompt, &ids)).collect();

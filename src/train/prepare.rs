@@ -137,7 +137,7 @@ pub(super) fn asked(experiment: &Experiment, data: &Visited, tokenizer: &Tokeniz
         greedy: if data.asks { probes.greedy } else { 0 },
         max_new_tokens: probes.max_new_tokens,
         held_out: held_out
-            .map(|example| Ok((example.prompt.clone(), tokenizer.encode(&example.prompt)?)))
+            .map(|example| Ok((example.prompt.clone(), tokenizer.encode_begun(&example.prompt)?)))
             .collect::<Result<_>>()?,
         judge,
         seed: experiment.seed,

@@ -143,7 +143,10 @@ const PAIRS: &[(&str, &str)] = &[
     ("{\"prompt\": \"a\", \"chosen\"", "bad.jsonl:2:"),
     ("{\"prompt\": \"a\"}", "bad.jsonl:2: has no \"chosen\""),
     ("{\"chosen\": \" b\", \"rejected\": \" c\"}", "bad.jsonl:2: has no \"prompt\""),
-    ("{\"prompt\": \"a\", \"chosen\": \"\", \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is empty"),
+    ("{\"prompt\": \"\", \"chosen\": \" b\", \"rejected\": \" c\"}", "bad.jsonl:2: \"prompt\" is empty"),
+    ("{\"prompt\": \"a\", \"chosen\": null, \"rejected\": \" c\"}", "bad.jsonl:2: has no \"chosen\""),
+    ("{\"prompt\": \"a\", \"chosen\": NaN}", "bad.jsonl:2: \"chosen\" is no text: it holds NaN or Infinity"),
+    ("{\"prompt\": \"a\", \"chosen\": \" b\", \"tools\": [1]}", "\"tools\" holds something that is no JSON schema"),
     ("{\"prompt\": \"a\", \"chosen\": 3, \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is "),
     (
         "{\"prompt\": \"a\", \"chosen\": \" b\"}",

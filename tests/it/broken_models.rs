@@ -149,7 +149,22 @@ const CONFIGS: &[Row] = &[
     ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":\"\\ud800\","), "is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":1e999,"), "is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, NORMALIZER, PRECOMPILED), "of the type Precompiled, which is not known"),
-    ("gpt2/tokenizer.json", |b| replace(b, "\"a\":", "\"a\":42949672"), "tokenizer.json: has 4294967267 tokens"),
+    (
+        "gpt2/tokenizer_config.json",
+        |b| *b = b"{\"eos_token\": \"<none>\"}".to_vec(),
+        "the end token \"<none>\" (eos_token) is in no vocabulary",
+    ),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{".to_vec(), "tokenizer_config.json:1:1: EOF while parsing"),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{\"pad_token\": 1}".to_vec(), "pad_token is no token"),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{\"chat_template\": 3}".to_vec(), "chat_template is no template"),
+    ("gpt2/special_tokens_map.json", |b| *b = b"[]".to_vec(), "special_tokens_map.json:1:"),
+    (
+        "gpt2/special_tokens_map.json",
+        |b| *b = b"{\"eos_token\": \"<none>\"}".to_vec(),
+        "the end token \"<none>\" (eos_token) is in no vocabulary",
+    ),
+    ("gpt2/added_tokens.json", |b| *b = b"{\"a\": \"b\"}".to_vec(), "the id of \"a\" is no whole number"),
+    ("gpt2/generation_config.json", |b| *b = b"[]".to_vec(), "generation_config.json:1:"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"merges\":[", "\"merges\":[[\"xx\",\"yy\"],"), "is no tokenizer"),
 ];
 
@@ -211,7 +226,8 @@ fn read_broken((path, breakage, _): &Row) -> (String, usize, usize) {
             (copy.path().join(path), copy.path().join(path))
         }
     };
-    let mut bytes = std::fs::read(&broken).unwrap();
+    // A file that is not there is written anew.
+    let mut bytes = std::fs::read(&broken).unwrap_or_default();
     breakage(&mut bytes);
     std::fs::write(&broken, &bytes).unwrap();
     let (result, most) = peak(|| Checkpoint::read(&model).and_then(|checkpoint| checkpoint.check_numbers()));

