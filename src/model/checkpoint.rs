@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value};
 
-use super::architecture::{Architecture, Parameter};
+use super::architecture::{Architecture, Parameter, Role};
 use super::family::{self, Family, Stored};
 use super::gguf::Gguf;
 use super::special::{self, TokenIds};
@@ -327,7 +327,13 @@ fn expected(
     }
     if let Some(missing) = expected.iter().find(|stored| !files.tensors.contains_key(&stored.name)) {
         let last = files.files.last().map_or_else(PathBuf::new, |blob| blob.path.clone());
-        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), together));
+        let advice = match missing.holds[..] {
+            [Parameter { role: Role::Logits, .. }] => {
+                "the output matrix is missing, as where a base model was saved: save the AutoModelForCausalLM"
+            }
+            _ => together,
+        };
+        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), advice));
     }
     Ok(expected)
 }
