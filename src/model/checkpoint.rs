@@ -16,7 +16,7 @@ use super::gguf::Gguf;
 use super::special::{self, TokenIds};
 use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
 use super::transformer::Transformer;
-use super::{hub, save, shards};
+use super::{foreign, hub, save, shards};
 use crate::data::tokenizer::Tokenizer;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{ModelSource, NewModel};
@@ -97,6 +97,7 @@ impl Checkpoint {
     /// be trained.
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_file() {
+            foreign::file(path)?;
             return Self::from_gguf(Gguf::open(path.to_owned())?, path);
         }
         if !path.is_dir() {
@@ -105,6 +106,11 @@ impl Checkpoint {
                 "is no folder and no file",
                 "name a folder that holds config.json, tokenizer.json and model.safetensors, or a GGUF file",
             ));
+        }
+        for needed in ["config.json", "tokenizer.json"] {
+            if !path.join(needed).exists() {
+                foreign::refuse_instead_of(needed, path)?;
+            }
         }
         Self::from_folder(Folder {
             path,
@@ -132,6 +138,7 @@ impl Checkpoint {
     }
 
     fn from_gguf(gguf: Gguf, path: &Path) -> Result<Self> {
+        foreign::part(path, gguf.metadata.parts()?)?;
         let (family, config_json) = gguf.config()?;
         let json = serde_json::to_vec(&config_json).map_err(|e| Error::failed(e.to_string()))?;
         let (_, config) = family::of_config(&json, path)?;

@@ -107,7 +107,6 @@ fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
 }
 
 fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
-    metadata.refuse_unknown(false)?;
     let config = json!({
         "n_embd": metadata.size("embedding_length")?,
         "n_inner": metadata.size("feed_forward_length")?,
@@ -118,5 +117,6 @@ fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
         "activation_function": "gelu_new",
         "layer_norm_epsilon": metadata.number("attention.layer_norm_epsilon")?,
     });
+    metadata.refuse_unknown(false)?;
     Ok(fields(config))
 }

@@ -89,7 +89,6 @@ fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
 
 #[allow(clippy::cast_precision_loss, reason = "a head size is small")]
 fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
-    metadata.refuse_unknown(true)?;
     let heads = metadata.size("attention.head_count")?;
     let hidden_size = metadata.size("embedding_length")?;
     let head_size = hidden_size.checked_div(heads).unwrap_or(0).max(1);
@@ -106,5 +105,6 @@ fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
         "rope_scaling": metadata.rope_scaling()?,
         "use_parallel_residual": metadata.flag_or("use_parallel_residual", true)?,
     });
+    metadata.refuse_unknown(true)?;
     Ok(fields(config))
 }

@@ -148,7 +148,6 @@ impl Architecture {
 
 /// What the metadata of a GGUF file say of a Llama or Qwen.
 pub(super) fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
-    metadata.refuse_unknown(true)?;
     let heads = metadata.size("attention.head_count")?;
     let hidden_size = metadata.size("embedding_length")?;
     let head_size = metadata.size_or("attention.key_length", hidden_size.checked_div(heads).unwrap_or(0))?;
@@ -167,5 +166,6 @@ pub(super) fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
         "rope_theta": metadata.number_or("rope.freq_base", 10_000.0)?,
         "rope_scaling": metadata.rope_scaling()?,
     });
+    metadata.refuse_unknown(true)?;
     Ok(fields(config))
 }

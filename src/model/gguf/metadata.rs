@@ -193,6 +193,12 @@ impl Metadata {
         if self.values.contains_key(&key) { self.real(&key) } else { Ok(default) }
     }
 
+    /// Files that the model is split into.
+    pub(in crate::model) fn parts(&self) -> Result<usize> {
+        let key = "split.count";
+        if self.values.contains_key(key) { self.whole(key) } else { Ok(1) }
+    }
+
     /// Entries of the vocabulary.
     pub(super) fn vocab_size(&self) -> Result<usize> {
         self.size_or("vocab_size", self.texts("tokenizer.ggml.tokens")?.len())
