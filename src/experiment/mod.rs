@@ -7,6 +7,7 @@ mod scan;
 mod schema;
 mod source;
 mod stage;
+pub mod starter;
 mod validate;
 
 use std::path::PathBuf;
