@@ -221,6 +221,7 @@ mod tests {
             model,
             lora: None,
             precision: Precision::F32,
+            check_device: false,
             data,
             probes: Probes { prompts: 2, ..Probes::default() },
             stages,

@@ -192,6 +192,20 @@ impl Checkpoint {
         }
     }
 
+    /// The first block alone, between the embedding and the output: every shape of the model at little cost.
+    pub(crate) fn first_block(&self) -> Self {
+        let config = Architecture { layers: self.config.layers.min(1), ..self.config.clone() };
+        let weights = match &self.weights {
+            Weights::Memory(all) => {
+                let all = self.config.parameters().into_iter().zip(all.iter());
+                let kept = all.filter(|((parameter, _), _)| parameter.layer.unwrap_or(0) == 0);
+                Weights::Memory(Arc::new(kept.map(|(_, numbers)| numbers.clone()).collect()))
+            }
+            files @ Weights::Files { .. } => files.clone(),
+        };
+        Self { config, weights, ..self.clone() }
+    }
+
     /// Puts the weights on a device, reading one tensor at a time.
     ///
     /// # Errors

@@ -3,7 +3,9 @@
 
 mod dpo;
 mod kernels;
+pub(crate) mod preflight;
 mod reference;
+mod shapes;
 mod speed;
 mod whole;
 
@@ -130,9 +132,11 @@ pub(crate) fn compute<B: AutodiffBackend>(
     tell(Row::measured("backend", format!("{name}, held against {of}")))?;
     let tolerance = Tolerance::of::<B>(device);
     kernels::rows::<B>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
+    shapes::rows::<B::InnerBackend>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
     whole::rows::<B>(device, tolerance, other)?.into_iter().try_for_each(tell)
 }
 
+pub(crate) use preflight::Numbers;
 pub(crate) use speed::rows as measure_speed;
 
 /// The largest difference, relative to the largest expected number; no number where one of the two holds none or they are
