@@ -206,6 +206,16 @@ pub enum Available {
     },
 }
 
+/// How a GPU's kernels come about in this program, as a remark behind the backend's name.
+pub(crate) fn kernels(backend: &str) -> &'static str {
+    match backend {
+        "cuda" if cfg!(feature = "cuda") => " with fused and tuned kernels",
+        "wgpu" if cfg!(feature = "wgpu") => " with fused and tuned kernels",
+        "cuda" | "wgpu" => " without fused and tuned kernels",
+        _ => "",
+    }
+}
+
 /// What a backend can still have.
 pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     let name = B::name(device);

@@ -129,7 +129,8 @@ pub(crate) fn compute<B: AutodiffBackend>(
         Some((other, _)) => format!("double precision, and {other}"),
         None => "double precision".to_owned(),
     };
-    tell(Row::measured("backend", format!("{name}, held against {of}")))?;
+    tell(Row::measured("backend", format!("{name}{}, held against {of}", backend::kernels(name))))?;
+    tell(shapes::precision::<B::InnerBackend>(device))?;
     let tolerance = Tolerance::of::<B>(device);
     kernels::rows::<B>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
     shapes::rows::<B::InnerBackend>(device, tolerance).into_iter().try_for_each(&mut *tell)?;

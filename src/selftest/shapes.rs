@@ -107,6 +107,36 @@ impl Gate {
     }
 }
 
+/// How many bits of a number in single precision its products keep. Tensor cores round factors to the 11 bits of TF32,
+/// and which products go there is chosen by their shapes: a few are tried.
+pub(super) fn precision<B: Backend>(device: &B::Device) -> Row {
+    let kept = [64usize, 256, 512].map(|side| kept_bits(&products_with_one::<B>(side, device))).into_iter().min();
+    let said = match kept.unwrap_or(0) {
+        24 => "keep all 24 bits of their factors".to_owned(),
+        11 => "keep 11 bits of their factors (TF32): docs/gpu.md says how to have all of them".to_owned(),
+        bits => format!("keep {bits} bits of their factors"),
+    };
+    Row::measured("products in single precision", said)
+}
+
+/// (1 + 2⁻ⁿ)·1 for n of 1 to 23, each as a row and a column of a product of square matrices.
+fn products_with_one<B: Backend>(side: usize, device: &B::Device) -> Vec<f32> {
+    let mut factors = vec![0.0; side * side];
+    for n in 1..24 {
+        factors[n * side + n] = 1.0 + 0.5f64.powi(i32::try_from(n).unwrap_or(0));
+    }
+    let one: Vec<f64> = (0..side * side).map(|i| f64::from(u8::from(i / side == i % side))).collect();
+    let found = floats(tensor::<B, 2>(&factors, [side, side], device).matmul(tensor(&one, [side, side], device)));
+    (1..24).map(|n| found[n * side + n]).collect()
+}
+
+/// Bits of a mantissa, the leading one counted, that the numbers 1 + 2⁻ⁿ came through with.
+fn kept_bits(found: &[f32]) -> usize {
+    #[allow(clippy::float_cmp, reason = "a product with one is exact, or rounded")]
+    let exact = |&(n, &x): &(usize, &f32)| x == 1.0 + 0.5f32.powi(i32::try_from(n).unwrap_or(0) + 1);
+    1 + found.iter().enumerate().take_while(exact).count()
+}
+
 /// The parts of the first feed-forward, each alone, then with the next.
 fn parts<B: Backend>(device: &B::Device, tolerance: Tolerance) -> Vec<Row> {
     let ffn = Gate::new(FEED_FORWARDS[0]);
@@ -170,4 +200,36 @@ fn decoding<B: Backend>(architecture: &Architecture, device: &B::Device) -> f64 
         found.extend(floats(model.forward_after(token(i), &mut past, true)));
     }
     apart(&found, &expected)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::{Gate, kept_bits, parts, precision, products_with_one};
+    use crate::backend::TestBackend;
+    use crate::selftest::{Row, Tolerance, apart};
+    use burn::tensor::backend::AutodiffBackend;
+
+    type B = <TestBackend as AutodiffBackend>::InnerBackend;
+
+    #[test]
+    fn the_bits_that_products_keep_are_counted() {
+        assert_eq!(kept_bits(&products_with_one::<B>(64, &Default::default())), 24);
+        assert!(precision::<B>(&Default::default()).to_string().contains("all 24 bits"));
+        let rounded: Vec<f32> = (1..24).map(|n| if n <= 10 { 1.0 + 0.5f32.powi(n) } else { 1.0 }).collect();
+        assert_eq!(kept_bits(&rounded), 11, "TF32 has ten bits behind the leading one");
+    }
+
+    /// A kernel that gives every row but the first wrong, as a known one does, is seen.
+    #[test]
+    fn one_wrong_row_is_seen() {
+        let ffn = Gate::new([14, 24, 40]);
+        let expected = &ffn.expected()[3];
+        let mut found: Vec<f32> = crate::selftest::kernels::single(expected);
+        assert!(apart(&found, expected) < 1e-6);
+        found[24..].iter_mut().for_each(|x| *x += 0.1);
+        assert!(apart(&found, expected) > 4e-3);
+        let tolerance = Tolerance { products: 2e-5, pointwise: 2e-5 };
+        assert_eq!(parts::<B>(&Default::default(), tolerance).iter().filter(|row| Row::failed(row)).count(), 0);
+    }
 }

@@ -21,6 +21,7 @@ fn the_fast_backend_passes_and_writes_nothing() {
     assert!(!table.contains("FAILED"), "{table}");
     for row in [
         "backend ",
+        "products in single precision",
         "matrix product ",
         "softmax under a mask",
         "log-probs of labels",
@@ -43,6 +44,18 @@ fn the_fast_backend_passes_and_writes_nothing() {
     }
     let checked = table.lines().filter(|line| line.contains("  ok  ")).count();
     assert!(checked >= 29 && table.contains(&format!("all {checked} checks passed")), "{table}");
+}
+
+/// The GPU path, on whatever driver there is (`.ci/software-vulkan` installs one that needs no GPU).
+#[cfg(feature = "wgpu-safe")]
+#[test]
+fn a_gpu_passes_where_there_is_a_driver() {
+    let (output, _) = selftest("wgpu");
+    let (table, error) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if error.contains("there is no GPU that speaks Vulkan") {
+        return;
+    }
+    assert!(output.status.success() && !table.contains("FAILED"), "{table}{error}");
 }
 
 #[test]
