@@ -1,6 +1,6 @@
 //! Which device trains; the one place that names concrete backends.
 
-#[cfg(feature = "wgpu")]
+#[cfg(feature = "wgpu-safe")]
 mod adapter;
 mod memory;
 mod product;
@@ -56,9 +56,9 @@ impl BackendChoice {
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "cuda-safe")]
     Cuda,
-    #[cfg(feature = "wgpu")]
+    #[cfg(feature = "wgpu-safe")]
     Wgpu,
     Flex,
     #[cfg(feature = "ndarray")]
@@ -90,31 +90,31 @@ fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
         BackendChoice::Ndarray => {
             Err(Error::usage("--backend ndarray: this program was built without it; build with --features ndarray"))
         }
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cuda-safe")]
         BackendChoice::Cuda => match cuda_obstacle() {
             None => Ok((Found::Cuda, None)),
             Some(why) => Err(Error::usage(format!("--backend cuda: {why}; --backend flex trains on the CPU"))),
         },
-        #[cfg(not(feature = "cuda"))]
+        #[cfg(not(feature = "cuda-safe"))]
         BackendChoice::Cuda => {
             Err(Error::usage("--backend cuda: this program was built without it; build with --features cuda"))
         }
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-safe")]
         BackendChoice::Wgpu if adapter::is_there() => Ok((Found::Wgpu, None)),
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-safe")]
         BackendChoice::Wgpu => Err(Error::usage(
             "--backend wgpu: there is no GPU that speaks Vulkan, Metal or DirectX 12, or no driver for it; --backend flex trains on the CPU",
         )),
-        #[cfg(not(feature = "wgpu"))]
+        #[cfg(not(feature = "wgpu-safe"))]
         BackendChoice::Wgpu => {
             Err(Error::usage("--backend wgpu: this program was built without it; build with --features wgpu"))
         }
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cuda-safe")]
         BackendChoice::Auto => Ok(match cuda_obstacle() {
             None => (Found::Cuda, None),
             why => (Found::Flex, why),
         }),
-        #[cfg(not(feature = "cuda"))]
+        #[cfg(not(feature = "cuda-safe"))]
         BackendChoice::Auto => Ok((Found::Flex, Some("this program was built without CUDA"))),
     }
 }
@@ -206,6 +206,16 @@ pub enum Available {
     },
 }
 
+/// How a GPU's kernels come about in this program, as a remark behind the backend's name.
+pub(crate) fn kernels(backend: &str) -> &'static str {
+    match backend {
+        "cuda" if cfg!(feature = "cuda") => " with fused and tuned kernels",
+        "wgpu" if cfg!(feature = "wgpu") => " with fused and tuned kernels",
+        "cuda" | "wgpu" => " without fused and tuned kernels",
+        _ => "",
+    }
+}
+
 /// What a backend can still have.
 pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     let name = B::name(device);
@@ -222,7 +232,7 @@ pub(crate) fn most_memory() -> Option<u64> {
 }
 
 /// Why CUDA cannot be used here, if it cannot.
-#[cfg(feature = "cuda")]
+#[cfg(feature = "cuda-safe")]
 fn cuda_obstacle() -> Option<&'static str> {
     let device = ["/dev/nvidia0", "/dev/dxg"].iter().any(|d| Path::new(d).exists());
     if cfg!(target_os = "linux") && !device {
@@ -239,9 +249,9 @@ fn cuda_obstacle() -> Option<&'static str> {
 
 fn on<W: Work>(found: Found, work: W) -> W::Output {
     match found {
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cuda-safe")]
         Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-safe")]
         Found::Wgpu => work.with::<Autodiff<burn_wgpu::Wgpu<f32, i32>>>(&burn_wgpu::WgpuDevice::default(), "wgpu"),
         Found::Flex => work.with::<Autodiff<burn_flex::Flex>>(&burn_flex::FlexDevice, "flex"),
         #[cfg(feature = "ndarray")]
@@ -332,11 +342,32 @@ pub(crate) fn selftest(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Resul
         Found::Flex => Some(("ndarray", Found::Ndarray)),
         #[cfg(not(feature = "ndarray"))]
         Found::Flex => None,
-        #[cfg(any(feature = "cuda", feature = "wgpu", feature = "ndarray"))]
+        #[cfg(any(feature = "cuda-safe", feature = "wgpu-safe", feature = "ndarray"))]
         _ => Some(("flex", Found::Flex)),
     };
     let other = other.map(|(name, found)| Ok::<_, Error>((name, on(found, OtherWhole)?))).transpose()?;
     on(found, Compute(other, tell))
+}
+
+/// Log-probs of a checkpoint's answers and the gradient of their sum on the CPU, to hold another backend's against.
+///
+/// # Errors
+/// When the checkpoint cannot be loaded.
+pub(crate) fn numbers_on_cpu(
+    checkpoint: &Checkpoint,
+    sequences: &[Sequence],
+    precision: Precision,
+) -> Result<selftest::Numbers> {
+    struct Compute<'a>(&'a Checkpoint, &'a [Sequence], Precision);
+    impl Work for Compute<'_> {
+        type Output = Result<selftest::Numbers>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
+            let model = self.0.load::<B>(device)?.compute_in(self.2);
+            let (sequences, all): (Vec<&Sequence>, Vec<usize>) = (self.1.iter().collect(), (0..self.1.len()).collect());
+            Ok(selftest::preflight::numbers(&model, &sequences, &all, self.0.tokenizer.pad()))
+        }
+    }
+    on(Found::Flex, Compute(checkpoint, sequences, precision))
 }
 
 /// Measures how fast the chosen backend is.

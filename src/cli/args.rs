@@ -54,6 +54,21 @@ pub enum Command {
         #[command(flatten)]
         display: DisplayOptions,
     },
+    /// Write a commented experiment that fits a model and preference data of your own.
+    New {
+        /// The file to be written; one that is there already is left alone.
+        #[arg(value_name = "FILE.ron")]
+        file: PathBuf,
+        /// A Hugging Face folder, a GGUF file, a name on the hub, or base, the model that comes with the program.
+        #[arg(long, value_name = "DIR|FILE|OWNER/NAME")]
+        model: PathBuf,
+        /// Training rows, as TRL takes them: JSON lines, or Parquet.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Held-out rows.
+        #[arg(long, value_name = "FILE")]
+        held_out: Option<PathBuf>,
+    },
     /// Validate experiments: every error with file, line and column, and what to write instead.
     Check {
         /// RON files.

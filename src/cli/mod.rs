@@ -17,7 +17,7 @@ pub use args::{
 pub use display::DisplayOptions;
 
 use crate::error::{Error, Result};
-use crate::experiment::{DataSource, Experiment};
+use crate::experiment::{DataSource, Experiment, starter};
 use crate::model::{hub, inspect};
 use crate::session::{self, Job};
 use crate::text::Shown;
@@ -60,6 +60,11 @@ fn answer(command: Command) -> Result<()> {
         Command::Run { experiment: None, resume, options, display } => {
             let run = resume.ok_or_else(|| Error::usage("run needs an experiment, or --resume and a run"))?;
             train(Job::Resume(run), &options, &display)
+        }
+        Command::New { file, model, data, held_out } => {
+            starter::write(&file, &starter::model_named(&model)?, &data, held_out.as_deref())?;
+            let file = Shown::new(&file.display().to_string());
+            say(&format!("{file}: written\n  next: ldyn-tui check {file}, then ldyn-tui {file}\n"))
         }
         Command::Check { experiments } => check(&experiments),
         Command::Replay { run, step, display } => {

@@ -8,6 +8,7 @@ mod scan;
 mod schema;
 mod source;
 mod stage;
+pub mod starter;
 mod validate;
 
 use std::path::PathBuf;
@@ -41,6 +42,9 @@ pub struct Experiment {
     /// What a language model's matrix products are computed in.
     #[serde(default)]
     pub precision: Precision,
+    /// Whether a GPU is held against the CPU on the model's own shapes before it trains; it takes a few seconds.
+    #[serde(default = "yes")]
+    pub check_device: bool,
     /// What is learnt.
     pub data: DataSource,
     /// What is observed.
@@ -63,6 +67,10 @@ pub struct Experiment {
     /// Where the results go.
     #[serde(default)]
     pub output: Output,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Where the weights come from.

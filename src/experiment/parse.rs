@@ -88,8 +88,8 @@ impl Experiment {
         let tree = source.scan()?;
         schema::check(&source, &tree, &EXPERIMENT, &mut errors);
         Error::all(errors)?;
-        let experiment: Self = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
-        Error::all(validate::validate(&experiment, &source, &tree))?;
+        let mut experiment: Self = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
+        Error::all(validate::validate(&mut experiment, &source, &tree))?;
         Ok(experiment)
     }
 
@@ -215,6 +215,7 @@ mod tests {
             model,
             lora: None,
             precision: Precision::F32,
+            check_device: false,
             data,
             probes: Probes { prompts: 2, kinds: ProbeKind::ALL.to_vec(), ..Probes::default() },
             stages,
@@ -293,6 +294,27 @@ mod tests {
             let text = experiment.to_ron().unwrap();
             assert_eq!(Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap(), experiment, "{text}");
         }
+    }
+
+    #[test]
+    fn probes_default_to_what_the_data_has() {
+        let prompts = |data: &str, probes: &str| {
+            let text = format!(
+                "(name: \"x\", data: {data}, {probes} stages: [(name: \"S\", objective: sft, steps: 1, learning_rate: 1.0)])"
+            );
+            let parsed = Experiment::parse(Path::new("x.ron"), &text, &[]).map_err(|e| e.to_string());
+            parsed.map(|experiment| experiment.probes.prompts)
+        };
+        let pairs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.jsonl");
+        let rows = std::fs::read_to_string(&pairs).unwrap().lines().count();
+        let file = format!("preferences(train: {:?})", pairs.to_str().unwrap());
+        assert!(rows < 64);
+        assert_eq!(prompts(&file, ""), Ok(rows));
+        assert_eq!(prompts(&file, "probes: (greedy: 2),"), Ok(rows));
+        assert_eq!(prompts("world(train: 8, held_out: 4)", ""), Ok(8));
+        assert_eq!(prompts("world()", ""), Ok(64));
+        let error = prompts(&file, "probes: (prompts: 64),").unwrap_err();
+        assert!(error.contains("64 prompts are to be observed, but there are"), "{error}");
     }
 
     /// Serde's fields and the table's are the same: what serde writes has a row, and every row is written.

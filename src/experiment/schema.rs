@@ -76,6 +76,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
     ),
     optional("lora", Optional(&LORA)),
     optional("precision", Enum(&[unit("f32"), unit("bf16")])),
+    optional("check_device", Bool),
     required("data", DATA, "world()"),
     optional(
         "probes",

@@ -15,6 +15,7 @@ use crate::data::pictures::CLASSES;
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceData, Survey};
 use crate::error::Error;
+use crate::model::foreign;
 use crate::model::hub::HubId;
 use crate::protocol::ProbeKind;
 
@@ -37,8 +38,8 @@ struct Findings<'a> {
     errors: Vec<Error>,
 }
 
-/// Every reason why the experiment cannot be run.
-pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error> {
+/// Every reason why the experiment cannot be run. What the text leaves open is fitted to the data.
+pub(super) fn validate(experiment: &mut Experiment, source: &Source, tree: &Node) -> Vec<Error> {
     let has_reward = matches!(experiment.data, DataSource::World(_));
     let has_pictures = experiment.has_pictures();
     let mut findings = Findings { source, tree, has_rejected: true, has_reward, has_pictures, errors: Vec::new() };
@@ -47,6 +48,9 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
     findings.lora(experiment);
     findings.precision(experiment);
     let training = findings.data(experiment);
+    if tree.field("probes").and_then(|probes| probes.field("prompts")).is_none() {
+        fit_probes(experiment, training);
+    }
     findings.probes(experiment, training);
     findings.comparison(experiment);
     let trains = !matches!(experiment.data, DataSource::Lab(_));
@@ -65,6 +69,16 @@ pub(super) fn validate(experiment: &Experiment, source: &Source, tree: &Node) ->
     }
     findings.detector(experiment);
     findings.errors
+}
+
+/// Observes no more than there is, where the text does not say how much.
+fn fit_probes(experiment: &mut Experiment, training: Option<usize>) {
+    let there_are = match &experiment.data {
+        DataSource::Digits(pictures) => Some(pictures.held_out / CLASSES.len() * CLASSES.len()),
+        _ => training,
+    };
+    let prompts = &mut experiment.probes.prompts;
+    *prompts = there_are.map_or(*prompts, |there_are| (*prompts).min(there_are.max(1)));
 }
 
 impl Findings<'_> {
@@ -137,8 +151,11 @@ impl Findings<'_> {
                 let advice = "name a Hugging Face folder, relative to the working directory";
                 let sharded = folder.join("model.safetensors.index.json").is_file();
                 let weights = if sharded { "model.safetensors.index.json" } else { "model.safetensors" };
-                for file in ["config.json", "tokenizer.json", weights] {
-                    self.file("model", &folder.join(file), advice);
+                let lacking = ["config.json", "tokenizer.json", weights].into_iter();
+                let lacking: Vec<&str> = lacking.filter(|file| !folder.join(file).is_file()).collect();
+                match lacking.iter().find_map(|file| foreign::instead_of(file, folder)) {
+                    Some((problem, advice)) => self.add("model", format!("{} {problem}", folder.display()), advice),
+                    None => lacking.iter().for_each(|file| self.file("model", &folder.join(file), advice)),
                 }
             }
             ModelSource::File(file) => self.file("model", file, "name a GGUF file, relative to the working directory"),

@@ -309,7 +309,7 @@ fn an_answer_past_its_peak_is_an_early_sign_and_no_state() {
     assert_eq!(signs.len(), 1);
     assert_eq!(signs[0].text.as_str(), "early sign: y⁺ is past its peak of step 170 (0.3 nats lower)");
     let last = history.detector.standings.last().unwrap();
-    assert_eq!((last.peak.map(|p| p.step), last.direction), (Some(170), Direction::Easing));
+    assert_eq!((last.peak.map(|p| p.step), last.direction), (Some(170), Direction::Worsening));
 }
 
 /// A recording of means: y⁺ and the argmax drift by so much over `rows` rows, with noise. Returns its changes of state.

@@ -38,6 +38,8 @@ pub(super) struct Series<'a> {
     steps: &'a [u64],
     /// One a step, oldest first: the latest evaluations of the stage, the one that it started from not among them.
     changes: Vec<f64>,
+    /// Whether these are all evaluations since the stage began.
+    whole: bool,
     /// Steps since the stage began.
     elapsed: u64,
     /// Evaluation noise; `None` while there are too few evaluations to tell.
@@ -69,7 +71,7 @@ impl<'a> Series<'a> {
         } else {
             noise::of_a_reading(steps, &changes)
         };
-        Some(Self { steps, changes, elapsed, noise, floor, settings })
+        Some(Self { steps, changes, whole, elapsed, noise, floor, settings })
     }
 
     /// The change up to now.
@@ -108,8 +110,9 @@ impl<'a> Series<'a> {
     /// The change over the last `share` of the steps since the stage began, or over what is remembered of them.
     pub(super) fn recent_change(&self, share: f64) -> f64 {
         let inside = self.recent(share);
-        let before = self.changes.len().checked_sub(inside + 1).and_then(|at| self.changes.get(at));
-        self.change() - before.or(self.changes.first()).copied().unwrap_or(f64::NAN)
+        let before = self.changes.len().checked_sub(inside + 1).and_then(|at| self.changes.get(at)).copied();
+        let oldest = if self.whole { Some(0.0) } else { self.changes.first().copied() };
+        self.change() - before.or(oldest).unwrap_or(f64::NAN)
     }
 
     /// The change that does not count: τ, or the noise.

@@ -8,8 +8,8 @@
 /// a short one.
 pub(super) const MEMORY: usize = 64;
 
-/// Fewest triples of neighbours that a spread can be read off.
-const FEWEST: usize = 3;
+/// Fewest triples of neighbours that a spread can be read off: with fewer, one bend of the course is half of them.
+const FEWEST: usize = 6;
 
 /// Standard deviation over median absolute deviation, of the normal distribution.
 const SD_OVER_MAD: f64 = 1.4826;
@@ -19,7 +19,7 @@ const MEDIAN_OVER_MEAN: f64 = 1.2533;
 
 /// The noise of one reading of a series, in its own unit: a robust standard deviation (median absolute deviation × 1.4826)
 /// of the distances of each reading from the line between its neighbours, each divided by √(1 + w² + (1 − w)²), with w the
-/// place between them, so that independent noise of σ gives σ. `None` with fewer than three such distances that are numbers.
+/// place between them, so that independent noise of σ gives σ. `None` with fewer than six such distances that are numbers.
 pub(super) fn of_a_reading(steps: &[u64], values: &[f64]) -> Option<f64> {
     let between = steps.windows(3).zip(values.windows(3)).filter_map(|(at, x)| {
         #[allow(clippy::cast_precision_loss, reason = "a difference of steps, far below 2^52")]
@@ -90,8 +90,12 @@ mod tests {
 
     #[test]
     fn too_few_readings_tell_nothing() {
-        assert_eq!(of_a_reading(&[0, 1, 2, 3], &[0.0, 5.0, -5.0, 5.0]), None);
-        assert_eq!(of_a_reading(&[0, 1, 2, 3, 4], &[0.0, f64::NAN, 1.0, 2.0, 3.0]), None);
+        let steps: Vec<u64> = (0..8).collect();
+        let mut values = vec![0.0, 5.0, -5.0, 5.0, -5.0, 5.0, -5.0, 5.0];
+        assert_eq!(of_a_reading(&steps[..7], &values[..7]), None);
+        assert!(of_a_reading(&steps, &values).is_some());
+        values[4] = f64::NAN;
+        assert_eq!(of_a_reading(&steps, &values), None);
         assert_eq!(of_a_reading(&[], &[]), None);
     }
 

@@ -10,13 +10,13 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde_json::{Map, Value};
 
-use super::architecture::{Architecture, Parameter};
+use super::architecture::{Architecture, Parameter, Role};
 use super::family::{self, Family, Stored};
 use super::gguf::Gguf;
 use super::special::{self, TokenIds};
 use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
 use super::transformer::Transformer;
-use super::{hub, save, shards};
+use super::{foreign, hub, save, shards};
 use crate::data::tokenizer::Tokenizer;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{ModelSource, NewModel};
@@ -97,6 +97,7 @@ impl Checkpoint {
     /// be trained.
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_file() {
+            foreign::file(path)?;
             return Self::from_gguf(Gguf::open(path.to_owned())?, path);
         }
         if !path.is_dir() {
@@ -105,6 +106,11 @@ impl Checkpoint {
                 "is no folder and no file",
                 "name a folder that holds config.json, tokenizer.json and model.safetensors, or a GGUF file",
             ));
+        }
+        for needed in ["config.json", "tokenizer.json"] {
+            if !path.join(needed).exists() {
+                foreign::refuse_instead_of(needed, path)?;
+            }
         }
         Self::from_folder(Folder {
             path,
@@ -131,6 +137,7 @@ impl Checkpoint {
     }
 
     fn from_gguf(gguf: Gguf, path: &Path) -> Result<Self> {
+        foreign::part(path, gguf.metadata.parts()?)?;
         let (family, config_json) = gguf.config()?;
         let json = serde_json::to_vec(&config_json).map_err(|e| Error::failed(e.to_string()))?;
         let (_, config) = family::of_config(&json, path)?;
@@ -181,6 +188,20 @@ impl Checkpoint {
             weights: Weights::Memory(Arc::new(model.to_parameters())),
             ..*self
         }
+    }
+
+    /// The first block alone, between the embedding and the output: every shape of the model at little cost.
+    pub(crate) fn first_block(&self) -> Self {
+        let config = Architecture { layers: self.config.layers.min(1), ..self.config.clone() };
+        let weights = match &self.weights {
+            Weights::Memory(all) => {
+                let all = self.config.parameters().into_iter().zip(all.iter());
+                let kept = all.filter(|((parameter, _), _)| parameter.layer.unwrap_or(0) == 0);
+                Weights::Memory(Arc::new(kept.map(|(_, numbers)| numbers.clone()).collect()))
+            }
+            files @ Weights::Files { .. } => files.clone(),
+        };
+        Self { config, weights, ..self.clone() }
     }
 
     /// Puts the weights on a device, reading one tensor at a time.
@@ -313,7 +334,13 @@ fn expected(
     }
     if let Some(missing) = expected.iter().find(|stored| !files.tensors.contains_key(&stored.name)) {
         let last = files.files.last().map_or_else(PathBuf::new, |blob| blob.path.clone());
-        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), together));
+        let advice = match missing.holds[..] {
+            [Parameter { role: Role::Logits, .. }] => {
+                "the output matrix is missing, as where a base model was saved: save the AutoModelForCausalLM"
+            }
+            _ => together,
+        };
+        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), advice));
     }
     Ok(expected)
 }

@@ -4,6 +4,7 @@ pub mod architecture;
 pub mod checkpoint;
 pub mod classifier;
 mod family;
+pub(crate) mod foreign;
 mod fused;
 pub mod generate;
 mod gguf;

@@ -3,7 +3,9 @@
 
 mod dpo;
 mod kernels;
+pub(crate) mod preflight;
 mod reference;
+mod shapes;
 mod speed;
 mod whole;
 
@@ -127,12 +129,15 @@ pub(crate) fn compute<B: AutodiffBackend>(
         Some((other, _)) => format!("double precision, and {other}"),
         None => "double precision".to_owned(),
     };
-    tell(Row::measured("backend", format!("{name}, held against {of}")))?;
+    tell(Row::measured("backend", format!("{name}{}, held against {of}", backend::kernels(name))))?;
+    tell(shapes::precision::<B::InnerBackend>(device))?;
     let tolerance = Tolerance::of::<B>(device);
     kernels::rows::<B>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
+    shapes::rows::<B::InnerBackend>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
     whole::rows::<B>(device, tolerance, other)?.into_iter().try_for_each(tell)
 }
 
+pub(crate) use preflight::Numbers;
 pub(crate) use speed::rows as measure_speed;
 
 /// The largest difference, relative to the largest expected number; no number where one of the two holds none or they are

@@ -55,10 +55,15 @@ impl Whole {
         let batch = Batch::whole(&sequences.iter().collect::<Vec<_>>(), checkpoint.tokenizer.pad(), device);
         let logps = logps(&model, &batch);
         let gradients = GradientsParams::from_grads(logps.clone().sum().backward(), &model);
-        let mut collect = Collect { gradients, numbers: Vec::new() };
-        model.visit(&mut collect);
-        Ok(Self { logps: floats(logps), gradient: collect.numbers })
+        Ok(Self { logps: floats(logps), gradient: gradient_of(&model, gradients) })
     }
+}
+
+/// The numbers of a gradient, every parameter in order.
+pub(super) fn gradient_of<B: AutodiffBackend>(model: &Transformer<B>, gradients: GradientsParams) -> Vec<f32> {
+    let mut collect = Collect { gradients, numbers: Vec::new() };
+    model.visit(&mut collect);
+    collect.numbers
 }
 
 struct Collect {

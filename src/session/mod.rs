@@ -43,6 +43,7 @@ use crate::history::RunHistory;
 use crate::protocol::{RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory, Summary};
 use crate::text::Shown;
+use crate::train::EventSink as _;
 use crate::tui::app::{App, Ending, Message};
 use crate::tui::chart::Glyphs;
 use crate::tui::run::Live;
@@ -58,7 +59,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 pub enum Job {
     /// An experiment, from its beginning.
     New(Box<Experiment>),
-    /// A recorded run, from its last checkpoint on.
+    /// A recorded run, from its last checkpoint on; from its beginning where it has none yet.
     Resume(PathBuf),
 }
 
@@ -94,7 +95,8 @@ impl Session {
                 let ron = experiment.to_ron()?;
                 let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
                 let recorder = Recorder::new(directory.clone(), ron)?;
-                Self::spawn(Resumed { directory, experiment: *experiment, backend, past: Vec::new(), recorder })
+                let (experiment, past, remark) = (*experiment, Vec::new(), None);
+                Self::spawn(Resumed { directory, experiment, backend, past, recorder, remark })
             }
             Job::Resume(run) => {
                 let resumed = Resumed::open(&run, backend)?;
@@ -105,14 +107,18 @@ impl Session {
     }
 
     fn spawn(run: Resumed) -> Result<Self> {
-        let Resumed { directory, experiment, backend, past, recorder } = run;
+        let Resumed { directory, experiment, backend, past, recorder, remark } = run;
         let before = recorder.before;
         log::write_to(&directory.log())?;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
         let (screen, events) = bounded(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
-        let sink = LiveSink::new(Box::new(recorder), screen, Arc::clone(&dropped));
+        let mut sink = LiveSink::new(Box::new(recorder), screen, Arc::clone(&dropped));
+        if let Some(remark) = remark {
+            tracing::info!("{}", Shown::new(&remark));
+            sink.emit(&TrainerEvent::Phase { phase: RunPhase::Starting(remark), step: 0 })?;
+        }
         let model_folder = experiment.output.save_model.then(|| directory.root().join("model"));
         let trainer = crate::train::spawn(experiment.clone(), backend, model_folder, Box::new(sink))?;
         let commands = trainer.commands.clone();

@@ -28,6 +28,7 @@ use crate::model::Transformer;
 use crate::objective::{self, PairLogps, PairLoss};
 use crate::probe::{Observer, ProbeSet};
 use crate::protocol::{MetricKey, RunPhase, StepMetrics, TrainerCommand, TrainerEvent};
+use crate::selftest::preflight;
 use crate::text::Shown;
 
 /// How a run ended.
@@ -73,6 +74,12 @@ pub(crate) fn train<B: AutodiffBackend>(
     if let Some(need) = fits::need(experiment, &checkpoint.config, &pairs, &probes, host) {
         tracing::info!("{need}");
         need.check(crate::backend::available_memory::<B::InnerBackend>(device))?;
+    }
+    if experiment.check_device && !host {
+        control.say(starting("holding the device against the CPU"), 0)?;
+        let batch = prepare::first_batch(experiment, &pairs);
+        let found = preflight::check::<B>(&checkpoint, &batch, experiment.precision, device, backend)?;
+        tracing::info!("{found}");
     }
     control.say(starting("loading the model"), 0)?;
     let model: Transformer<B> = prepare::model(experiment, &checkpoint, device)?;
