@@ -53,13 +53,6 @@ pub struct Row {
     pub changes: usize,
 }
 
-/// A stage that pushes nothing down, at one cadence.
-pub struct Control {
-    pub name: String,
-    pub cadence: u64,
-    pub alarms: usize,
-}
-
 /// Reads a recording: a run file, compressed or not.
 pub fn read(path: &Path) -> Labelled {
     let file = std::fs::File::open(path).unwrap();
@@ -79,8 +72,8 @@ pub fn recordings(folder: &Path) -> Vec<Labelled> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-/// The stages of a run at every cadence.
-pub fn judge(run: &Labelled) -> (Vec<Row>, Vec<Control>) {
+/// The stages of a run at every cadence: those that push answers down as rows, and of every other whether it alarmed.
+pub fn judge(run: &Labelled) -> (Vec<Row>, Vec<bool>) {
     let (mut rows, mut controls) = (Vec::new(), Vec::new());
     for every in THINNED {
         let events = thinned(&run.events, every);
@@ -96,7 +89,7 @@ pub fn judge(run: &Labelled) -> (Vec<Row>, Vec<Control>) {
             let changes: Vec<_> = history.detector.changes.iter().filter(|c| c.stage == index).collect();
             let first_alarm = history.detector.alarms().find(|c| c.stage == index);
             if !stage.has_rejected {
-                controls.push(Control { name, cadence, alarms: usize::from(first_alarm.is_some()) });
+                controls.push(first_alarm.is_some());
                 continue;
             }
             let label = Label::of(started, span, run.sigma);
@@ -262,7 +255,7 @@ pub fn line(name: &str, rows: &[&Row]) -> String {
 pub fn table(runs: &[Labelled]) -> String {
     let judged: Vec<_> = runs.iter().map(judge).collect();
     let rows: Vec<&Row> = judged.iter().flat_map(|(rows, _)| rows).collect();
-    let controls: Vec<&Control> = judged.iter().flat_map(|(_, controls)| controls).collect();
+    let controls: Vec<bool> = judged.iter().flat_map(|(_, controls)| controls).copied().collect();
     let heading = |first: &str| {
         format!(
             "| {first} | stages | alarmed in time | delay, steps: median (range) | alarms elsewhere | extra changes, most |\n\
@@ -285,7 +278,7 @@ pub fn table(runs: &[Labelled]) -> String {
     for family in families {
         text += &line(family, &rows.iter().copied().filter(|r| r.family == family).collect::<Vec<_>>());
     }
-    let alarmed = controls.iter().filter(|c| c.alarms > 0).count();
+    let alarmed = controls.iter().filter(|&&alarmed| alarmed).count();
     let _ = writeln!(text, "\nSFT stages with an alarm: {alarmed} of {}", controls.len());
     let apart: Vec<String> = judged.iter().flat_map(|(rows, _)| disagreements(rows)).collect();
     let _ = writeln!(text, "cadences that disagree: {}", apart.len());

@@ -67,7 +67,7 @@ fn compose(file: &Path, model: &ModelSource, train: &Path, held_out: Option<&Pat
         max_prompt_length: None,
         chat_template: None,
     };
-    let data = PreferenceData::open(&files, model)?;
+    let data = PreferenceData::open(&files, model);
     let survey = data.survey(train)?;
     if let Some(held_out) = held_out {
         data.survey(held_out)?;

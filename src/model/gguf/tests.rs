@@ -10,7 +10,7 @@ use super::{Gguf, header};
 use crate::backend::TestBackend;
 use crate::data::batch::{Sequence, prompts};
 use crate::data::chat::ChatTemplate;
-use crate::data::row::Message;
+use crate::data::row::{Arguments, Message};
 use crate::data::tokenizer::Tokenizer;
 use crate::model::generate::{Decoding, generate};
 use crate::model::tensors::Blob;
@@ -251,7 +251,8 @@ fn a_files_chat_template_is_found() {
     let path = folder.path().join("x.gguf");
     std::fs::write(&path, SENTENCEPIECE).unwrap();
     let template = ChatTemplate::of_model(&path).unwrap().unwrap();
-    assert_eq!(template.render(&[Message::plain("user", "Sky?".to_owned())], false).unwrap(), "[user] Sky?</s>");
+    let question = [Message::plain("user", "Sky?".to_owned())];
+    assert_eq!(template.render(&question, &Arguments::default(), false).unwrap(), "[user] Sky?</s>");
 }
 
 #[derive(Deserialize)]
