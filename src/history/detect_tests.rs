@@ -122,10 +122,11 @@ fn a_state_is_left_below_a_part_of_the_rate_at_which_it_is_entered() {
 }
 
 #[test]
-fn a_few_pairs_at_the_rate_need_the_evaluation_before_to_agree() {
+fn a_share_that_touches_the_rate_must_show_it_twice() {
     assert_eq!(state(&[level(4, 4)]), Healthy);
-    assert_eq!(state(&[level(2, 2), level(4, 4)]), Squeezing);
-    assert_eq!(state(&[level(6, 6)]), Squeezing);
+    assert_eq!(state(&[level(4, 4), level(3, 3), level(4, 4)]), Healthy);
+    assert_eq!(state(&[level(4, 4); 2]), Squeezing);
+    assert_eq!(state(&[level(5, 5)]), Squeezing);
 }
 
 #[test]
@@ -293,7 +294,8 @@ proptest! {
             prop_assert_eq!(coarse.detector.state, fine.detector.state);
             prop_assert_eq!(coarse.detector.changes.len(), fine.detector.changes.len());
             if let Some((coarse, fine)) = alarm(&coarse).zip(alarm(&fine)) {
-                prop_assert!(coarse.abs_diff(fine) <= cadence, "{} against {}", coarse, fine);
+                // A touch that must be shown twice costs one evaluation of either cadence.
+                prop_assert!(coarse.abs_diff(fine) <= cadence + 4, "{} against {}", coarse, fine);
             }
         }
     }
@@ -340,7 +342,8 @@ fn noisy_means_that_drift_apart_squeeze_and_stay_so() {
             let detector = means(seed, 160, (-27.0, noise.0), (16.0, noise.1)).detector;
             let changes: Vec<_> = detector.changes.iter().map(|c| (c.step, c.state)).collect();
             assert_eq!(detector.state, Squeezing, "{changes:?}");
-            assert!(changes.len() <= 3, "{changes:?}");
+            // Displacing, then squeezing; where noise hides a quarter of the fall, once more.
+            assert!(changes.len() <= if noise.0 > 5.0 { 4 } else { 3 }, "{changes:?}");
             assert!(detector.reason.contains("no share of pairs can be told"), "{}", detector.reason);
             assert!(detector.reason.contains("mass flow is not recorded"), "{}", detector.reason);
             assert!(!detector.announcement().contains('%'), "{}", detector.announcement());

@@ -1,11 +1,13 @@
 //! What a series of measurements speaks for: whether it moved away from where its stage began, beyond what counts as noise.
 
 use super::noise;
-use super::stats::Estimate;
 use crate::protocol::DetectorSettings;
 
 /// Fewest evaluations whose median decides where one mean is all there is.
-const FEWEST_OF_MEANS: usize = 3;
+const FEWEST_OF_MEANS: usize = 5;
+
+/// A share of this many times the rate is no mere touch of it.
+const CLEAR: f64 = 1.25;
 
 /// Whether an evaluation speaks for entering a state, and for staying in it. The gap between the two is the hysteresis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,13 +25,11 @@ impl Hold {
         Self { enter: self.enter && other.enter, stay: self.stay && other.stay }
     }
 
-    /// What a share of pairs says: it enters at `rate` and stays down to `settings.leave` of that. A few pairs that crossed
-    /// `rate` by chance do not enter: either the share's interval lies above where it would be left, or the share did at the
-    /// evaluation before.
-    pub(super) fn of_share(now: Estimate, before: f64, rate: f64, settings: &DetectorSettings) -> Self {
-        let leave = settings.leave * rate;
+    /// What a share of pairs says: it enters at `rate` and stays down to `settings.leave` of that. A share that only touches
+    /// `rate` may fall back: two evaluations in a row must show it, or one must show it clearly.
+    pub(super) fn of_share(now: f64, before: f64, rate: f64, settings: &DetectorSettings) -> Self {
         // Comparisons with NaN are false, so that an unmeasured share decides nothing.
-        Self { enter: now.value >= rate && (now.low >= leave || before >= leave), stay: !(now.value < leave) }
+        Self { enter: now >= rate && (before >= rate || now >= CLEAR * rate), stay: !(now < settings.leave * rate) }
     }
 }
 
@@ -87,7 +87,7 @@ impl<'a> Series<'a> {
         beyond(self.change(), noise) || (n > 1 && beyond(self.median(0, n), noise * noise::of_a_median(n)))
     }
 
-    /// The same of a mean with nothing beside it to confirm it: only the median of at least three evaluations counts, beyond
+    /// The same of a mean with nothing beside it to confirm it: only the median of at least five evaluations counts, beyond
     /// the wider noise of means, and nothing while the noise is not known.
     pub(super) fn mean_moved(&self, sign: f64) -> bool {
         let n = self.recent_of_means();
@@ -95,9 +95,11 @@ impl<'a> Series<'a> {
         noise.is_some_and(|noise| sign * self.median(0, n) > self.floor.max(noise))
     }
 
-    /// Whether a mean lies above (`sign` 1) or below (−1) its start at all, in the median of the recent evaluations.
+    /// Whether a mean lies above (`sign` 1) or below (−1) its start still, in the median of the recent evaluations: that it
+    /// came back must show beyond the noise of that median.
     pub(super) fn mean_is_beyond_start(&self, sign: f64) -> bool {
-        sign * self.median(0, self.recent_of_means()) > 0.0
+        let n = self.recent_of_means();
+        sign * self.median(0, n) > -self.noise.unwrap_or(0.0) * noise::of_a_median(n)
     }
 
     /// Whether the recent evaluations lie below as many before them; true where there are none before.

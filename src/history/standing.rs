@@ -197,10 +197,9 @@ impl Standing {
     /// What the shares of pairs say of displacement and of a squeeze.
     fn of_pairs(&self, pairs: &Pairs, previous: Option<&Self>, settings: &DetectorSettings) -> (Hold, Hold) {
         let before = |of: fn(&Self) -> f64| previous.map_or(f64::NAN, of);
-        let displacing =
-            Hold::of_share(pairs.displacement(), before(|s| s.displacement_rate), settings.displacing_rate, settings);
-        let mut squeezing =
-            Hold::of_share(pairs.squeezing(), before(|s| s.squeezing_rate), settings.squeezing_rate, settings);
+        let (displaced, squeezed) = (pairs.displacement().value, pairs.squeezing().value);
+        let displacing = Hold::of_share(displaced, before(|s| s.displacement_rate), settings.displacing_rate, settings);
+        let mut squeezing = Hold::of_share(squeezed, before(|s| s.squeezing_rate), settings.squeezing_rate, settings);
         // Who took the mass is unknown: a y⁺ on its way up is no squeeze that begins.
         squeezing.enter &= self.flow_measured || self.direction != Direction::Easing;
         (displacing, squeezing)

@@ -20,6 +20,7 @@ mod compare;
 #[cfg(unix)]
 mod dashboard;
 mod data_files;
+mod detector;
 mod footprint;
 #[cfg(unix)]
 mod hostile;
