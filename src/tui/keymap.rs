@@ -237,6 +237,20 @@ impl Key {
         }
     }
 
+    /// The name where there are no arrows: `<` and `>` are keys of their own.
+    pub fn plain_name(self) -> String {
+        let plain = |code| match code {
+            KeyCode::Left | KeyCode::Right | KeyCode::Up | KeyCode::Down => Some(code.to_string()),
+            _ => None,
+        };
+        match self {
+            Self::Named(code) => plain(code),
+            Self::Shift(code) => plain(code).map(|name| format!("Shift-{name}")),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.name())
+    }
+
     /// The name on the screen.
     pub fn name(self) -> String {
         match self {

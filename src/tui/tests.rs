@@ -160,6 +160,18 @@ fn the_help_wraps_scrolls_to_its_end_and_is_not_covered() {
 }
 
 #[test]
+fn without_arrows_their_keys_have_names() {
+    let mut app = App::replay(run_events(), theme(), Glyphs::Ascii);
+    assert!(plain(&render(&app, (120, 40))).contains("Left/Right cursor"));
+    press(&mut app, KeyCode::Char('?'));
+    let help = plain(&render(&app, (100, 80)));
+    for row in ["Right         cursor to the next", "Shift-Left    ten evaluations back", "j Down        next row"] {
+        assert!(help.contains(row), "{row}:\n{help}");
+    }
+    assert_eq!(help.matches("| >  ").count(), 1, "> plays faster and is nothing else:\n{help}");
+}
+
+#[test]
 fn control_l_draws_every_screen_anew() {
     let control_l = || Message::Key(KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL));
     assert_eq!(live_at(60).update(control_l()), [Effect::Redraw]);

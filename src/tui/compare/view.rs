@@ -260,6 +260,7 @@ fn hints(app: &Compare, area: Rect, buf: &mut Buffer) {
         return;
     }
     let mode = if app.view.help.is_some() { Context::Help } else { Context::Compare };
-    let hints = keymap::bindings(mode).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));
+    let hints =
+        keymap::bindings(mode).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b, app.view.glyphs), b.hint));
     Line::from(footer::keys(hints, area.width.into(), theme)).render(area, buf);
 }

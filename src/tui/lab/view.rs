@@ -231,6 +231,7 @@ fn render_footer(lab: &Lab, area: Rect, buf: &mut Buffer) {
         notice.line(area.width, &lab.theme).render(area, buf);
         return;
     }
-    let hints = keymap::bindings(lab.mode()).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));
+    let hints =
+        keymap::bindings(lab.mode()).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b, lab.glyphs), b.hint));
     Line::from(footer::keys(hints, area.width.into(), &lab.theme)).render(area, buf);
 }

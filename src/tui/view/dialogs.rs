@@ -33,7 +33,7 @@ pub(in crate::tui) fn keys(
     let said = format!("{what} · j k PgDn PgUp scroll, Esc closes");
     let block = panel(title("keys", said, true, theme), true, theme, glyphs);
     let inner = block.inner(place);
-    let rows: Vec<Vec<Line<'_>>> = bindings.map(|b| row(b, theme, inner.width)).collect();
+    let rows: Vec<Vec<Line<'_>>> = bindings.map(|b| row(b, glyphs, theme, inner.width)).collect();
     // A page that would end below the last key begins earlier.
     let mut lines = 0;
     let fitting = rows.iter().rev().take_while(|row| {
@@ -48,8 +48,9 @@ pub(in crate::tui) fn keys(
 }
 
 /// A key and what it does, in as many lines as that takes.
-fn row(binding: &Binding, theme: &Theme, width: u16) -> Vec<Line<'static>> {
-    let keys = binding.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
+fn row(binding: &Binding, glyphs: Glyphs, theme: &Theme, width: u16) -> Vec<Line<'static>> {
+    let name = |key: &Key| if glyphs.is_plain() { key.plain_name() } else { key.name() };
+    let keys = binding.keys.iter().map(name).collect::<Vec<_>>().join(" ");
     let room = usize::from(width).saturating_sub(KEYS + 1);
     let mut lines = wrap(&words(binding.help, theme.text()), room);
     for (i, line) in lines.iter_mut().enumerate() {

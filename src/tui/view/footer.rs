@@ -8,6 +8,7 @@ use ratatui::widgets::Widget;
 use super::text::fit;
 use crate::text::Shown;
 use crate::tui::app::{App, Dialog, Panel, Replay};
+use crate::tui::chart::Glyphs;
 use crate::tui::keymap::{self, Action, Binding, Context, LabAction, Rows};
 use crate::tui::theme::Theme;
 
@@ -28,7 +29,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(text, theme.accent()));
     }
     let room = usize::from(area.width).saturating_sub(used);
-    spans.extend(keys(hints(app).map(|binding| (key_name(binding), hint(app, binding))), room, theme));
+    spans.extend(keys(hints(app).map(|binding| (key_name(binding, app.view.glyphs), hint(app, binding))), room, theme));
     Line::from(spans).render(area, buf);
 }
 
@@ -81,8 +82,9 @@ fn hint(app: &App, binding: &Binding) -> &'static str {
 }
 
 /// The name of a row's first key; of a pair, both.
-pub(in crate::tui) fn key_name(binding: &Binding) -> String {
+pub(in crate::tui) fn key_name(binding: &Binding, glyphs: Glyphs) -> String {
     match binding.action {
+        Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) if glyphs.is_plain() => "Left/Right".to_owned(),
         Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) => "←→".to_owned(),
         Action::ZoomIn | Action::Lab(LabAction::Eta(true)) => "+-".to_owned(),
         Action::Lab(LabAction::Peaks(true)) => "pP".to_owned(),
