@@ -311,7 +311,7 @@ pub struct DetectorSettings {
     /// The same where only means over prompts are recorded, so that no pair confirms another.
     pub noise_of_means: f64,
     /// Share of the steps since the stage began whose evaluations count as recent: their median counts where one evaluation
-    /// alone is too noisy.
+    /// alone is too noisy, and a share of pairs that only touches its rate must be shown twice among them.
     pub recent: f64,
     /// Share of displaced pairs from which a run is displacing.
     pub displacing_rate: f64,
@@ -333,7 +333,7 @@ impl Default for DetectorSettings {
             tau: 0.01,
             noise: 3.0,
             noise_of_means: 4.0,
-            recent: 0.10,
+            recent: 0.15,
             displacing_rate: 0.20,
             squeezing_rate: 0.20,
             leave: 0.50,

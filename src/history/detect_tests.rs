@@ -122,14 +122,6 @@ fn a_state_is_left_below_a_part_of_the_rate_at_which_it_is_entered() {
 }
 
 #[test]
-fn a_share_that_touches_the_rate_must_show_it_twice() {
-    assert_eq!(state(&[level(4, 4)]), Healthy);
-    assert_eq!(state(&[level(4, 4), level(3, 3), level(4, 4)]), Healthy);
-    assert_eq!(state(&[level(4, 4); 2]), Squeezing);
-    assert_eq!(state(&[level(5, 5)]), Squeezing);
-}
-
-#[test]
 fn each_condition_of_a_squeeze_is_needed() {
     let state = |edit: &mut dyn FnMut(&mut Evaluation)| play(&[SQUEEZE; 3], |e| edit(e)).detector.state;
     assert_eq!(state(&mut |_| ()), Squeezing);
@@ -283,7 +275,7 @@ fn measured_every(cadence: u64, steps: u64, onset: impl Fn(usize) -> f32) -> Run
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 24, ..ProptestConfig::default() })]
 
-    /// The same course gives the same verdict however often it is measured, at the same step but for the coarser cadence.
+    /// The same course gives the same verdict however often it is measured, at the same step but for an evaluation or two of the coarser.
     #[test]
     fn the_verdict_does_not_depend_on_the_cadence(first in 5.0_f32..80.0, spread in 0.5_f32..4.0) {
         let onset = |pair: usize| first + spread * pair as f32;
@@ -294,8 +286,8 @@ proptest! {
             prop_assert_eq!(coarse.detector.state, fine.detector.state);
             prop_assert_eq!(coarse.detector.changes.len(), fine.detector.changes.len());
             if let Some((coarse, fine)) = alarm(&coarse).zip(alarm(&fine)) {
-                // A touch that must be shown twice costs one evaluation of either cadence.
-                prop_assert!(coarse.abs_diff(fine) <= cadence + 4, "{} against {}", coarse, fine);
+                // Where measured often, a share that only touches the rate must be shown twice: one evaluation more.
+                prop_assert!(coarse.abs_diff(fine) <= 2 * cadence, "{} against {}", coarse, fine);
             }
         }
     }

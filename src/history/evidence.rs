@@ -26,10 +26,11 @@ impl Hold {
     }
 
     /// What a share of pairs says: it enters at `rate` and stays down to `settings.leave` of that. A share that only touches
-    /// `rate` may fall back: two evaluations in a row must show it, or one must show it clearly.
-    pub(super) fn of_share(now: f64, before: f64, rate: f64, settings: &DetectorSettings) -> Self {
+    /// `rate` may fall back: the evaluation `before`, where there is a recent one, must show it too.
+    pub(super) fn of_share(now: f64, before: Option<f64>, rate: f64, settings: &DetectorSettings) -> Self {
         // Comparisons with NaN are false, so that an unmeasured share decides nothing.
-        Self { enter: now >= rate && (before >= rate || now >= CLEAR * rate), stay: !(now < settings.leave * rate) }
+        let lasts = now >= CLEAR * rate || before.is_none_or(|before| before >= rate);
+        Self { enter: now >= rate && lasts, stay: !(now < settings.leave * rate) }
     }
 }
 
@@ -140,5 +141,21 @@ impl<'a> Series<'a> {
         let Some(start) = end.checked_sub(n) else { return f64::NAN };
         let mut values: Vec<f64> = self.changes[start..end].iter().copied().filter(|x| !x.is_nan()).collect();
         noise::median(&mut values)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_that_touches_the_rate_must_show_it_twice_where_measured_often() {
+        let settings = DetectorSettings::default();
+        let enters = |now, before| Hold::of_share(now, before, 0.2, &settings).enter;
+        assert!(!enters(0.2, Some(0.19)) && !enters(0.2, Some(f64::NAN)));
+        assert!(enters(0.2, Some(0.2)) && enters(0.25, Some(0.0)) && enters(0.2, None));
+        assert!(!enters(0.19, None) && !enters(f64::NAN, None));
+        let stays = |now| Hold::of_share(now, None, 0.2, &settings).stay;
+        assert!(stays(0.1) && !stays(0.09) && stays(f64::NAN));
     }
 }

@@ -196,7 +196,9 @@ impl Standing {
 
     /// What the shares of pairs say of displacement and of a squeeze.
     fn of_pairs(&self, pairs: &Pairs, previous: Option<&Self>, settings: &DetectorSettings) -> (Hold, Hold) {
-        let before = |of: fn(&Self) -> f64| previous.map_or(f64::NAN, of);
+        #[allow(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
+        let within = |earlier: u64| (self.step - earlier) as f64 <= settings.recent * (self.step - self.since) as f64;
+        let before = |of: fn(&Self) -> f64| previous.filter(|earlier| within(earlier.step)).map(of);
         let (displaced, squeezed) = (pairs.displacement().value, pairs.squeezing().value);
         let displacing = Hold::of_share(displaced, before(|s| s.displacement_rate), settings.displacing_rate, settings);
         let mut squeezing = Hold::of_share(squeezed, before(|s| s.squeezing_rate), settings.squeezing_rate, settings);
