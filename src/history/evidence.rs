@@ -30,7 +30,7 @@ impl Hold {
     pub(super) fn of_share(now: f64, before: Option<f64>, rate: f64, settings: &DetectorSettings) -> Self {
         // Comparisons with NaN are false, so that an unmeasured share decides nothing.
         let lasts = now >= CLEAR * rate || before.is_none_or(|before| before >= rate);
-        Self { enter: now >= rate && lasts, stay: !(now < settings.leave * rate) }
+        Self { enter: now >= rate && lasts, stay: now.is_nan() || now >= settings.leave * rate }
     }
 }
 
