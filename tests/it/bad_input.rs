@@ -341,8 +341,8 @@ const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
     ),
     (
         "config.json",
-        |b| replace(b, "\"rope_theta\"", "\"rope_scaling\": {}, \"rope_theta\""),
-        "rope_scaling is set and has no rope_type",
+        |b| replace(b, "\"rope_theta\"", "\"rope_scaling\": {\"factor\": 2.0}, \"rope_theta\""),
+        "rope_scaling has factor: 2.0, which is not known in the type 'default'",
     ),
     ("config.json", |b| replace(b, "_token_id\": 1", "_token_id\": 1500"), "token id 1500 is outside the vocabulary"),
     (

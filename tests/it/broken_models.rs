@@ -130,7 +130,11 @@ const CONFIGS: &[Row] = &[
     ),
     ("gpt2/config.json", |b| replace(b, "epsilon\": 1e-05", "epsilon\": 0"), "the norms' epsilon is 0"),
     ("llama_gqa_rope/config.json", |b| replace(b, "\"llama3\"", "\"yarn\""), "rope_scaling is of type 'yarn'"),
-    ("llama_gqa_rope/config.json", |b| replace(b, "low_freq_factor", "lo_freq_factor"), "lacks `low_freq_factor`"),
+    (
+        "llama_gqa_rope/config.json",
+        |b| replace(b, "low_freq_factor", "lo_freq_factor"),
+        "rope_scaling has lo_freq_factor: 1.0",
+    ),
     (
         "llama_gqa_rope/config.json",
         |b| replace(b, "_heads\": 2", "_heads\": 3"),
