@@ -346,6 +346,11 @@ const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
     ),
     (
         "config.json",
+        |b| replace(b, "eos_token_id\": 0", "eos_token_id\": 1500"),
+        "token id 1500 is outside the vocabulary",
+    ),
+    (
+        "config.json",
         |b| replace(b, "\"vocab_size\": 1500", "\"vocab_size\": 900"),
         "has shape [1500, 192], and config.json asks for [900, 192]",
     ),
