@@ -1,13 +1,13 @@
 //! Which device trains; the one place that names concrete backends.
 
-#[cfg(feature = "wgpu")]
+#[cfg(feature = "wgpu-safe")]
 mod adapter;
 mod host;
 mod memory;
 mod numbers;
 mod product;
 
-#[cfg(feature = "cuda")]
+#[cfg(feature = "cuda-safe")]
 use std::path::Path;
 
 use burn::backend::Autodiff;
@@ -53,9 +53,9 @@ impl BackendChoice {
 /// A device that is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    #[cfg(feature = "cuda")]
+    #[cfg(feature = "cuda-safe")]
     Cuda,
-    #[cfg(feature = "wgpu")]
+    #[cfg(feature = "wgpu-safe")]
     Wgpu,
     Flex,
     #[cfg(feature = "ndarray")]
@@ -87,31 +87,31 @@ pub(crate) fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>
         BackendChoice::Ndarray => {
             Err(Error::usage("--backend ndarray: this program was built without it; build with --features ndarray"))
         }
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cuda-safe")]
         BackendChoice::Cuda => match cuda_obstacle() {
             None => Ok((Found::Cuda, None)),
             Some(why) => Err(Error::usage(format!("--backend cuda: {why}; --backend flex trains on the CPU"))),
         },
-        #[cfg(not(feature = "cuda"))]
+        #[cfg(not(feature = "cuda-safe"))]
         BackendChoice::Cuda => {
             Err(Error::usage("--backend cuda: this program was built without it; build with --features cuda"))
         }
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-safe")]
         BackendChoice::Wgpu if adapter::is_there() => Ok((Found::Wgpu, None)),
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-safe")]
         BackendChoice::Wgpu => Err(Error::usage(
             "--backend wgpu: there is no GPU that speaks Vulkan, Metal or DirectX 12, or no driver for it; --backend flex trains on the CPU",
         )),
-        #[cfg(not(feature = "wgpu"))]
+        #[cfg(not(feature = "wgpu-safe"))]
         BackendChoice::Wgpu => {
             Err(Error::usage("--backend wgpu: this program was built without it; build with --features wgpu"))
         }
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cuda-safe")]
         BackendChoice::Auto => Ok(match cuda_obstacle() {
             None => (Found::Cuda, None),
             why => (Found::Flex, why),
         }),
-        #[cfg(not(feature = "cuda"))]
+        #[cfg(not(feature = "cuda-safe"))]
         BackendChoice::Auto => Ok((Found::Flex, Some("this program was built without CUDA"))),
     }
 }
@@ -160,6 +160,16 @@ pub enum Available {
     },
 }
 
+/// How a GPU's kernels come about in this program, as a remark behind the backend's name.
+pub(crate) fn kernels(backend: &str) -> &'static str {
+    match backend {
+        "cuda" if cfg!(feature = "cuda") => " with fused and tuned kernels",
+        "wgpu" if cfg!(feature = "wgpu") => " with fused and tuned kernels",
+        "cuda" | "wgpu" => " without fused and tuned kernels",
+        _ => "",
+    }
+}
+
 /// What a backend can still have.
 pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     let name = B::name(device);
@@ -176,7 +186,7 @@ pub(crate) fn most_memory() -> Option<u64> {
 }
 
 /// Why CUDA cannot be used here, if it cannot.
-#[cfg(feature = "cuda")]
+#[cfg(feature = "cuda-safe")]
 fn cuda_obstacle() -> Option<&'static str> {
     let device = ["/dev/nvidia0", "/dev/dxg"].iter().any(|d| Path::new(d).exists());
     if cfg!(target_os = "linux") && !device {
@@ -194,9 +204,9 @@ fn cuda_obstacle() -> Option<&'static str> {
 /// Does the work on a device that is there.
 pub(crate) fn on<W: Work>(found: Found, work: W) -> W::Output {
     match found {
-        #[cfg(feature = "cuda")]
+        #[cfg(feature = "cuda-safe")]
         Found::Cuda => work.with::<Autodiff<burn_cuda::Cuda<f32, i32>>>(&burn_cuda::CudaDevice::default(), "cuda"),
-        #[cfg(feature = "wgpu")]
+        #[cfg(feature = "wgpu-safe")]
         Found::Wgpu => work.with::<Autodiff<burn_wgpu::Wgpu<f32, i32>>>(&burn_wgpu::WgpuDevice::default(), "wgpu"),
         Found::Flex => work.with::<Autodiff<burn_flex::Flex>>(&burn_flex::FlexDevice, "flex"),
         #[cfg(feature = "ndarray")]

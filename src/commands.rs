@@ -6,14 +6,15 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::cli::{Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, say};
+use crate::cli::{Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, has_screen, say, var};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment};
 use crate::model::{hub, inspect};
 use crate::score;
-use crate::session::{self, Job};
+use crate::session::{self, Job, starter};
 use crate::text::Shown;
 use crate::train::Outlook;
+use crate::tui::environment;
 
 /// What to try first, shown where nothing was asked for.
 const FIRST_STEPS: &str = "
@@ -52,6 +53,11 @@ fn answer(command: Command) -> Result<()> {
             let run = resume.ok_or_else(|| Error::usage("run needs an experiment, or --resume and a run"))?;
             train(Job::Resume(run), &options, &display)
         }
+        Command::New { file, model, data, held_out } => {
+            starter::write(&file, &starter::model_named(&model)?, &data, held_out.as_deref())?;
+            let file = Shown::new(&file.display().to_string());
+            say(&format!("{file}: written\n  next: ldyn-tui check {file}, then ldyn-tui {file}\n"))
+        }
         Command::Check { experiments } => check(&experiments),
         Command::Replay { run, step, display } => {
             need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
@@ -86,7 +92,7 @@ fn new(path: &Path, options: &RunOptions) -> Result<Job> {
 
 /// Trains, with the dashboard where there is a terminal to show it on.
 fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
-    let headless = options.headless || !std::io::stdout().is_terminal();
+    let headless = options.headless || !has_screen();
     if let Job::New(experiment) = &job
         && let DataSource::Lab(settings) = &experiment.data
     {
@@ -107,13 +113,14 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
             Ok((experiment, outlook))
         });
         match checked {
-            Ok((experiment, Outlook { report, need })) => {
+            Ok((experiment, Outlook { report, picture, need })) => {
                 let stages: Vec<String> = experiment.stages.iter().map(|s| format!("{} {}", s.name, s.steps)).collect();
                 let trains =
                     if stages.is_empty() { "nothing is trained" } else { &format!("steps: {}", stages.join(", ")) };
                 let file = Shown::new(&path.display().to_string());
                 say(&format!("{file}: ok ({}; {})\n", experiment.name, Shown::new(trains)))?;
                 report.iter().try_for_each(|report| say(&format!("{report}\n")))?;
+                picture.iter().try_for_each(|picture| say(&format!("{picture}\n")))?;
                 need.iter().try_for_each(|need| say(&format!("{need}\n")))?;
             }
             Err(e) => errors.push(e),
@@ -141,16 +148,18 @@ fn inspect(model: &Path) -> Result<()> {
 }
 
 fn need_a_terminal(command: &str, instead: &str) -> Result<()> {
-    if std::io::stdout().is_terminal() {
-        Ok(())
-    } else {
+    if !std::io::stdout().is_terminal() {
         Err(Error::usage(format!("{command} needs a terminal, and stdout is none; {instead}")))
+    } else if !environment::can_draw(var) {
+        Err(Error::usage(format!("{command}: {}; {instead}", environment::DUMB)))
+    } else {
+        Ok(())
     }
 }
 
 /// Clap's text, with bold headings where they would be seen.
 fn styled(text: &clap::builder::StyledStr) -> String {
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    let plain = environment::without_color(var) || !environment::can_draw(var);
     if std::io::stdout().is_terminal() && !plain { text.ansi().to_string() } else { text.to_string() }
 }
 

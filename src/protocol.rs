@@ -290,49 +290,56 @@ pub struct RunStarted {
     pub detector: DetectorSettings,
     /// The prompts under observation; the index into this list is the pair's identity everywhere.
     pub probes: Vec<ProbePrompt>,
+    /// Whether what stands for a prompt is a mean over prompts, of which nobody says how many.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub means: bool,
     /// Raw names of the classes, where a classifier is trained: such a run has [`ClassReading`]s in place of
     /// [`Evaluation`]s. Empty for a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
 }
 
-/// Thresholds of the squeeze detector (dynamics: displacement, mass flow, hysteresis). All of them are settings of the
-/// experiment file; the defaults are calibrated on the shipped model.
+/// Thresholds of the squeeze detector. All of them are settings of the experiment file; what they were chosen on is written
+/// in `experiments/README.md`. (A recording of an older version may hold others: those are passed over.)
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct DetectorSettings {
-    /// Evaluations per window.
-    pub window: usize,
-    /// A fall or rise counts from this many nats per completion token.
+    /// τ: a fall or rise counts from this many nats per completion token.
     pub tau: f64,
-    /// Displacement rate below which a run is healthy.
-    pub healthy_rate: f64,
-    /// Displacement rate from which a run is displacing.
+    /// A fall or rise counts from this many times the noise of one evaluation.
+    pub noise: f64,
+    /// The same where only means over prompts are recorded, so that no pair confirms another.
+    pub noise_of_means: f64,
+    /// Share of the steps since the stage began whose evaluations count as recent: their median counts where one evaluation
+    /// alone is too noisy, and a share of pairs that only touches its rate must be shown twice among them.
+    pub recent: f64,
+    /// Share of displaced pairs from which a run is displacing.
     pub displacing_rate: f64,
-    /// Rate of squeezed pairs from which a run is squeezing.
+    /// Share of squeezed pairs from which a run is squeezing.
     pub squeezing_rate: f64,
+    /// A state is left below this part of the rate at which it was entered.
+    pub leave: f64,
     /// Share of the freed probability mass that the argmax must take for a pair to count as squeezed.
     pub squeezed_share: f64,
     /// Relative fall of the greedy text's distinct-2 that turns squeezing into collapse.
     pub collapse_distinct_2_drop: f64,
     /// Rate of repeated 4-grams in the greedy text that turns squeezing into collapse.
     pub collapse_repeat_4: f64,
-    /// Windows in a row to enter or to leave a state.
-    pub patience: usize,
 }
 
 impl Default for DetectorSettings {
     fn default() -> Self {
         Self {
-            window: 3,
             tau: 0.01,
-            healthy_rate: 0.05,
+            noise: 3.0,
+            noise_of_means: 4.0,
+            recent: 0.15,
             displacing_rate: 0.20,
             squeezing_rate: 0.20,
+            leave: 0.50,
             squeezed_share: 0.25,
             collapse_distinct_2_drop: 0.30,
             collapse_repeat_4: 0.30,
-            patience: 2,
         }
     }
 }
@@ -454,9 +461,6 @@ pub struct Evaluation {
     /// Along the prefixes of y⁻; absent where the data has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rejected: Option<PrefixReading>,
-    /// Mass flow since `window` evaluations ago, within the stage.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub window_flow: Option<MassFlow>,
     /// Mass flow since the stage began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stage_flow: Option<MassFlow>,

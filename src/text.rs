@@ -7,15 +7,28 @@ use std::fmt;
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Text in which every control, format, surrogate, private-use or unassigned character and every line separator is
-/// spelled out (`<U+202E>`), so that it can be written anywhere. Line breaks become `⏎`, tabs `⇥`.
+/// spelled out (`<U+202E>`), so that it can be written anywhere. Line breaks become `⏎`, tabs `⇥`. Of more combining marks
+/// on one character than any script uses, the first few stay and the others are counted (`<292 marks>`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Shown(String);
+
+/// Combining marks kept on one character. Scripts use up to four; stacks of hundreds draw over the lines around.
+const MARKS: usize = 8;
 
 impl Shown {
     /// Makes raw text displayable on one line.
     pub fn new(raw: &str) -> Self {
         let mut out = String::with_capacity(raw.len());
+        let mut marks = 0;
         for c in raw.chars() {
+            if is_mark(c) {
+                marks += 1;
+                if marks > MARKS {
+                    continue;
+                }
+            } else {
+                count(&mut out, &mut marks);
+            }
             match c {
                 '\n' => out.push('⏎'),
                 '\t' => out.push('⇥'),
@@ -23,6 +36,7 @@ impl Shown {
                 c => out.push(c),
             }
         }
+        count(&mut out, &mut marks);
         Self(out)
     }
 
@@ -30,6 +44,19 @@ impl Shown {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Ends a run of so many combining marks: tells how many of them are not shown.
+fn count(out: &mut String, marks: &mut usize) {
+    if let Some(hidden @ 1..) = std::mem::take(marks).checked_sub(MARKS) {
+        out.push_str(&format!("<{hidden} mark{}>", if hidden == 1 { "" } else { "s" }));
+    }
+}
+
+/// Whether the character is drawn over the one before it and takes no column of its own.
+fn is_mark(c: char) -> bool {
+    use GeneralCategory as G;
+    matches!(c.general_category(), G::NonspacingMark | G::EnclosingMark) && !is_hidden(c)
 }
 
 /// Whether a terminal would act on the character, or show nothing, instead of drawing it.
@@ -89,6 +116,16 @@ mod tests {
         fn plain_text_is_unchanged(raw in "[ -~äé漢字⁺⁻Δπ]{0,60}") {
             prop_assert_eq!(Shown::new(&raw).to_string(), raw);
         }
+    }
+
+    #[test]
+    fn a_stack_of_marks_is_cut_and_counted() {
+        let stack = |n: usize| format!("e{}x", "\u{301}".repeat(n));
+        assert_eq!(Shown::new(&stack(8)).as_str(), stack(8));
+        let shown = Shown::new(&stack(300));
+        assert_eq!(shown.as_str(), format!("e{}<292 marks>x", "\u{301}".repeat(8)));
+        assert_eq!(Shown::new(&"\u{489}".repeat(9)).as_str(), format!("{}<1 mark>", "\u{489}".repeat(8)));
+        assert_eq!(Shown::new("กำ็็").as_str(), "กำ็็");
     }
 
     #[test]

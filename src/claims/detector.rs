@@ -2,16 +2,16 @@
 
 use super::measure::{StageRun, share_of_runs, steps};
 use super::{ClaimResult, Measured, result};
-use crate::history::{Alarm, RunHistory};
+use crate::history::{RunHistory, StateChange};
 use crate::protocol::StageInfo;
 
 /// It says squeezing in the first preference stage of every run.
 pub(super) fn squeeze(histories: &[&RunHistory], gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {
-    let first_alarms: Vec<(u64, Option<&Alarm>)> = histories
+    let first_alarms: Vec<(u64, Option<&StateChange>)> = histories
         .iter()
         .map(|history| {
             let stage = history.run.as_ref().and_then(|r| r.stages.iter().position(|s| s.has_rejected));
-            (seed(history), history.detector.alarms.iter().find(|a| Some(a.stage) == stage))
+            (seed(history), history.detector.alarms().find(|a| Some(a.stage) == stage))
         })
         .collect();
     let measured = runs.as_ref().map_err(Clone::clone).map(|_| {
@@ -28,13 +28,14 @@ pub(super) fn squeeze(histories: &[&RunHistory], gates: bool, runs: &Result<Vec<
 pub(super) fn quiet(histories: &[&RunHistory], named: bool) -> ClaimResult {
     let mut stages = histories.iter().filter_map(|h| h.run.as_ref()).flat_map(|r| &r.stages);
     let has_stage = stages.any(|s| !s.has_rejected);
-    let stage_of = |history: &RunHistory, alarm: &Alarm| -> Option<StageInfo> {
+    let stage_of = |history: &RunHistory, alarm: &StateChange| -> Option<StageInfo> {
         history.run.as_ref()?.stages.get(alarm.stage).cloned()
     };
-    let is_false = |history: &RunHistory, alarm: &Alarm| !stage_of(history, alarm).is_some_and(|s| s.has_rejected);
+    let is_false =
+        |history: &RunHistory, alarm: &StateChange| !stage_of(history, alarm).is_some_and(|s| s.has_rejected);
     let alarmed: Vec<(u64, bool)> = histories
         .iter()
-        .map(|history| (seed(history), history.detector.alarms.iter().any(|alarm| is_false(history, alarm))))
+        .map(|history| (seed(history), history.detector.alarms().any(|alarm| is_false(history, alarm))))
         .collect();
     let measured: Measured = if histories.is_empty() {
         Err("there is no run".to_owned())

@@ -48,6 +48,28 @@ fn nats(label: &str, per_seed: Vec<(u64, f64)>) -> Figure {
     Figure { label: label.to_owned(), unit: Unit::Nats, pooled, per_seed }
 }
 
+/// What K1 reads off a finished run of digits.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pull {
+    /// Accumulated influence of the updates on "4" on log π(4 | x_9), nats.
+    pub on_nine: f64,
+    /// The largest on any other class, nats.
+    pub on_next: f64,
+    /// Spearman's correlation of ‖K(x_o, x_u)‖_F off the diagonal, from the middle of training to its end.
+    pub stability: f64,
+}
+
+impl Pull {
+    /// Reads it off a run.
+    ///
+    /// # Errors
+    /// In words: why the run does not tell it.
+    pub fn of(history: &RunHistory) -> Result<Self, String> {
+        let run = Run::of(history)?;
+        Ok(Self { on_nine: run.pull(), on_next: run.runner_up(), stability: run.stability() })
+    }
+}
+
 /// A finished run of a classifier.
 struct Run<'a> {
     seed: u64,

@@ -25,6 +25,7 @@ use crate::history::stats::{Estimate, rate};
 use crate::protocol::{CLAIMS, Evaluation};
 use measure::{Place, StageRun, stage_runs};
 
+pub use kernel::Pull;
 pub use table::table;
 
 /// What became of a claim.

@@ -91,8 +91,7 @@ fn measured(stage: usize, preference: bool, start: u64, n: u64, seed: u64) -> Ev
             *value = at_start(kind, stage) + change(kind, t) + 0.5 * t * noise;
         }
     }
-    let since = start + 10 * n.saturating_sub(3);
-    e.window_flow = (n > 0).then(|| flow(PAIRS, since, 0.4, 0.0, 0.0));
+    e.stage_flow = (n > 0).then(|| flow(PAIRS, start, 0.4, 0.0, 0.0));
     e
 }
 
@@ -282,8 +281,8 @@ fn missing_data_cannot_pass_a_gate() {
 #[test]
 fn an_alarm_in_an_sft_stage_is_a_failure() {
     let mut histories = runs(&[false, true], |_, _, _| ());
-    let alarm = histories[0].detector.alarms[0];
-    histories[0].detector.alarms.insert(0, crate::history::Alarm { stage: 0, step: 30, ..alarm });
+    let alarm = *histories[0].detector.alarms().next().unwrap();
+    histories[0].detector.changes.insert(0, crate::history::StateChange { stage: 0, step: 30, ..alarm });
     let claims = claims(&histories);
     let failed: Vec<_> = claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect();
     assert_eq!(failed, ["quiet"]);

@@ -6,13 +6,12 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::display::DisplayOptions;
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::history::By;
 use crate::record::Trained;
-use crate::tui::chart::Glyphs;
-use crate::tui::theme::ThemeKind;
 
 /// Watch a language model learn, live, in a terminal.
 ///
@@ -55,6 +54,21 @@ pub enum Command {
         #[command(flatten)]
         display: DisplayOptions,
     },
+    /// Write a commented experiment that fits a model and preference data of your own.
+    New {
+        /// The file to be written; one that is there already is left alone.
+        #[arg(value_name = "FILE.ron")]
+        file: PathBuf,
+        /// A Hugging Face folder, a GGUF file, a name on the hub, or base, the model that comes with the program.
+        #[arg(long, value_name = "DIR|FILE|OWNER/NAME")]
+        model: PathBuf,
+        /// Training rows, as TRL takes them: JSON lines, or Parquet.
+        #[arg(long, value_name = "FILE")]
+        data: PathBuf,
+        /// Held-out rows.
+        #[arg(long, value_name = "FILE")]
+        held_out: Option<PathBuf>,
+    },
     /// Validate experiments: every error with file, line and column, and what to write instead.
     Check {
         /// RON files.
@@ -91,7 +105,7 @@ pub enum Command {
     /// train differently (on-policy answers, an extended SFT) are compared fairly only at a matched margin. Without a
     /// terminal the differences are printed as a table.
     Compare(CompareArgs),
-    /// Run an experiment over a grid of settings and seeds; ends with one table and one figure.
+    /// Run an experiment over a grid of settings and seeds; ends with one table and one figure (of classifiers a table).
     ///
     /// Every combination of the values is a cell, run with every seed by a process of its own. Everything is checked before
     /// anything runs. The same command goes on where it was interrupted: a run that is finished is not run again. Exit
@@ -169,71 +183,6 @@ impl RunOptions {
     }
 }
 
-/// How the dashboard looks.
-#[derive(Debug, Clone, Copy, Default, Args)]
-pub struct DisplayOptions {
-    /// Colours: for a dark ground, for a light one, or none.
-    #[arg(long, value_enum)]
-    pub theme: Option<ThemeName>,
-    /// The glyphs that curves are drawn with.
-    #[arg(long, value_enum)]
-    pub marker: Option<Marker>,
-    /// No colour at all; the environment variable `NO_COLOR` does the same.
-    #[arg(long)]
-    pub no_color: bool,
-}
-
-impl DisplayOptions {
-    /// Whether colour is unwanted.
-    pub fn without_color(&self) -> bool {
-        self.no_color || std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty())
-    }
-
-    /// The palette.
-    pub fn theme_kind(&self) -> ThemeKind {
-        match self.theme {
-            _ if self.without_color() => ThemeKind::Mono,
-            None | Some(ThemeName::Dark) => ThemeKind::Dark,
-            Some(ThemeName::Light) => ThemeKind::Light,
-            Some(ThemeName::Mono) => ThemeKind::Mono,
-        }
-    }
-
-    /// The glyphs.
-    pub fn glyphs(&self) -> Glyphs {
-        match self.marker {
-            None | Some(Marker::Braille) => Glyphs::Braille,
-            Some(Marker::Half) => Glyphs::Half,
-            Some(Marker::Dot) => Glyphs::Dot,
-            Some(Marker::Ascii) => Glyphs::Ascii,
-        }
-    }
-}
-
-/// A palette by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ThemeName {
-    /// Colour-blind-safe on a dark ground.
-    Dark,
-    /// Colour-blind-safe on a light ground.
-    Light,
-    /// No colour.
-    Mono,
-}
-
-/// Chart glyphs by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Marker {
-    /// 2×4 dots a cell.
-    Braille,
-    /// 1×2 half blocks a cell.
-    Half,
-    /// One dot a cell.
-    Dot,
-    /// Plain ASCII.
-    Ascii,
-}
-
 /// A backend by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Backend {
@@ -271,7 +220,8 @@ pub struct ScoreArgs {
     /// Rows `{"prompt", "response"}` or `{"prompt_ids", "ids"}`, one JSON object a line.
     #[arg(long, value_name = "FILE")]
     pub data: PathBuf,
-    /// Add the tokenizer's special tokens. Prompt and response are tokenised apart either way.
+    /// Put before a prompt what the tokenizer puts before any text (a token that begins it), as in training on plain rows.
+    /// Without it, a prompt is read as a chat template wrote it, which begins a text itself.
     #[arg(long)]
     pub add_special_tokens: bool,
     /// What computes.
@@ -396,7 +346,8 @@ pub struct CompareArgs {
     /// Write these instead of opening the screen, separated by commas.
     #[arg(long, value_enum, value_delimiter = ',')]
     pub format: Vec<ExportFormat>,
-    /// Where to write files and screenshots; the working directory if absent.
+    /// Where to write. If absent, files go to the working directory and the screen's screenshots to `screenshots/` beside the
+    /// first run.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Columns and rows of figures.
@@ -440,6 +391,8 @@ pub enum ExportFormat {
     Png,
     /// The same as plain text.
     Txt,
+    /// The same as text with colours for a terminal (`.ans`): `cat` shows it.
+    Ansi,
 }
 
 /// A terminal's size.

@@ -2,9 +2,11 @@
 
 mod args;
 mod console;
+mod display;
 
 pub use args::{
-    Cli, Command, CompareArgs, DisplayOptions, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, Size,
-    SweepArgs, VerifyArgs,
+    Cli, Command, CompareArgs, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, Size, SweepArgs,
+    VerifyArgs,
 };
-pub(crate) use console::{say, tell};
+pub(crate) use console::{has_screen, say, tell, var};
+pub use display::DisplayOptions;

@@ -13,9 +13,37 @@ pub struct PreferenceExample {
     pub prompt: String,
     /// The responses, as the tokenizer sees them (a leading space included); the end-of-text token is added later.
     pub responses: BTreeMap<ProbeKind, String>,
+    /// How the text came to be.
+    pub form: Form,
+}
+
+/// How an example's text came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Form {
+    /// As it is written in the data: the tokenizer puts before it what it puts before any text.
+    #[default]
+    Plain,
+    /// By a chat template, which writes the beginning and the end of a text itself.
+    Chat {
+        /// The prompt as the template writes it to be answered, where that is more than every answer follows on.
+        opened: Option<String>,
+    },
 }
 
 impl PreferenceExample {
+    /// Whether a chat template wrote it.
+    pub(super) fn is_turn(&self) -> bool {
+        self.form != Form::Plain
+    }
+
+    /// The prompt as a model reads it to answer.
+    pub(super) fn opened(&self) -> &str {
+        match &self.form {
+            Form::Chat { opened: Some(opened) } => opened,
+            _ => &self.prompt,
+        }
+    }
+
     /// Prompt and chosen answer in one.
     pub fn document(&self) -> String {
         let chosen = self.responses.get(&ProbeKind::Chosen).map_or("", String::as_str);
@@ -110,7 +138,7 @@ mod tests {
 
     fn example(chosen: &str) -> PreferenceExample {
         let responses = BTreeMap::from([(ProbeKind::Chosen, chosen.to_owned())]);
-        PreferenceExample { prompt: "Q:".into(), responses }
+        PreferenceExample { prompt: "Q:".into(), responses, form: Form::Plain }
     }
 
     #[test]

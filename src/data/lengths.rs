@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::PreferenceExample;
 use super::tokenizer::Tokenizer;
+use super::tokenizer::boundary::{self, Parted};
 use crate::error::Result;
 use crate::protocol::ProbeKind;
 
@@ -40,6 +41,8 @@ pub struct Fate {
     pub truncated_prompt: bool,
     /// Whether one of its answers did.
     pub truncated_completion: bool,
+    /// Whether the end of its prompt and the beginning of an answer are one token, which counts as the answer's.
+    pub merged: bool,
 }
 
 /// Why a row is not trained on.
@@ -49,10 +52,15 @@ pub enum Unfit {
     Dropped(&'static str),
     /// It is an error: the problem.
     Refused(String),
+    /// It holds a token that the model does not have: the problem.
+    Unknown(String),
 }
 
 /// What to do about a row that is too long for the model.
 pub(super) const TOO_LONG: &str = "shorten it, or cut rows with max_length and max_prompt_length in the data";
+
+/// What to do about a row with a token that is the tokenizer's alone.
+pub(super) const UNKNOWN: &str = "leave the token out, or use a model whose embedding was resized to its tokenizer";
 
 impl Lengths {
     /// Tokenises an example's prompt and those of its answers that are of `kinds`.
@@ -65,8 +73,8 @@ impl Lengths {
         example: &PreferenceExample,
         kinds: &[ProbeKind],
     ) -> Result<Result<Tokenised, Unfit>> {
-        let mut fate = Fate::default();
-        let mut prompt = tokenizer.encode(&example.prompt)?;
+        let Parted { mut prompt, answers, merged } = boundary::part(tokenizer, example, kinds)?;
+        let mut fate = Fate { merged, ..Fate::default() };
         if let Some(over) = self.max_prompt_length.and_then(|max| prompt.len().checked_sub(max)).filter(|&n| n > 0) {
             prompt.drain(..over);
             fate.truncated_prompt = true;
@@ -75,10 +83,8 @@ impl Lengths {
         if room == Some(0) {
             return Ok(Err(Unfit::Dropped(NO_ROOM)));
         }
-        let mut responses = Vec::with_capacity(kinds.len());
-        for &kind in kinds {
-            let Some(text) = example.responses.get(&kind) else { continue };
-            let mut ids = tokenizer.encode_completion(text)?;
+        let mut responses = Vec::with_capacity(answers.len());
+        for (kind, mut ids) in answers {
             if let Some(room) = room.filter(|&room| ids.len() > room) {
                 ids.truncate(room);
                 ids.shrink_to_fit();
@@ -89,6 +95,12 @@ impl Lengths {
                 let problem =
                     format!("\"{kind}\" and its prompt have {length} tokens, and the model reads {positions}");
                 return Ok(Err(Unfit::Refused(problem)));
+            }
+            if let Some(id) = tokenizer.beyond_the_model(&prompt).or_else(|| tokenizer.beyond_the_model(&ids)) {
+                let token = tokenizer.token(id);
+                return Ok(Err(Unfit::Unknown(format!(
+                    "has the token {token:?} ({id}), for which the model has no embedding"
+                ))));
             }
             responses.push((kind, ids));
         }

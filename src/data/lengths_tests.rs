@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::data::Form;
 use crate::data::tokenizer::EOS;
 
 const KINDS: [ProbeKind; 2] = [ProbeKind::Chosen, ProbeKind::Rejected];
@@ -21,6 +22,7 @@ fn example(prompt: &str, chosen: &str, rejected: &str) -> PreferenceExample {
     PreferenceExample {
         prompt: prompt.to_owned(),
         responses: responses.map(|(kind, text)| (kind, text.to_owned())).into(),
+        form: Form::Plain,
     }
 }
 
@@ -41,7 +43,7 @@ fn cut(lengths: Lengths, prompt: &str, chosen: &str, rejected: &str) -> Result<(
 
 #[test]
 fn prompts_keep_their_end_and_answers_their_beginning() {
-    let both = |p, c| Fate { truncated_prompt: p, truncated_completion: c };
+    let both = |p, c| Fate { truncated_prompt: p, truncated_completion: c, merged: false };
     for (limits, expected, fate) in [
         (lengths(0, 0, 0), ["abcdef", "12345.", "xy."], both(false, false)),
         (lengths(0, 4, 0), ["cdef", "12345.", "xy."], both(true, false)),

@@ -11,6 +11,7 @@ pub mod example;
 pub mod idx;
 mod jsonl;
 pub mod lengths;
+mod message;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 pub mod pictures;
@@ -21,7 +22,7 @@ pub mod tokenizer;
 pub mod world;
 
 pub use chat::ChatTemplate;
-pub use example::{Dataset, PreferenceExample};
+pub use example::{Dataset, Form, PreferenceExample};
 pub use lengths::Lengths;
 pub use pictures::{PictureSet, Pictures};
 pub use preferences::PreferenceData;
@@ -70,7 +71,7 @@ pub struct Visited {
 /// Draws the data that an experiment asks for, or gets its files ready.
 ///
 /// # Errors
-/// When the world cannot provide what is asked for, or a chat template is broken.
+/// When the world cannot provide what is asked for.
 pub fn load(experiment: &Experiment) -> Result<Data> {
     Ok(match &experiment.data {
         DataSource::World(task) => Data::Drawn(world::task(experiment.seed, task)?),
@@ -80,12 +81,13 @@ pub fn load(experiment: &Experiment) -> Result<Data> {
                 let example = |text| PreferenceExample {
                     prompt: String::new(),
                     responses: BTreeMap::from([(ProbeKind::Chosen, text)]),
+                    form: Form::Plain,
                 };
                 texts.into_iter().map(example).collect()
             };
             Data::Drawn(Dataset { train: free(train), held_out: free(held_out) })
         }
-        DataSource::Preferences(files) => Data::Files(PreferenceData::open(files, &experiment.model)?),
+        DataSource::Preferences(files) => Data::Files(PreferenceData::open(files, &experiment.model)),
         DataSource::Digits(_) | DataSource::Mnist(_) | DataSource::Lab(_) => {
             return Err(Error::usage(
                 "data: there is no text in it; a language model reads world(), preferences(…) or world_documents()",
@@ -117,7 +119,7 @@ impl Data {
             Self::Drawn(dataset) => dataset,
         };
         for (index, example) in train.iter().enumerate() {
-            if let Err(Unfit::Refused(problem)) = each(example)? {
+            if let Err(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(example)? {
                 return Err(Error::usage(format!("training example {}: {problem}", index + 1)));
             }
         }
@@ -147,3 +149,6 @@ pub fn load_pictures(experiment: &Experiment) -> Result<PictureSet> {
         _ => Err(Error::usage("data: there are no pictures in it; a classifier reads digits() or mnist(\"…\")")),
     }
 }
+
+#[cfg(test)]
+mod round_trip_tests;

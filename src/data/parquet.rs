@@ -11,7 +11,7 @@ use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
 
-use super::row::{self, Entry, Fields, Member, Message, Place, Value};
+use super::row::{self, Entry, Fields, Message, Place, Value};
 use crate::error::Location;
 use crate::{Error, Result};
 
@@ -99,6 +99,7 @@ fn fields(row: Row) -> Fields {
     let value = |(key, field): (String, Field)| {
         let value = match field {
             Field::Null => return None,
+            field if row::is_argument(&key) => Value::Json(json(&field)),
             Field::Str(text) => Value::Text(text),
             Field::ListInternal(list) => messages(list.elements()),
             other => Value::Other(kind(&other)),
@@ -112,21 +113,40 @@ fn messages(items: &[Field]) -> Value {
     let mut messages = Vec::with_capacity(items.len());
     for item in items {
         let Field::Group(group) = item else { return Value::Other("a list") };
-        let members = group.get_column_iter().map(|(key, field)| {
-            let member = match field {
-                Field::Str(text) => Member::Text(text.clone()),
-                Field::Null => Member::Null,
-                Field::ListInternal(list) if list.elements().is_empty() => Member::Null,
-                other => Member::Other(kind(other)),
-            };
-            (key.clone(), member)
-        });
-        match Message::new(members) {
+        // A column holds for every message what one of them has: an empty list is as good as none.
+        let is_empty = |field: &Field| matches!(field, Field::ListInternal(list) if list.elements().is_empty());
+        let members = group.get_column_iter().filter(|(_, field)| !is_empty(field));
+        match Message::new(members.map(|(key, field)| (key.clone(), json(field))).collect()) {
             Ok(message) => messages.push(message),
             Err(problem) => return Value::Broken(messages.len() + 1, problem),
         }
     }
-    if messages.is_empty() { Value::Other("an empty list") } else { Value::Messages(messages) }
+    Value::Messages(messages)
+}
+
+/// A value as a template sees it. What is null in a group is what another row has.
+fn json(field: &Field) -> minijinja::Value {
+    match field {
+        Field::Null => minijinja::Value::from(()),
+        Field::Bool(value) => (*value).into(),
+        Field::Byte(value) => (*value).into(),
+        Field::Short(value) => (*value).into(),
+        Field::Int(value) => (*value).into(),
+        Field::Long(value) => (*value).into(),
+        Field::UByte(value) => (*value).into(),
+        Field::UShort(value) => (*value).into(),
+        Field::UInt(value) => (*value).into(),
+        Field::ULong(value) => (*value).into(),
+        Field::Float(value) => (*value).into(),
+        Field::Double(value) => (*value).into(),
+        Field::Str(text) => text.as_str().into(),
+        Field::ListInternal(list) => list.elements().iter().map(json).collect::<Vec<_>>().into(),
+        Field::Group(group) => {
+            let members = group.get_column_iter().filter(|(_, field)| !matches!(field, Field::Null));
+            minijinja::Value::from_pairs(members.map(|(key, field)| (key.clone(), json(field))))
+        }
+        other => other.to_string().into(),
+    }
 }
 
 /// What a value is, in words.

@@ -1,13 +1,14 @@
 //! Preference data in files: rows as they are written become text, and what was done to them is counted.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::chat::{ChatTemplate, SpecialTokens};
-use super::example::Others;
+use super::example::{Form, Others};
 use super::jsonl::Lines;
-use super::lengths::{TOO_LONG, Unfit};
+use super::lengths::{TOO_LONG, UNKNOWN, Unfit};
 use super::report::DataReport;
-use super::row::{EXPECTED, Entry, Message, Place, Row, Turns};
+use super::row::{Arguments, EXPECTED, Entry, Message, Place, Row, Turns};
 use super::tokenizer::{EOS, PAD};
 use super::{Each, PreferenceExample, Visited};
 use crate::error::Location;
@@ -20,7 +21,10 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct PreferenceData {
     files: PreferenceFiles,
-    template: Option<ChatTemplate>,
+    /// Where the model lies, where it is in files.
+    model: Option<PathBuf>,
+    /// Compiled when the first row asks for it; `None` where there is none.
+    template: OnceLock<Option<ChatTemplate>>,
     /// Whether the model is on the hub and not here yet, and its template with it.
     awaited: bool,
 }
@@ -35,32 +39,36 @@ pub(crate) struct Survey {
 }
 
 impl PreferenceData {
-    /// Finds the template: the one that the experiment names, or the model's. A model that is yet to be downloaded may
-    /// bring one.
-    ///
-    /// # Errors
-    /// When the template is broken or not there.
-    pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Result<Self> {
+    /// Gets the files ready. A model that is yet to be downloaded may bring a template.
+    pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Self {
         let path = match model {
             ModelSource::Folder(path) | ModelSource::File(path) => Some(path.clone()),
             ModelSource::Hub(id) => crate::model::hub::cached(id).ok(),
             _ => None,
         };
-        let path = path.as_deref();
         let awaited = path.is_none() && matches!(model, ModelSource::Hub(_));
-        let template = match &files.chat_template {
+        Self { files: files.clone(), model: path, template: OnceLock::new(), awaited }
+    }
+
+    /// The template: the one that the experiment names, or the model's; `None` where there is none.
+    fn template(&self) -> Result<Option<&ChatTemplate>> {
+        if let Some(template) = self.template.get() {
+            return Ok(template.as_ref());
+        }
+        let path = self.model.as_deref();
+        let found = match &self.files.chat_template {
             Some(name) => {
                 let special = path.map_or_else(|| Ok(own_tokens()), SpecialTokens::of_model)?;
                 Some(ChatTemplate::named(name, &special)?)
             }
             None => path.map(ChatTemplate::of_model).transpose()?.flatten(),
         };
-        Ok(Self { files: files.clone(), template, awaited })
+        Ok(self.template.get_or_init(|| found).as_ref())
     }
 
     /// Whether the model has to be downloaded before conversations can become text.
     pub(crate) fn awaits_its_model(&self) -> bool {
-        self.awaited && self.template.is_none()
+        self.awaited && self.files.chat_template.is_none()
     }
 
     /// Looks through a file without keeping anything.
@@ -73,8 +81,8 @@ impl PreferenceData {
             survey.rows += 1;
             if let Entry::Row(row) = entry? {
                 survey.has_rejected &= row.responses.contains_key(&ProbeKind::Rejected);
-                if self.template.is_none() && !self.awaited && is_conversation(&row) {
-                    return Err(no_template(Place::new(file, row.number)));
+                if !self.awaited && is_conversation(&row) && self.template()?.is_none() {
+                    return Err(no_template(Place::of(file, &row)));
                 }
             }
         }
@@ -109,12 +117,13 @@ impl PreferenceData {
             };
             let example = self.render(file, &row)?;
             match each(&example)? {
-                Ok(fate) => report.keep(fate),
+                Ok(fate) => report.keep(row.number, fate, row.repeats),
                 Err(Unfit::Dropped(why)) => {
                     report.drop(row.number, why);
                     continue;
                 }
-                Err(Unfit::Refused(problem)) => return Err(Place::new(file, row.number).error(problem, TOO_LONG)),
+                Err(Unfit::Refused(problem)) => return Err(Place::of(file, &row).error(problem, TOO_LONG)),
+                Err(Unfit::Unknown(problem)) => return Err(Place::of(file, &row).error(problem, UNKNOWN)),
             }
             asks |= !example.prompt.is_empty();
             chosen.push(row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()));
@@ -174,9 +183,9 @@ impl PreferenceData {
 
     /// A row as text.
     fn render(&self, file: &Path, row: &Row) -> Result<PreferenceExample> {
-        let place = Place::new(file, row.number);
+        let place = Place::of(file, row);
         if is_conversation(row) {
-            let template = self.template.as_ref().ok_or_else(|| no_template(place))?;
+            let template = self.template()?.ok_or_else(|| no_template(place))?;
             return conversation(template, row).map_err(|problem| {
                 let problem = format!("the chat template cannot write it: {problem}");
                 let origin = template.origin().display();
@@ -185,7 +194,7 @@ impl PreferenceData {
         }
         let text = |turns: &Turns| turns.as_ref().to_owned();
         let responses = row.responses.iter().map(|(&kind, turns)| (kind, text(turns))).collect();
-        Ok(PreferenceExample { prompt: text(&row.prompt), responses })
+        Ok(PreferenceExample { prompt: text(&row.prompt), responses, form: Form::Plain })
     }
 }
 
@@ -206,7 +215,8 @@ fn open(file: &Path) -> Result<Box<dyn Iterator<Item = Result<Entry>>>> {
 
 /// The special tokens of a tokenizer of ours.
 fn own_tokens() -> SpecialTokens {
-    SpecialTokens([("eos_token", EOS), ("pad_token", PAD)].map(|(name, token)| (name.into(), token.into())).into())
+    let named = [("eos_token", EOS), ("pad_token", PAD)].map(|(name, token)| (name.into(), token.into())).into();
+    SpecialTokens { named, listed: Vec::new() }
 }
 
 fn is_conversation(row: &Row) -> bool {
@@ -226,7 +236,8 @@ fn conversation(template: &ChatTemplate, row: &Row) -> Result<PreferenceExample,
         Turns::Text(text) => vec![Message::plain("user", text.clone())],
     };
     let turns = messages.len();
-    let mut prompt = opened(template, &messages)?;
+    let opened = opened(template, &messages, &row.arguments)?;
+    let mut prompt = opened.clone();
     let mut whole = Vec::with_capacity(row.responses.len());
     for (&kind, answer) in &row.responses {
         messages.truncate(turns);
@@ -234,13 +245,13 @@ fn conversation(template: &ChatTemplate, row: &Row) -> Result<PreferenceExample,
             Turns::Messages(answer) => messages.extend(answer.iter().cloned()),
             Turns::Text(text) => messages.push(Message::plain("assistant", text.clone())),
         }
-        whole.push((kind, template.render(&messages, false)?));
+        whole.push((kind, template.render(&messages, &row.arguments, false)?));
     }
     let common = whole.iter().map(|(_, text)| common_prefix(&prompt, text)).min().unwrap_or_default();
     if common < prompt.len() {
         messages.truncate(turns);
         // A template may open a turn with more than it later writes there, such as `<think>`.
-        if !prompt[..common].starts_with(&template.render(&messages, false)?) {
+        if !prompt[..common].starts_with(&template.render(&messages, &row.arguments, false)?) {
             return Err("a conversation with its answer does not begin as the prompt alone does".to_owned());
         }
         prompt.truncate(common);
@@ -253,17 +264,18 @@ fn conversation(template: &ChatTemplate, row: &Row) -> Result<PreferenceExample,
         }
         responses.insert(kind, text);
     }
-    Ok(PreferenceExample { prompt, responses })
+    let opened = Some(opened).filter(|opened| *opened != prompt);
+    Ok(PreferenceExample { prompt, responses, form: Form::Chat { opened } })
 }
 
 /// A prompt as text, ready to be answered.
-fn opened(template: &ChatTemplate, messages: &[Message]) -> Result<String, String> {
+fn opened(template: &ChatTemplate, messages: &[Message], arguments: &Arguments) -> Result<String, String> {
     let last = messages.last().ok_or("the prompt has no message")?;
     match last.role.as_str() {
-        "user" | "tool" => template.render(messages, true),
+        "user" | "tool" | "function" | "ipython" => template.render(messages, arguments, true),
         // An answer that was begun is gone on with.
         "assistant" => {
-            let mut text = template.render(messages, false)?;
+            let mut text = template.render(messages, arguments, false)?;
             let words = last.content.trim_end();
             let at = text.rfind(words).ok_or("the prompt's last message is not in it as it was said")?;
             text.truncate(at + words.len());

@@ -37,7 +37,7 @@ impl Files {
 
     /// Reads all; drops what has `drop` in its prompt. Also returns the prompts that were seen.
     fn visit(&self, chat_template: Option<&str>, observe: usize) -> Result<(Visited, Vec<String>)> {
-        let data = PreferenceData::open(&self.settings(chat_template), &ModelSource::Base)?;
+        let data = PreferenceData::open(&self.settings(chat_template), &ModelSource::Base);
         let mut seen = Vec::new();
         let visited = data.visit(observe, 1, &mut |example| {
             seen.push(example.prompt.clone());
@@ -77,6 +77,7 @@ fn the_same_probes_are_made_as_for_data_in_memory() {
     let example = |i: usize| PreferenceExample {
         prompt: format!("q{i}"),
         responses: BTreeMap::from([(ProbeKind::Chosen, format!(" a{i} b{i} c{i} d{i} e{i}"))]),
+        form: Form::Plain,
     };
     let mut dataset = crate::data::Dataset { train: (0..9).map(example).collect(), held_out: vec![example(77)] };
     crate::data::example::derive_probes(&mut dataset, 1);
@@ -146,7 +147,7 @@ fn a_file_without_a_row_to_learn_from_is_refused() {
 fn an_answer_that_was_begun_is_gone_on_with() {
     let template = ChatTemplate::named(MARKS, &own_tokens()).unwrap();
     let begun = [Message::plain("user", "q".into()), Message::plain("assistant", "it is ".into())];
-    assert_eq!(opened(&template, &begun).unwrap(), "<user>q<eos>\n<assistant>it is");
+    assert_eq!(opened(&template, &begun, &Arguments::default()).unwrap(), "<user>q<eos>\n<assistant>it is");
 }
 
 #[derive(Deserialize)]
@@ -172,17 +173,18 @@ struct Answer {
 #[test]
 fn conversations_are_split_as_trl_splits_them() {
     let golden: Golden = serde_json::from_str(include_str!("../../tests/golden/chat_templates.json")).unwrap();
-    let special = [("bos_token", "<s>"), ("eos_token", "</s>")].map(|(name, token)| (name.into(), token.into()));
+    let named = [("bos_token", "<s>"), ("eos_token", "</s>")].map(|(name, token)| (name.into(), token.into())).into();
+    let special = SpecialTokens { named, listed: Vec::new() };
     let mut compared = 0;
     for case in &golden.cases {
         let name = Path::new(&case.template);
         let source = &golden.templates[&case.template];
-        let template = ChatTemplate::new(name, source, &SpecialTokens(special.clone().into())).unwrap();
+        let template = ChatTemplate::new(name, source, &special).unwrap();
         let prompt: Vec<Message> =
             case.messages.iter().map(|m| Message::plain(&m["role"], m["content"].clone())).collect();
         for Answer { answer, prompt: expected, completion } in &case.answers {
             let responses = BTreeMap::from([(ProbeKind::Chosen, Turns::Text(answer.clone()))]);
-            let row = Row { number: 1, prompt: Turns::Messages(prompt.clone()), responses };
+            let row = Row { number: 1, prompt: Turns::Messages(prompt.clone()), responses, ..Row::default() };
             let example = conversation(&template, &row).unwrap();
             assert_eq!((&example.prompt, &example.responses[&ProbeKind::Chosen]), (expected, completion), "{name:?}");
             compared += 1;
@@ -227,7 +229,7 @@ fn a_parquet_file_is_read_or_the_way_to_read_it_is_said() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/texts.parquet");
     let survey = {
         let files = Files::new("{}", "").settings(None);
-        PreferenceData::open(&files, &ModelSource::Base).unwrap().survey(&path)
+        PreferenceData::open(&files, &ModelSource::Base).survey(&path)
     };
     if cfg!(feature = "parquet") {
         assert_eq!(survey.unwrap(), Survey { rows: 4, has_rejected: true });

@@ -18,6 +18,8 @@ pub struct DataReport {
     pub truncated_prompts: usize,
     /// Kept rows of which an answer lost its end.
     pub truncated_completions: usize,
+    /// What else there is to know of kept rows.
+    pub notes: Vec<Dropped>,
     /// What was left out, one entry a reason.
     pub dropped: Vec<Dropped>,
     /// Kinds of probes that were made from the other rows.
@@ -26,7 +28,7 @@ pub struct DataReport {
     max_prompt_length: Option<usize>,
 }
 
-/// Rows that were left out for the same reason.
+/// Rows that were left out, or are worth a look, for the same reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dropped {
     /// The reason.
@@ -37,22 +39,35 @@ pub struct Dropped {
     pub first: usize,
 }
 
+/// Of rows whose prompt and answer have a token in common.
+const MERGES: &str = "the end of the prompt merges with the answer, which begins there";
+/// Of rows with the prompt in the answers too.
+const REPEATS: &str = "the answers begin with the prompt once more; leave \"prompt\" out, or cut it from them";
+
 impl DataReport {
     pub(super) fn new(files: &PreferenceFiles) -> Self {
         Self { max_length: files.max_length, max_prompt_length: files.max_prompt_length, ..Self::default() }
     }
 
-    pub(super) fn keep(&mut self, fate: Fate) {
+    pub(super) fn keep(&mut self, number: usize, fate: Fate, repeats: bool) {
         self.kept += 1;
         self.truncated_prompts += usize::from(fate.truncated_prompt);
         self.truncated_completions += usize::from(fate.truncated_completion);
+        for why in [MERGES, REPEATS].into_iter().zip([fate.merged, repeats]).filter_map(|(why, is)| is.then_some(why)) {
+            count(&mut self.notes, number, why);
+        }
     }
 
     pub(super) fn drop(&mut self, number: usize, why: &'static str) {
-        match self.dropped.iter_mut().find(|dropped| dropped.why == why) {
-            Some(dropped) => dropped.rows += 1,
-            None => self.dropped.push(Dropped { why, rows: 1, first: number }),
-        }
+        count(&mut self.dropped, number, why);
+    }
+}
+
+/// Counts a row among those of the same reason.
+fn count(all: &mut Vec<Dropped>, number: usize, why: &'static str) {
+    match all.iter_mut().find(|dropped| dropped.why == why) {
+        Some(dropped) => dropped.rows += 1,
+        None => all.push(Dropped { why, rows: 1, first: number }),
     }
 }
 
@@ -67,6 +82,9 @@ impl fmt::Display for DataReport {
         }
         for Dropped { why, rows, first } in &self.dropped {
             write!(f, "; {rows} dropped: {why} (first: {first})")?;
+        }
+        for Dropped { why, rows, first } in &self.notes {
+            write!(f, "\nwarning: in {rows} rows {why} (first: {first})")?;
         }
         if !self.derived.is_empty() {
             let kinds: Vec<&str> = self.derived.iter().map(|kind| kind.key()).collect();
@@ -84,8 +102,8 @@ mod tests {
     fn it_says_what_was_done_in_two_lines() {
         let mut report = DataReport { rows: 5, ..DataReport::default() };
         (report.max_length, report.max_prompt_length) = (Some(64), Some(32));
-        report.keep(Fate { truncated_prompt: true, truncated_completion: false });
-        report.keep(Fate { truncated_prompt: true, truncated_completion: true });
+        report.keep(3, Fate { truncated_prompt: true, ..Fate::default() }, true);
+        report.keep(4, Fate { truncated_prompt: true, truncated_completion: true, merged: true }, false);
         report.drop(7, "no room");
         report.drop(9, "no room");
         report.drop(8, "the same");
@@ -94,6 +112,9 @@ mod tests {
             report.to_string(),
             "data: 5 rows, 2 kept; 2 prompts cut to their last 32 tokens; answers of 1 rows cut at 64 tokens; \
              2 dropped: no room (first: 7); 1 dropped: the same (first: 8)\n\
+             warning: in 1 rows the answers begin with the prompt once more; leave \"prompt\" out, or cut it from them \
+             (first: 3)\n\
+             warning: in 1 rows the end of the prompt merges with the answer, which begins there (first: 4)\n\
              probes made from other rows: irr_train, repeater"
         );
         assert_eq!(DataReport { rows: 2, kept: 2, ..DataReport::default() }.to_string(), "data: 2 rows, 2 kept");

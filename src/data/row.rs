@@ -4,19 +4,24 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use super::message::{Arguments, Message};
 use crate::error::Location;
 use crate::protocol::ProbeKind;
 use crate::{Error, Result};
 
 pub(super) const EXPECTED: &str = r#"expected one object a row: {"prompt": "…", "chosen": "…", "rejected": "…"}"#;
 const MESSAGE: &str = r#"a message is {"role": "user", "content": "…"}"#;
+const ARGUMENTS: &str = r#""tools" is a list of JSON schemas, "chat_template_kwargs" an object"#;
 
 const PROMPT: &str = "prompt";
 const COMPLETION: &str = "completion";
 const MESSAGES: &str = "messages";
 const TEXT: &str = "text";
+/// What a chat template is given besides messages.
+const TOOLS: &str = "tools";
+const TEMPLATE_KWARGS: &str = "chat_template_kwargs";
 /// Keys that are read besides those of the probe kinds.
-const KEYS: [&str; 4] = [PROMPT, COMPLETION, MESSAGES, TEXT];
+const KEYS: [&str; 6] = [PROMPT, COMPLETION, MESSAGES, TEXT, TOOLS, TEMPLATE_KWARGS];
 /// What marks a row of KTO's unpaired preferences.
 const LABEL: &str = "label";
 
@@ -26,17 +31,6 @@ const EMPTY_ANSWER: &str = "an answer is empty";
 /// Where an answer begins in Anthropic's HH dialogues, and how they begin themselves.
 const HH_ANSWER: &str = "\n\nAssistant:";
 const HH_QUESTION: &str = "\n\nHuman:";
-
-/// One turn of a conversation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Message {
-    /// Who speaks: `system`, `user`, `assistant` or `tool`.
-    pub role: String,
-    /// What is said.
-    pub content: String,
-    /// Further texts (`name`, `thinking`), for the chat template.
-    pub rest: BTreeMap<String, String>,
-}
 
 /// A prompt or an answer as it is written in the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +51,12 @@ impl AsRef<str> for Turns {
     }
 }
 
+impl Default for Turns {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
 impl From<String> for Turns {
     fn from(text: String) -> Self {
         Self::Text(text)
@@ -67,13 +67,13 @@ impl Turns {
     fn is_empty(&self) -> bool {
         match self {
             Self::Text(text) => text.trim().is_empty(),
-            Self::Messages(messages) => messages.iter().all(|message| message.content.trim().is_empty()),
+            Self::Messages(messages) => messages.iter().all(Message::says_nothing),
         }
     }
 }
 
 /// A prompt and its answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
     /// The line or row of the file, from 1.
     pub number: usize,
@@ -81,6 +81,22 @@ pub struct Row {
     pub prompt: Turns,
     /// The answers; `chosen` is always there.
     pub responses: BTreeMap<ProbeKind, Turns>,
+    /// What its chat template is given besides.
+    pub arguments: Arguments,
+    /// Whether its answers begin with its prompt, which stands before them anyway.
+    pub repeats: bool,
+    /// What the number counts.
+    pub(super) unit: Unit,
+}
+
+/// What the rows of a file are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Unit {
+    /// By lines.
+    #[default]
+    Line,
+    /// One by one, in a file without lines.
+    Row,
 }
 
 /// What a row turned out to be.
@@ -97,8 +113,10 @@ pub enum Entry {
 pub(super) enum Value {
     /// Text.
     Text(String),
-    /// A list of messages, not empty.
+    /// A list of messages.
     Messages(Vec<Message>),
+    /// What a chat template is given.
+    Json(minijinja::Value),
     /// A list of messages of which one, counted from 1, is unsound: what is wrong with it.
     Broken(usize, String),
     /// Something else, in words.
@@ -113,56 +131,34 @@ pub(super) type Fields = BTreeMap<String, Value>;
 pub(super) struct Place<'a> {
     file: &'a Path,
     number: usize,
+    unit: Unit,
 }
 
 impl<'a> Place<'a> {
     /// Row `number` of a file, from 1: its line where the file has lines.
     pub(super) fn new(file: &'a Path, number: usize) -> Self {
-        Self { file, number }
+        Self { file, number, unit: if super::is_parquet(file) { Unit::Row } else { Unit::Line } }
+    }
+
+    /// Item `number` of a list that may stand on one line.
+    pub(super) fn item(file: &'a Path, number: usize) -> Self {
+        Self { file, number, unit: Unit::Row }
+    }
+
+    /// Where a row was read.
+    pub(super) fn of(file: &'a Path, row: &Row) -> Self {
+        Self { file, number: row.number, unit: row.unit }
     }
 
     pub(super) fn error(&self, problem: impl AsRef<str>, advice: impl AsRef<str>) -> Error {
-        if super::is_parquet(self.file) {
-            let problem = format!("row {}: {}", self.number, problem.as_ref());
-            return Error::input(Location::file(self.file), problem, advice);
-        }
-        Error::input(Location::line(self.file, self.number), problem, advice)
-    }
-}
-
-impl Message {
-    /// A message with nothing but its role and its words.
-    pub(crate) fn plain(role: &str, content: String) -> Self {
-        Self { role: role.to_owned(), content, rest: BTreeMap::new() }
-    }
-
-    /// A message from its members; null is as good as absent.
-    pub(super) fn new(members: impl IntoIterator<Item = (String, Member)>) -> Result<Self, String> {
-        let (mut role, mut content, mut rest) = (None, None, BTreeMap::new());
-        for (key, member) in members {
-            match (key.as_str(), member) {
-                ("role", Member::Text(text)) => role = Some(text),
-                ("content", Member::Text(text)) => content = Some(text),
-                ("role" | "content", Member::Other(what)) => return Err(format!("its {key} is {what}")),
-                (_, Member::Text(text)) => {
-                    rest.insert(key, text);
-                }
-                ("tool_calls", Member::Other(_)) => return Err("tool calls are not read".to_owned()),
-                _ => {}
+        match self.unit {
+            Unit::Line => Error::input(Location::line(self.file, self.number), problem, advice),
+            Unit::Row => {
+                let problem = format!("row {}: {}", self.number, problem.as_ref());
+                Error::input(Location::file(self.file), problem, advice)
             }
         }
-        let missing = |key: &str| format!("it has no {key}");
-        let role = role.filter(|role| !role.is_empty()).ok_or_else(|| missing("role"))?;
-        Ok(Self { role, content: content.ok_or_else(|| missing("content"))?, rest })
     }
-}
-
-/// What stands under a key of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Member {
-    Text(String),
-    Null,
-    Other(&'static str),
 }
 
 /// Makes a row of its members.
@@ -172,30 +168,41 @@ pub(super) enum Member {
 /// row is of a kind that is not trained on.
 pub(super) fn read(place: Place<'_>, fields: Fields) -> Result<Entry> {
     check_keys(place, &fields)?;
-    Reader { place, fields }.read()
+    Reader { place, fields, arguments: Arguments::default() }.read()
 }
 
 struct Reader<'a> {
     place: Place<'a>,
     fields: Fields,
+    arguments: Arguments,
 }
 
 impl Reader<'_> {
     fn read(mut self) -> Result<Entry> {
-        if self.is_blank(ProbeKind::Rejected.key()) {
-            return self.dropped(EMPTY_ANSWER);
+        for key in [TOOLS, TEMPLATE_KWARGS] {
+            let taken = match self.fields.remove(key) {
+                None => continue,
+                Some(Value::Json(value)) if key == TOOLS => self.arguments.take_tools(value),
+                Some(Value::Json(value)) => self.arguments.take_named(&value),
+                Some(Value::Other(found)) => Err(format!("is {found}")),
+                Some(_) => Err("is no JSON".to_owned()),
+            };
+            taken.map_err(|problem| self.place.error(format!("\"{key}\" {problem}"), ARGUMENTS))?;
         }
         let mut responses = BTreeMap::new();
         for &kind in ProbeKind::ALL {
-            // Of an empty answer that is only observed there is nothing to observe; the paper's own file has some.
-            if !matches!(kind, ProbeKind::Chosen | ProbeKind::Rejected) && self.is_blank(kind.key()) {
-                self.fields.remove(kind.key());
-            }
             if let Some(turns) = self.take(kind.key())? {
                 responses.insert(kind, turns);
             }
         }
+        if [ProbeKind::Chosen, ProbeKind::Rejected].iter().any(|kind| responses.get(kind).is_some_and(Turns::is_empty))
+        {
+            return self.dropped(EMPTY_ANSWER);
+        }
         let prompt = self.take(PROMPT)?;
+        if prompt.as_ref().is_some_and(Turns::is_empty) {
+            return Err(self.place.error("\"prompt\" is empty", "give it text, or leave the row out"));
+        }
         let chosen = match responses.remove(&ProbeKind::Chosen) {
             Some(chosen) => chosen,
             None => return self.unpaired(prompt, responses),
@@ -255,20 +262,24 @@ impl Reader<'_> {
         Err(self.place.error(format!("has no {missing}"), EXPECTED))
     }
 
-    fn row(&self, prompt: Turns, responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
-        Ok(Entry::Row(Row { number: self.place.number, prompt, responses }))
+    /// The row, if there is something to learn from it: an empty answer teaches nothing. Of one that is only observed there
+    /// is nothing to observe; the paper's own file has some.
+    fn row(&self, prompt: Turns, mut responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
+        let learnt = |kind: &ProbeKind| matches!(kind, ProbeKind::Chosen | ProbeKind::Rejected);
+        if responses.iter().any(|(kind, turns)| learnt(kind) && turns.is_empty()) {
+            return self.dropped(EMPTY_ANSWER);
+        }
+        responses.retain(|_, turns| !turns.is_empty());
+        let repeats = responses.iter().filter(|(kind, _)| learnt(kind)).all(|(_, answer)| repeats(&prompt, answer));
+        let Place { number, unit, .. } = self.place;
+        Ok(Entry::Row(Row { number, prompt, responses, arguments: self.arguments.clone(), repeats, unit }))
     }
 
     fn dropped(&self, why: &'static str) -> Result<Entry> {
         Ok(Entry::Dropped(self.place.number, why))
     }
 
-    /// Whether there is text under a key, and nothing in it.
-    fn is_blank(&self, key: &str) -> bool {
-        matches!(self.fields.get(key), Some(Value::Text(text)) if text.trim().is_empty())
-    }
-
-    /// What stands under a key; never empty.
+    /// What stands under a key.
     fn take(&mut self, key: &str) -> Result<Option<Turns>> {
         let turns = match self.fields.remove(key) {
             None => return Ok(None),
@@ -277,14 +288,12 @@ impl Reader<'_> {
             Some(Value::Broken(number, problem)) => {
                 return Err(self.place.error(format!("message {number} of \"{key}\": {problem}"), MESSAGE));
             }
+            Some(Value::Json(_)) => return Ok(None),
             Some(Value::Other(found)) => {
                 let advice = format!("expected text: \"{key}\": \"…\", or a list of messages; {MESSAGE}");
                 return Err(self.place.error(format!("\"{key}\" is {found}"), advice));
             }
         };
-        if turns.is_empty() {
-            return Err(self.place.error(format!("\"{key}\" is empty"), "give it text, or leave the row out"));
-        }
         Ok(Some(turns))
     }
 
@@ -296,6 +305,7 @@ impl Reader<'_> {
         mut responses: BTreeMap<ProbeKind, Turns>,
     ) -> Result<Entry> {
         match messages.pop() {
+            None => self.dropped(EMPTY_ANSWER),
             Some(answer) if answer.role == "assistant" && !messages.is_empty() => {
                 responses.insert(ProbeKind::Chosen, Turns::Messages(vec![answer]));
                 self.row(Turns::Messages(messages), responses)
@@ -315,6 +325,9 @@ impl Reader<'_> {
         mut responses: BTreeMap<ProbeKind, Turns>,
     ) -> Result<Entry> {
         let common = chosen.iter().zip(&rejected).take_while(|(a, b)| a == b).count();
+        if chosen.is_empty() || rejected.is_empty() {
+            return self.dropped(EMPTY_ANSWER);
+        }
         let common = common.min(chosen.len() - 1).min(rejected.len() - 1);
         if common == 0 {
             return Err(self.no_common_beginning());
@@ -326,6 +339,9 @@ impl Reader<'_> {
     }
 
     fn split_texts(&self, chosen: &str, rejected: &str, mut responses: BTreeMap<ProbeKind, Turns>) -> Result<Entry> {
+        if chosen.trim().is_empty() || rejected.trim().is_empty() {
+            return self.dropped(EMPTY_ANSWER);
+        }
         let at = match prompt_end(chosen, rejected) {
             Some(0) => return Err(self.no_common_beginning()),
             Some(at) => at,
@@ -334,9 +350,6 @@ impl Reader<'_> {
             }
         };
         let (prompt, answer, other) = (&chosen[..at], &chosen[at..], &rejected[at..]);
-        if answer.trim().is_empty() || other.trim().is_empty() {
-            return self.dropped(EMPTY_ANSWER);
-        }
         responses.insert(ProbeKind::Chosen, Turns::Text(answer.to_owned()));
         responses.insert(ProbeKind::Rejected, Turns::Text(other.to_owned()));
         self.row(Turns::Text(prompt.to_owned()), responses)
@@ -345,6 +358,19 @@ impl Reader<'_> {
     fn no_common_beginning(&self) -> Error {
         let advice = "\"chosen\" and \"rejected\" begin differently: give what they answer under \"prompt\"";
         self.place.error("has no \"prompt\"", advice)
+    }
+}
+
+/// Whether an answer begins with the prompt that it stands after.
+fn repeats(prompt: &Turns, answer: &Turns) -> bool {
+    match (prompt, answer) {
+        (Turns::Text(prompt), Turns::Text(answer)) => {
+            let prompt = prompt.trim();
+            // A word may well begin both.
+            prompt.contains(char::is_whitespace) && answer.trim_start().starts_with(prompt)
+        }
+        (Turns::Messages(prompt), Turns::Messages(answer)) => answer.len() > prompt.len() && answer.starts_with(prompt),
+        _ => false,
     }
 }
 
@@ -376,6 +402,11 @@ fn check_keys(place: Place<'_>, fields: &Fields) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether what stands under a key goes to the chat template as it is.
+pub(super) fn is_argument(key: &str) -> bool {
+    [TOOLS, TEMPLATE_KWARGS].contains(&key)
 }
 
 /// Whether a key of that name is read, or marks a row that is refused.

@@ -77,6 +77,20 @@ fn an_empty_answer_is_no_answer() {
     assert_eq!(dropped, Entry::Dropped(1, EMPTY_ANSWER), "learnt from");
 }
 
+#[test]
+fn a_prompt_that_the_answers_repeat_is_told() {
+    let repeats = |members: &[(&str, &str)]| row(texts(members)).repeats;
+    let prompt = ("prompt", "The sky is ");
+    assert!(repeats(&[prompt, ("chosen", "The sky is blue"), ("rejected", "The sky is red")]));
+    assert!(!repeats(&[prompt, ("chosen", "The sky is blue"), ("rejected", "red")]));
+    assert!(!repeats(&[("prompt", "The"), ("chosen", "The sky"), ("rejected", "The sea")]));
+    assert!(!repeats(&[("chosen", "The sky is blue"), ("rejected", "The sky is red")]), "it is cut from both");
+    let (question, answer) = (message("user", "q"), message("assistant", "a"));
+    let whole = [question.clone(), answer.clone()];
+    assert!(row(conversations(&[("prompt", from_ref(&question)), ("chosen", &whole), ("rejected", &whole)])).repeats);
+    assert!(!row(conversations(&[("prompt", &[question]), ("chosen", &[answer])])).repeats);
+}
+
 fn conversations(members: &[(&str, &[Message])]) -> Fields {
     members.iter().map(|&(key, turns)| (key.to_owned(), Value::Messages(turns.to_vec()))).collect()
 }

@@ -3,6 +3,7 @@
 
 mod data;
 mod model;
+mod nearest;
 mod overrides;
 mod parse;
 mod role;
@@ -15,10 +16,11 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::DetectorSettings;
+use crate::protocol::{DetectorSettings, ProbeKind};
 
 pub use data::{DataSource, DigitPictures, LabSettings, LabShape, PreferenceFiles, WorldDocuments, WorldTask};
 pub use model::{Lora, ModelSource, NewModel, Precision};
+pub(crate) use nearest::instead;
 pub use parse::{EMBEDDED, REAL};
 pub(crate) use parse::{Parsed, embedded, parse};
 pub use role::Role;
@@ -47,6 +49,9 @@ pub struct Experiment {
     /// What a language model's matrix products are computed in.
     #[serde(default)]
     pub precision: Precision,
+    /// Whether a GPU is held against the CPU on the model's own shapes before it trains; it takes a few seconds.
+    #[serde(default = "yes")]
+    pub check_device: bool,
     /// What is learnt.
     pub data: DataSource,
     /// What is observed.
@@ -71,6 +76,10 @@ pub struct Experiment {
     pub output: Output,
 }
 
+fn yes() -> bool {
+    true
+}
+
 /// What is observed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -84,11 +93,14 @@ pub struct Probes {
     /// Held-out prompts to which an answer is sampled (temperature 1) at every evaluation and judged by the world's reward:
     /// what win rates are counted over.
     pub held_out: usize,
+    /// Kinds of responses under observation, y⁺ among them; empty for every kind that the data has. Each costs a forward
+    /// pass an evaluation.
+    pub kinds: Vec<ProbeKind>,
 }
 
 impl Default for Probes {
     fn default() -> Self {
-        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0 }
+        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0, kinds: Vec::new() }
     }
 }
 

@@ -207,7 +207,7 @@ mod tests {
             ("data.world.train=3", "train: 9", "train: 3"),
             ("data.overlap=0.3", "world(train", "world(overlap: 0.3, train"),
             ("seed=3", "(\n  name", "(seed: 3, \n  name"),
-            ("detector.window=5", "(\n  name", "(detector: (window: 5), \n  name"),
+            ("detector.leave=0.4", "(\n  name", "(detector: (leave: 0.4), \n  name"),
             ("lora.rank=4", "(\n  name", "(lora: (rank: 4), \n  name"),
             ("output.directory=a b", "(\n  name", "(output: (directory: \"a b\"), \n  name"),
         ] {

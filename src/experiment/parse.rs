@@ -161,7 +161,7 @@ mod tests {
         source::Source,
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, REAL, embedded};
-    use crate::protocol::DetectorSettings;
+    use crate::protocol::{DetectorSettings, ProbeKind};
 
     fn stage(objective: ObjectiveConfig, optimizer: OptimizerConfig, schedule: Schedule) -> Stage {
         Stage {
@@ -205,8 +205,9 @@ mod tests {
             model,
             lora: None,
             precision: Precision::F32,
+            check_device: false,
             data,
-            probes: Probes { prompts: 2, ..Probes::default() },
+            probes: Probes { prompts: 2, kinds: ProbeKind::ALL.to_vec(), ..Probes::default() },
             stages,
             claims: vec!["S1".to_owned()],
             baseline: Some("sft".into()),
@@ -285,6 +286,27 @@ mod tests {
         }
     }
 
+    #[test]
+    fn probes_default_to_what_the_data_has() {
+        let prompts = |data: &str, probes: &str| {
+            let text = format!(
+                "(name: \"x\", data: {data}, {probes} stages: [(name: \"S\", objective: sft, steps: 1, learning_rate: 1.0)])"
+            );
+            let parsed = Experiment::parse(Path::new("x.ron"), &text, &[]).map_err(|e| e.to_string());
+            parsed.map(|experiment| experiment.probes.prompts)
+        };
+        let pairs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.jsonl");
+        let rows = std::fs::read_to_string(&pairs).unwrap().lines().count();
+        let file = format!("preferences(train: {:?})", pairs.to_str().unwrap());
+        assert!(rows < 64);
+        assert_eq!(prompts(&file, ""), Ok(rows));
+        assert_eq!(prompts(&file, "probes: (greedy: 2),"), Ok(rows));
+        assert_eq!(prompts("world(train: 8, held_out: 4)", ""), Ok(8));
+        assert_eq!(prompts("world()", ""), Ok(64));
+        let error = prompts(&file, "probes: (prompts: 64),").unwrap_err();
+        assert!(error.contains("64 prompts are to be observed, but there are"), "{error}");
+    }
+
     /// Serde's fields and the table's are the same: what serde writes has a row, and every row is written.
     #[test]
     fn the_table_of_the_schema_is_complete() {
@@ -328,7 +350,7 @@ mod tests {
     fn rows(ty: &schema::Type, out: &mut std::collections::BTreeSet<String>) {
         match ty {
             schema::Type::Struct(fields) => {
-                for row in *fields {
+                for row in fields.iter().filter(|row| !row.ty.is_retired()) {
                     out.insert(row.name.to_owned());
                     rows(&row.ty, out);
                 }

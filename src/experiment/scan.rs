@@ -69,7 +69,7 @@ pub(super) struct SyntaxError {
 
 impl Node {
     /// The value of a field.
-    pub(super) fn field(&self, name: &str) -> Option<&Self> {
+    pub(crate) fn field(&self, name: &str) -> Option<&Self> {
         let Kind::Fields(fields) = &self.kind else { return None };
         fields.entries.iter().find(|f| f.name == name).map(|f| &f.value)
     }

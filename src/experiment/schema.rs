@@ -16,6 +16,8 @@ pub(super) enum Type {
     Optional(&'static Type),
     Struct(&'static [Row]),
     Enum(&'static [Variant]),
+    /// A field that there was, and the way out.
+    Retired(&'static str),
 }
 
 /// A field: name, type, and an example where it has no default.
@@ -41,6 +43,10 @@ const fn optional(name: &'static str, ty: Type) -> Row {
     Row { name, ty, example: None }
 }
 
+const fn retired(name: &'static str, way_out: &'static str) -> Row {
+    Row { name, ty: Retired(way_out), example: None }
+}
+
 const fn unit(name: &'static str) -> Variant {
     Variant { name, payload: None }
 }
@@ -49,7 +55,7 @@ const fn with(name: &'static str, payload: Type) -> Variant {
     Variant { name, payload: Some(payload) }
 }
 
-use Type::{Bool, Enum, List, Optional, Real, Struct, Text, Whole};
+use Type::{Bool, Enum, List, Optional, Real, Retired, Struct, Text, Whole};
 
 /// The whole experiment.
 pub(super) const EXPERIMENT: Type = Struct(&[
@@ -70,6 +76,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
     ),
     optional("lora", Optional(&LORA)),
     optional("precision", Enum(&[unit("f32"), unit("bf16")])),
+    optional("check_device", Bool),
     required("data", DATA, "world()"),
     optional(
         "probes",
@@ -78,6 +85,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
             optional("greedy", Whole),
             optional("max_new_tokens", Whole),
             optional("held_out", Whole),
+            optional("kinds", List(&PROBE_KIND)),
         ]),
     ),
     optional("stages", List(&STAGE)),
@@ -92,6 +100,23 @@ pub(super) const EXPERIMENT: Type = Struct(&[
             optional("checkpoint_every", Optional(&Whole)),
         ]),
     ),
+]);
+
+const PROBE_KIND: Type = Enum(&[
+    unit("chosen"),
+    unit("chosen_initial"),
+    unit("chosen_selfr"),
+    unit("chosen_gptsemantic"),
+    unit("chosen_gptformat"),
+    unit("rejected"),
+    unit("reject_gptsemantic"),
+    unit("reject_gptformat"),
+    unit("irr_train"),
+    unit("irr_test"),
+    unit("repeater"),
+    unit("irr_hum"),
+    unit("random_permute"),
+    unit("random_nonhum"),
 ]);
 
 const NEW_MODEL: Type = Struct(&[
@@ -208,18 +233,27 @@ const STAGE: Type = Struct(&[
 ]);
 
 const DETECTOR: Type = Struct(&[
-    optional("window", Whole),
     optional("tau", Real),
-    optional("healthy_rate", Real),
+    optional("noise", Real),
+    optional("noise_of_means", Real),
+    optional("recent", Real),
     optional("displacing_rate", Real),
     optional("squeezing_rate", Real),
+    optional("leave", Real),
     optional("squeezed_share", Real),
     optional("collapse_distinct_2_drop", Real),
     optional("collapse_repeat_4", Real),
-    optional("patience", Whole),
+    retired("window", "leave it out: changes are counted from where the stage began, however often is measured"),
+    retired("patience", "leave it out: enough pairs decide, however often is measured"),
+    retired("healthy_rate", "write `leave: 0.5`: a state is left below this part of the rate at which it is entered"),
 ]);
 
 impl Type {
+    /// Whether a field of this type is refused.
+    pub(super) fn is_retired(&self) -> bool {
+        matches!(self, Retired(_))
+    }
+
     /// What to write, in words.
     fn expected(&self) -> String {
         match self {
@@ -231,6 +265,7 @@ impl Type {
             Optional(inner) => inner.expected(),
             Struct(_) => "fields in parentheses: `(name: value, …)`".to_owned(),
             Enum(variants) => format!("one of {}", listed(variants.iter().map(Variant::spelling))),
+            Retired(_) => "nothing".to_owned(),
         }
     }
 }
@@ -295,8 +330,11 @@ fn check_fields(source: &Source, node: &Node, rows: &[Row], fields: &Fields, err
             None => errors.push(source.error(
                 at,
                 format!("unknown field `{}`", field.name),
-                suggestion(&field.name, rows.iter().map(|r| r.name)),
+                suggestion(&field.name, rows.iter().filter(|r| !r.ty.is_retired()).map(|r| r.name)),
             )),
+            Some(Row { ty: Retired(way_out), name, .. }) => {
+                errors.push(source.error(at, format!("`{name}` is no setting any more"), *way_out));
+            }
             Some(_) if fields.entries[..i].iter().any(|f| f.name == field.name) => {
                 errors.push(source.error(at, format!("`{}` is given twice", field.name), "keep one of them"));
             }

@@ -12,7 +12,7 @@ use crate::history::stats::Estimate;
 use crate::history::{Aligned, By, CurveId, Difference, Scale};
 
 /// The scales of the tables and their words.
-const SCALES: [(Scale, &str); 2] = [(Scale::LogProb, "logp"), (Scale::Delta, "delta")];
+const SCALES: [(Scale, &str); 2] = [(Scale::LogProb, "logp"), (Scale::StageDelta, "delta")];
 
 /// Every curve of every arm and run, a row a point.
 pub fn curves(aligned: &Aligned) -> String {
@@ -98,7 +98,7 @@ pub fn table(aligned: &Aligned) -> String {
         let mut pairings = Vec::new();
         for curve in aligned.curves() {
             let mut line = format!("  {}", padded(curve.symbol()));
-            for scale in [Scale::Delta, Scale::LogProb] {
+            for scale in [Scale::StageDelta, Scale::LogProb] {
                 let difference = aligned.difference(at, curve, scale, end);
                 let means = [0, at].map(|arm| signed(aligned.mean_at(arm, curve, scale, end), scale));
                 line += &format!("{:>9}{:>9}  {:<29}  ", means[0], means[1], marked(&difference));
@@ -123,7 +123,7 @@ fn padded(symbol: &str) -> String {
 }
 
 fn signed(x: f64, scale: Scale) -> String {
-    if scale == Scale::Delta { format!("{x:+.2}") } else { format!("{x:.2}") }
+    if scale == Scale::StageDelta { format!("{x:+.2}") } else { format!("{x:.2}") }
 }
 
 /// `+4.20 [+3.90, +4.50] *`.

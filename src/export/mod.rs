@@ -13,7 +13,8 @@ use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use ratatui::buffer::Buffer;
+/// A drawn screen, cell by cell: what figures are made from.
+pub use ratatui::buffer::Buffer;
 
 pub use meta::ScreenshotMeta;
 

@@ -83,7 +83,7 @@ fn at_equal_steps_the_faster_arm_looks_worse_and_at_equal_margin_it_is_the_same(
         || vec![arm("slow", vec![course(started(1, 3), &SLOW)]), arm("fast", vec![course(started(1, 3), &FAST)])];
     let by_step = aligned(arms(), By::Step).unwrap();
     assert_eq!(by_step.axis().collect::<Vec<_>>(), [0.0, 2.0, 4.0]);
-    let end = by_step.difference(1, CHOSEN, Scale::Delta, by_step.end());
+    let end = by_step.difference(1, CHOSEN, Scale::StageDelta, by_step.end());
     close(end.estimate.value, -2.0);
     assert!(end.paired && end.estimate.n == 3 && end.excludes_zero());
     assert_eq!(by_step.mean(0, CHOSEN, Scale::LogProb), [-9.0, -10.0, -11.0], "pairs differ by 0, 1 and 2");
@@ -93,7 +93,7 @@ fn at_equal_steps_the_faster_arm_looks_worse_and_at_equal_margin_it_is_the_same(
     close(by_margin.at(0), 0.0);
     close(by_margin.at(by_margin.end()), 8.0);
     let middle = by_margin.axis().position(|m| m >= 6.0).unwrap();
-    close(by_margin.difference(1, CHOSEN, Scale::Delta, by_margin.end()).estimate.value, 0.0);
+    close(by_margin.difference(1, CHOSEN, Scale::StageDelta, by_margin.end()).estimate.value, 0.0);
     close(by_margin.mean_at(0, CHOSEN, Scale::LogProb, middle), -12.0);
 
     let by_loss = aligned(arms(), By::Loss).unwrap();
@@ -127,7 +127,7 @@ fn other_seeds_or_prompts_are_not_paired() {
     };
     for other in [started(2, 3), other_prompts()] {
         let arms = vec![arm("a", vec![course(started(1, 3), &SLOW)]), arm("b", vec![course(other, &FAST)])];
-        let difference = aligned(arms, By::Step).unwrap().difference(1, CHOSEN, Scale::Delta, 2);
+        let difference = aligned(arms, By::Step).unwrap().difference(1, CHOSEN, Scale::StageDelta, 2);
         assert!(!difference.paired);
         close(difference.estimate.value, -2.0);
         assert!(difference.estimate.low <= -2.0 && difference.estimate.high >= -2.0);

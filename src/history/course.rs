@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use super::detect::DynamicsState;
 use super::series::{CurveId, Scale, Series};
+use super::standing::displaced;
 use super::stats::{float, mean};
 use super::store::RunHistory;
-use super::window::displaced;
 use crate::protocol::{Evaluation, MetricKey, RunStarted};
 use crate::text::Shown;
 
@@ -75,7 +75,7 @@ pub struct Course {
 pub struct StageOutcome {
     /// For every pair that could be read: over the stage the margin grew while y⁺ and y⁻ both fell by more than τ.
     pub displaced: Vec<bool>,
-    /// The detector's state at the end; of a stage that another one followed, what its last window said.
+    /// The detector's state at the stage's last evaluation.
     pub state: DynamicsState,
     /// Step of the run at which the detector first raised an alarm in the stage.
     pub first_alarm: Option<u64>,
@@ -88,6 +88,8 @@ pub struct StageOutcome {
 struct Readings {
     /// Completion tokens of each pair's response; `None` where the prompt has no such response.
     tokens: Vec<Option<u32>>,
+    /// At the run's first evaluation that has the curve, by pair.
+    first: Vec<f32>,
     sums: Vec<Vec<f32>>,
 }
 
@@ -109,23 +111,18 @@ impl Course {
         let margins = per_evaluation(&MetricKey::REWARDS_MARGINS);
         let beta = run.stages[index].beta.unwrap_or(1.0);
         let origin = margins.first().copied().unwrap_or(f64::NAN);
-        let windows = &history.detector.windows;
-        let state = if history.stage == Some(index) {
-            history.detector.state
-        } else {
-            windows.iter().rev().find(|w| w.stage == index).map(|w| w.verdict).unwrap_or_default()
-        };
+        let standing = history.detector.standings.iter().rev().find(|s| s.stage == index);
         Ok(Self {
             seed: run.seed,
             stage: name,
             outcome: StageOutcome {
                 displaced: displaced(run, first, last).into_iter().flatten().collect(),
-                state,
-                first_alarm: history.detector.alarms.iter().find(|a| a.stage == index).map(|a| a.step),
+                state: standing.map(|s| s.state).unwrap_or_default(),
+                first_alarm: history.detector.alarms().find(|a| a.stage == index).map(|a| a.step),
                 loss: losses.last().copied().unwrap_or(f64::NAN),
             },
             prompts: run.probes.iter().map(|p| p.prompt.clone()).collect(),
-            curves: CurveId::all().filter_map(|c| Some((c, Readings::of(run, evaluations, c)?))).collect(),
+            curves: CurveId::all().filter_map(|c| Some((c, Readings::of(history, run, evaluations, c)?))).collect(),
             steps: evaluations.iter().map(|e| steps_since(e.step, *start)).collect(),
             margins: margins.iter().map(|m| (m - origin) / beta).collect(),
             losses,
@@ -161,7 +158,7 @@ impl Course {
     }
 
     /// The curve at a place on a scale, one value a prompt; `None` where the prompt has no such response. Between two
-    /// evaluations sums of log-probs are interpolated linearly. Δ is counted from the stage's start.
+    /// evaluations sums of log-probs are interpolated linearly.
     pub(super) fn values(&self, curve: CurveId, scale: Scale, place: Place) -> Vec<Option<f64>> {
         let Some(readings) = self.curves.get(&curve) else { return Vec::new() };
         let start = Place { before: 0, after: 0, share: 0.0 };
@@ -172,7 +169,8 @@ impl Course {
                 Scale::LogProb => sum,
                 Scale::PerToken => sum / tokens,
                 Scale::Probability => (sum / tokens).exp(),
-                Scale::Delta => sum - readings.sum(pair, start),
+                Scale::Delta => sum - readings.first.get(pair).map_or(f64::NAN, |&x| f64::from(x)),
+                Scale::StageDelta => sum - readings.sum(pair, start),
             })
         };
         readings.tokens.iter().enumerate().map(value).collect()
@@ -200,11 +198,12 @@ impl Place {
 
 impl Readings {
     /// `None` where the run has no such curve.
-    fn of(run: &RunStarted, evaluations: &[Evaluation], curve: CurveId) -> Option<Self> {
+    fn of(history: &RunHistory, run: &RunStarted, evaluations: &[Evaluation], curve: CurveId) -> Option<Self> {
+        let first = history.evaluations.iter().find_map(|e| curve.values(e))?.to_vec();
         let sums: Vec<_> = evaluations.iter().map(|e| curve.values(e).unwrap_or_default().to_vec()).collect();
         let tokens: Vec<_> = (0..run.probes.len()).map(|pair| curve.tokens(run, pair)).collect();
         let measured = sums.iter().any(|s| !s.is_empty()) && tokens.iter().any(Option::is_some);
-        measured.then_some(Self { tokens, sums })
+        measured.then_some(Self { tokens, first, sums })
     }
 
     fn sum(&self, pair: usize, place: Place) -> f64 {

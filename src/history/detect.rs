@@ -1,13 +1,15 @@
-//! The squeeze detector: per-pair displacement and mass flow over a window of evaluations, turned into states with
-//! hysteresis. It sees raw values, never smoothed ones.
+//! The squeeze detector: what changed since the stage began, pair by pair, turned into states with hysteresis. It sees raw
+//! values, never smoothed ones, and judges the same whether it is shown every fourth step or every sixty-fourth.
 //!
-//! What counts: a pair is *displaced* when its margin grew although y⁺ and y⁻ both fell by more than τ; it is *squeezed*
-//! when, besides, the argmax along y⁺ rose by more than τ and y* took at least `squeezed_share` of the mass that was
-//! freed. A rising argmax alone is no squeeze: supervised finetuning does that too. Hence a stage without rejected
-//! answers is healthy by definition, and every stage starts healthy.
+//! What counts: a pair is *displaced* when its margin grew although y⁺ and y⁻ both fell below where the stage began; it is
+//! *squeezed* when, besides, the argmax along y⁺ rose and y* took at least `squeezed_share` of the mass that was freed
+//! since. A fall or a rise counts beyond τ and beyond the noise of an evaluation (see `evidence`). A state is entered at
+//! its rate of such pairs and left below a part of it. A rising argmax alone is no squeeze: supervised finetuning does
+//! that too. Hence a stage without rejected answers is healthy by definition, and every stage starts healthy.
 
+use super::evidence::Hold;
+use super::standing::{Direction, Evidence, Standing};
 use super::store::{Mark, MarkKind, stage_span};
-use super::window::{Window, displaced_in_words};
 use crate::protocol::{DetectorSettings, Evaluation, RunStarted};
 use crate::text::Shown;
 
@@ -43,37 +45,19 @@ impl DynamicsState {
     pub fn is_alarm(self) -> bool {
         matches!(self, Self::Squeezing | Self::Collapse)
     }
-
-    /// The state one rung milder: what is also true in this state.
-    fn milder(self) -> Option<Self> {
-        match self {
-            Self::Healthy => None,
-            Self::Displacing => Some(Self::Healthy),
-            Self::Flattening | Self::Squeezing => Some(Self::Displacing),
-            Self::Collapse => Some(Self::Squeezing),
-        }
-    }
-
-    /// Whether whoever is in this state is also in `other`: a collapse is a squeeze, a squeeze displaces.
-    fn implies(self, other: Self) -> bool {
-        std::iter::successors(Some(self), |s| s.milder()).any(|s| s == other)
-    }
-
-    /// The gravest state that both are in.
-    fn common(self, other: Self) -> Self {
-        std::iter::successors(Some(self), |s| s.milder()).find(|&s| other.implies(s)).unwrap_or_default()
-    }
 }
 
-/// The moment when the detector entered a state that is announced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alarm {
-    /// Step of the evaluation that decided it.
+/// A change of state.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StateChange {
+    /// Step of the evaluation that decided it; of a new stage, the step at which it began.
     pub step: u64,
     /// Index of the stage.
     pub stage: usize,
-    /// What it said.
+    /// The state that was entered.
     pub state: DynamicsState,
+    /// Share of the pairs that the state is about (squeezed ones, or displaced ones), then; NaN where there is no share.
+    pub share: f64,
 }
 
 /// Turns evaluations into states, with hysteresis.
@@ -83,14 +67,47 @@ pub struct Detector {
     pub settings: DetectorSettings,
     /// The state the run is in.
     pub state: DynamicsState,
-    /// The reason for the current state, as a plain, displayable sentence; empty while nothing was said.
+    /// Why it is in that state as it stands now, as a plain, displayable sentence; empty while nothing was said.
     pub reason: String,
-    /// Every window measured.
-    pub windows: Vec<Window>,
-    /// Every alarm raised.
-    pub alarms: Vec<Alarm>,
-    /// Windows before this one belong to earlier stages.
+    /// How each evaluation stands against the start of its stage.
+    pub standings: Vec<Standing>,
+    /// Every change of state, in order.
+    pub changes: Vec<StateChange>,
+    /// Which states are held.
+    held: Held,
+    /// Standings before this one belong to earlier stages.
     stage_begins: usize,
+}
+
+/// States that are held, each on its own: a squeeze displaces too.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    displacing: bool,
+    flattening: bool,
+    squeezing: bool,
+    collapse: bool,
+}
+
+impl Held {
+    fn update(&mut self, evidence: &Evidence) {
+        let hold = |held: &mut bool, evidence: Hold| *held = if *held { evidence.stay } else { evidence.enter };
+        hold(&mut self.displacing, evidence.displacing);
+        hold(&mut self.flattening, evidence.flattening);
+        hold(&mut self.squeezing, evidence.squeezing);
+        hold(&mut self.collapse, evidence.collapse);
+    }
+
+    /// The gravest state that is held. Text that repeats itself is a collapse only of what squeezes, and mass that flattens
+    /// out a state only of what displaces.
+    fn state(self) -> DynamicsState {
+        match self {
+            Self { squeezing: true, collapse: true, .. } => DynamicsState::Collapse,
+            Self { squeezing: true, .. } => DynamicsState::Squeezing,
+            Self { displacing: true, flattening: true, .. } => DynamicsState::Flattening,
+            Self { displacing: true, .. } => DynamicsState::Displacing,
+            _ => DynamicsState::Healthy,
+        }
+    }
 }
 
 impl Detector {
@@ -99,101 +116,140 @@ impl Detector {
         Self { settings, ..Self::default() }
     }
 
-    /// A new stage: what was said about the last one no longer holds.
-    pub fn begin_stage(&mut self) {
+    /// A new stage begins after `step` steps: what was said about the last one no longer holds.
+    pub fn begin_stage(&mut self, stage: usize, step: u64) {
+        if self.state != DynamicsState::Healthy {
+            let state = DynamicsState::Healthy;
+            self.changes.push(StateChange { step, stage, state, share: f64::NAN });
+        }
         self.state = DynamicsState::Healthy;
+        self.held = Held::default();
         self.reason.clear();
-        self.stage_begins = self.windows.len();
+        self.stage_begins = self.standings.len();
     }
 
-    /// Looks at the latest of `evaluations`; returns the marks to be shown, if the state changed. An evaluation that
-    /// repeats a step adds nothing and is passed over.
+    /// Changes of state that are announced.
+    pub fn alarms(&self) -> impl Iterator<Item = &StateChange> {
+        self.changes.iter().filter(|change| change.state.is_alarm())
+    }
+
+    /// When the present state was entered; `None` while the run is healthy.
+    pub fn began(&self) -> Option<&StateChange> {
+        self.changes.last().filter(|change| change.state != DynamicsState::Healthy)
+    }
+
+    /// When the present state began, how it stood then, how it stands now, and why; displayable. What a banner says.
+    pub fn announcement(&self) -> String {
+        let Some((change, now)) = self.began().zip(self.standings.last()) else { return self.reason.clone() };
+        let mut said = format!("began at step {}", change.step);
+        if change.share.is_finite() {
+            said += &format!(" with {} of pairs; now {}", percent(change.share), percent(share(self.state, now)));
+        }
+        if now.direction != Direction::Steady {
+            said += &format!(", {}", now.direction.title());
+        }
+        format!("{said}: {}", self.reason)
+    }
+
+    /// Looks at the latest of `evaluations`; returns the marks to be shown: a change of state, an early sign. An evaluation
+    /// that repeats a step adds nothing and is passed over.
     pub fn observe(&mut self, run: &RunStarted, stage_starts: &[u64], evaluations: &[Evaluation]) -> Vec<Mark> {
         let Some(latest) = evaluations.last() else { return Vec::new() };
-        if self.windows.last().is_some_and(|w| w.step >= latest.step) {
+        if self.standings.last().is_some_and(|s| s.step >= latest.step) {
             return Vec::new();
         }
         let span = stage_span(evaluations, stage_starts, latest.stage);
-        let Some(mut window) = Window::measure(run, span, &self.settings) else { return Vec::new() };
-        if self.windows.get(self.stage_begins).is_some_and(|first| first.stage != latest.stage) {
-            self.begin_stage();
+        if self.standings.get(self.stage_begins).is_some_and(|first| first.stage != latest.stage) {
+            self.begin_stage(latest.stage, span.first().map_or(latest.step, |start| start.step));
         }
-        let can_squeeze = run.stages.get(latest.stage).is_some_and(|s| s.has_rejected);
-        window.verdict = if can_squeeze { self.verdict(&window) } else { DynamicsState::Healthy };
-        self.windows.push(window);
-        self.decide().into_iter().collect()
+        let previous = self.standings[self.stage_begins..].last();
+        let Some((mut standing, evidence)) = Standing::measure(run, span, previous, &self.settings) else {
+            return Vec::new();
+        };
+        let info = run.stages.get(latest.stage);
+        let stage = Shown::new(info.map_or("the stage", |s| s.name.as_str()));
+        let is_past = |s: &Standing| s.peak.is_some();
+        let passes_its_peak = is_past(&standing) && !self.standings[self.stage_begins..].iter().any(is_past);
+        let mut marks = Vec::new();
+        if info.is_some_and(|s| s.has_rejected) {
+            self.held.update(&evidence);
+            standing.state = self.held.state();
+            self.reason = reason(&standing, stage.as_str());
+            if passes_its_peak && standing.state == DynamicsState::Healthy {
+                marks.extend(early_sign(&standing));
+            }
+            marks.extend(self.enter(&standing));
+        }
+        self.standings.push(standing);
+        marks
     }
 
-    /// What one window says on its own; where it says nothing, the present state.
-    fn verdict(&self, window: &Window) -> DynamicsState {
-        let settings = &self.settings;
-        // Comparisons with NaN are false, so that an unmeasured rate decides nothing.
-        if window.squeezing_rate >= settings.squeezing_rate {
-            let collapse = window.greedy.is_some_and(|g| g.is_collapse(settings));
-            if collapse { DynamicsState::Collapse } else { DynamicsState::Squeezing }
-        } else if window.displacement_rate >= settings.displacing_rate {
-            let flattening = window.entropy > 0.0 && window.bystanders > 0.0;
-            if flattening { DynamicsState::Flattening } else { DynamicsState::Displacing }
-        } else if window.displacement_rate < settings.healthy_rate {
-            DynamicsState::Healthy
-        } else {
-            self.state
-        }
-    }
-
-    /// Changes the state if the last `patience` windows of the stage agree: what all of them imply is entered, and a
-    /// state is left only when none of them implies it any more.
-    fn decide(&mut self) -> Option<Mark> {
-        let stage = &self.windows[self.stage_begins.min(self.windows.len())..];
-        let recent = &stage[stage.len().checked_sub(self.settings.patience.max(1))?..];
-        let window = recent.last()?;
-        let target = recent.iter().map(|w| w.verdict).reduce(DynamicsState::common)?;
-        let leaves = !target.implies(self.state);
-        if target == self.state || (leaves && recent.iter().any(|w| w.verdict.implies(self.state))) {
+    /// Enters the state of a standing, if it is another one.
+    fn enter(&mut self, standing: &Standing) -> Option<Mark> {
+        let Standing { step, stage, state, .. } = *standing;
+        if state == self.state {
             return None;
         }
-        let reason = reason(target, window);
-        let (step, stage) = (window.step, window.stage);
-        let kind = if target.is_alarm() { MarkKind::Alarm } else { MarkKind::State };
-        let again = if target == DynamicsState::Healthy { " again" } else { "" };
-        let text = Shown::new(&format!("{}{again}: {reason}", target.title()));
-        if target.is_alarm() {
-            self.alarms.push(Alarm { step, stage, state: target });
-        }
-        self.state = target;
-        self.reason = reason;
+        self.state = state;
+        self.changes.push(StateChange { step, stage, state, share: share(state, standing) });
+        let kind = if state.is_alarm() { MarkKind::Alarm } else { MarkKind::State };
+        let again = if state == DynamicsState::Healthy { " again" } else { "" };
+        let text = Shown::new(&format!("{}{again}: {}", state.title(), self.reason));
         Some(Mark { step, kind, text })
     }
 }
 
-/// Why the state was entered, in one displayable sentence.
-fn reason(state: DynamicsState, window: &Window) -> String {
-    let displaced = displaced_in_words(window);
+/// Share of the pairs that a state is about; NaN for health and for means.
+fn share(state: DynamicsState, standing: &Standing) -> f64 {
     match state {
+        DynamicsState::Healthy => f64::NAN,
+        DynamicsState::Displacing | DynamicsState::Flattening => standing.displacement_rate,
+        DynamicsState::Squeezing | DynamicsState::Collapse => standing.squeezing_rate,
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.0} %", 100.0 * share)
+}
+
+/// y⁺ rose and falls again, while too few pairs lie below the stage's start for any state: shown, not alarmed.
+fn early_sign(standing: &Standing) -> Option<Mark> {
+    let peak = standing.peak?;
+    let text = format!("early sign: y⁺ is past its peak of step {} ({:.1} nats lower)", peak.step, peak.fall);
+    Some(Mark { step: standing.step, kind: MarkKind::State, text: Shown::new(&text) })
+}
+
+/// Why a stage is in the state that it is in, in one displayable sentence.
+fn reason(standing: &Standing, stage: &str) -> String {
+    let displaced = standing.displaced_in_words(stage);
+    let Standing { star_share, flow_measured, .. } = standing;
+    let rose = format!("the argmax rose by {:.1} nats", standing.argmax);
+    match standing.state {
         DynamicsState::Healthy => displaced,
-        DynamicsState::Displacing if window.squeezing_rate.is_nan() => {
-            format!("{displaced}; whether it squeezes cannot be told, the run records no mass flow for this window")
+        DynamicsState::Displacing if standing.argmax.is_nan() => {
+            format!("{displaced}; whether it squeezes cannot be told, the argmax is not recorded")
         }
-        DynamicsState::Displacing if window.star_share.is_nan() => {
-            format!("{displaced}, and the argmax did not rise on any of them")
+        DynamicsState::Displacing if standing.argmax <= 0.0 => format!("{displaced}, and the argmax did not rise"),
+        DynamicsState::Displacing if *flow_measured => {
+            format!("{displaced}, while the argmax took {} of the freed mass", percent(*star_share))
         }
-        DynamicsState::Displacing => {
-            format!("{displaced}, while the argmax took {:.0} % of the freed mass", 100.0 * window.star_share)
-        }
+        DynamicsState::Displacing => format!("{displaced}, while {rose} (mass flow is not recorded)"),
         DynamicsState::Flattening => format!(
             "{displaced}, and the mass flattens out: entropy {:+.3} nats and bystanders {:+.4} a position",
-            window.entropy, window.bystanders
+            standing.entropy, standing.bystanders
         ),
         DynamicsState::Squeezing | DynamicsState::Collapse => {
-            let top = window.top_gain.as_ref().map_or_else(String::new, |(token, share)| {
-                format!(" (largest gain: '{}', {:.0} %)", Shown::new(token), 100.0 * share)
+            let top = standing.top_gain.as_ref().map_or_else(String::new, |(token, share)| {
+                format!(" (largest gain: '{}', {})", Shown::new(token), percent(*share))
             });
-            let text = window.greedy.filter(|_| state == DynamicsState::Collapse);
+            let took = if *flow_measured {
+                format!("the argmax took {} of the freed mass{top}", percent(*star_share))
+            } else {
+                format!("{rose} (mass flow is not recorded)")
+            };
+            let text = standing.greedy.filter(|_| standing.state == DynamicsState::Collapse);
             let text = text.map_or_else(String::new, |g| format!("; {}", g.describe()));
-            format!(
-                "{displaced}, while the argmax took {:.0} % of the freed mass{top}{text}",
-                100.0 * window.star_share
-            )
+            format!("{displaced}, while {took}{text}")
         }
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn run(pairs: usize, seed: u64, stages: Vec<StageInfo>) -> RunStarted
         baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..pairs).map(probe).collect(),
+        means: false,
         classes: Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Which prompts an answer leaks into: how far each prompt's own response of a kind moved since the run began.
+//! Which prompts an answer leaks into: how far each prompt's own response of a kind moved.
 //!
 //! For `irr_train` that is the paper's first hallucination: the chosen answer of question B becomes likelier as an answer to
 //! question A, because B was trained on.
@@ -6,11 +6,12 @@
 use super::series::CurveId;
 use super::store::RunHistory;
 
-/// Prompts and how far their response moved between the run's first evaluation and the last one at or before `step`, nats,
-/// largest rise first; prompts without a number are left out.
-pub fn ranked(history: &RunHistory, curve: CurveId, step: u64) -> Vec<(usize, f64)> {
+/// Prompts and how far their response moved between the first evaluation at or after `since` and the last one at or before
+/// `step`, nats, largest rise first; prompts without a number are left out.
+pub fn ranked(history: &RunHistory, curve: CurveId, since: u64, step: u64) -> Vec<(usize, f64)> {
     let after = history.evaluations.partition_point(|e| e.step <= step);
-    let first = history.evaluations.iter().find_map(|e| curve.values(e));
+    let from = history.evaluations.partition_point(|e| e.step < since);
+    let first = history.evaluations[from..].iter().find_map(|e| curve.values(e));
     let last = history.evaluations[..after].iter().rev().find_map(|e| curve.values(e));
     let (Some(first), Some(last)) = (first, last) else { return Vec::new() };
     let change = |(&before, &now): (&f32, &f32)| f64::from(now) - f64::from(before);
@@ -40,8 +41,9 @@ mod tests {
             at(4, [-9.0, -12.0, -4.0, f32::NAN]),
             at(8, [-1.0, -12.0, -4.0, f32::NAN]),
         ]);
-        assert_eq!(ranked(&history, curve, 5), [(2, 6.0), (0, 1.0), (1, -2.0)]);
-        assert_eq!(ranked(&history, curve, 8), [(0, 9.0), (2, 6.0), (1, -2.0)]);
-        assert_eq!(ranked(&RunHistory::default(), curve, 8), []);
+        assert_eq!(ranked(&history, curve, 0, 5), [(2, 6.0), (0, 1.0), (1, -2.0)]);
+        assert_eq!(ranked(&history, curve, 0, 8), [(0, 9.0), (2, 6.0), (1, -2.0)]);
+        assert_eq!(ranked(&history, curve, 4, 8), [(0, 8.0), (1, 0.0), (2, 0.0)]);
+        assert_eq!(ranked(&RunHistory::default(), curve, 0, 8), []);
     }
 }

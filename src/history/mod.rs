@@ -5,19 +5,24 @@ pub mod align;
 pub mod classes;
 mod course;
 pub mod detect;
+mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod leaks;
+mod measured;
+mod noise;
 pub mod reduce;
 pub mod series;
+mod standing;
 pub mod stats;
 pub mod store;
+pub mod stretches;
 mod warn;
-mod window;
 
 pub use align::{Aligned, Arm, Difference};
 pub use course::{By, Course, StageOutcome};
-pub use detect::{Alarm, Detector, DynamicsState};
+pub use detect::{Detector, DynamicsState, StateChange};
 pub use series::{CurveId, Scale, Series};
+pub use standing::{Direction, GreedyChange, Peak, Standing};
 pub use store::{Mark, MarkKind, RunHistory};
-pub use window::{GreedyChange, Window};
+pub use stretches::Stretch;

@@ -80,15 +80,18 @@ pub enum Scale {
     PerToken,
     /// Geometric mean of the token probabilities, exp(log-prob per token).
     Probability,
-    /// Change of the sum since the run's first evaluation, nats: the one scale on which every group can be read at once,
-    /// though shuffled text lies hundreds of nats below an answer.
+    /// Change of the sum since the run's first evaluation, nats: a scale on which every group can be read at once, though
+    /// shuffled text lies hundreds of nats below an answer.
     #[default]
     Delta,
+    /// Change of the sum since the evaluation that its stage started from, nats: what a stage alone did. Counts anew at
+    /// every stage.
+    StageDelta,
 }
 
 impl Scale {
     /// Every scale, in the order in which the key cycles.
-    pub const ALL: [Self; 4] = [Self::Delta, Self::LogProb, Self::PerToken, Self::Probability];
+    pub const ALL: [Self; 5] = [Self::StageDelta, Self::Delta, Self::LogProb, Self::PerToken, Self::Probability];
 
     /// The axis title.
     pub fn title(self) -> &'static str {
@@ -96,8 +99,20 @@ impl Scale {
             Self::LogProb => "log p (nats, sum)",
             Self::PerToken => "log p per token (nats)",
             Self::Probability => "probability per token",
-            Self::Delta => "Δ log p from step 0",
+            Self::Delta => "Δ log p from step 0 (nats)",
+            Self::StageDelta => "Δ log p since the stage began (nats)",
         }
+    }
+
+    /// Whether it shows changes and not levels.
+    pub fn is_change(self) -> bool {
+        matches!(self, Self::Delta | Self::StageDelta)
+    }
+
+    /// The scale after this one, in the order in which the key cycles.
+    pub fn next(self) -> Self {
+        let at = Self::ALL.iter().position(|&s| s == self).unwrap_or(0);
+        Self::ALL[(at + 1) % Self::ALL.len()]
     }
 }
 
@@ -136,6 +151,13 @@ impl Series {
     pub fn at(&self, step: u64) -> Option<f64> {
         let after = self.steps.partition_point(|&s| s <= step);
         (after > 0).then(|| self.values[after - 1])
+    }
+
+    /// The values after step `from`, up to and including step `to`; those at step 0 belong to whatever begins there.
+    pub fn within(&self, from: u64, to: u64) -> Self {
+        let begin = self.steps.partition_point(|&s| s < from || s == from && from > 0);
+        let end = self.steps.partition_point(|&s| s <= to).max(begin);
+        Self { steps: self.steps[begin..end].to_vec(), values: self.values[begin..end].to_vec() }
     }
 
     /// Exponential moving average, for display only; `weight` in 0..1 is the share of the past. Gaps stay gaps.

@@ -122,7 +122,7 @@ impl RunHistory {
         self.stage = Some(stage);
         self.stage_starts.resize(stage, step);
         self.stage_starts.push(step);
-        self.detector.begin_stage();
+        self.detector.begin_stage(stage, step);
         let text = Shown::new(&format!("stage {name} begins"));
         self.marks.push(Mark { step, kind: MarkKind::Stage, text });
     }
@@ -202,12 +202,11 @@ impl RunHistory {
         let Some(pair) = pair else {
             return self.summaries.get(&(curve, scale)).map(|s| s.mean.clone()).unwrap_or_default();
         };
-        let first = self.evaluations.iter().find_map(|e| curve.values(e));
         let mut series = Series::default();
         for evaluation in &self.evaluations {
             if let Some(values) = curve.values(evaluation) {
                 let value = values.get(pair).copied().unwrap_or(f32::NAN);
-                let start = first.and_then(|f| f.get(pair)).copied();
+                let start = self.origin(curve, scale, evaluation).and_then(|o| o.get(pair)).copied();
                 series.push(evaluation.step, self.on_scale(curve, scale, pair, value, start));
             }
         }
@@ -222,12 +221,21 @@ impl RunHistory {
     /// One value a prompt.
     fn scaled(&self, curve: CurveId, scale: Scale, evaluation: &Evaluation) -> Option<Vec<f64>> {
         let sums = curve.values(evaluation)?;
-        let first = self.evaluations.iter().find_map(|e| curve.values(e))?;
-        let on_scale = |(pair, &sum)| self.on_scale(curve, scale, pair, sum, first.get(pair).copied());
+        let origin = self.origin(curve, scale, evaluation)?;
+        let on_scale = |(pair, &sum)| self.on_scale(curve, scale, pair, sum, origin.get(pair).copied());
         Some(sums.iter().enumerate().map(on_scale).collect())
     }
 
-    /// A sum of log-probs on another scale; `start` is the prompt's sum at the curve's first evaluation.
+    /// The sums that an evaluation's changes are counted from: the curve's first of the run, or of the evaluation's stage.
+    fn origin(&self, curve: CurveId, scale: Scale, evaluation: &Evaluation) -> Option<&[f32]> {
+        let from = match scale {
+            Scale::StageDelta => self.stage_evaluations(evaluation.stage),
+            _ => &self.evaluations,
+        };
+        from.iter().find_map(|e| curve.values(e))
+    }
+
+    /// A sum of log-probs on another scale; `start` is the prompt's sum where changes are counted from.
     fn on_scale(&self, curve: CurveId, scale: Scale, pair: usize, sum: f32, start: Option<f32>) -> f64 {
         let sum = f64::from(sum);
         let per_token = || {
@@ -238,7 +246,7 @@ impl RunHistory {
             Scale::LogProb => sum,
             Scale::PerToken => per_token(),
             Scale::Probability => per_token().exp(),
-            Scale::Delta => sum - start.map_or(f64::NAN, f64::from),
+            Scale::Delta | Scale::StageDelta => sum - start.map_or(f64::NAN, f64::from),
         }
     }
 }

@@ -148,3 +148,11 @@ fn an_argmax_below_its_label_is_told_once() {
         ]
     );
 }
+
+#[test]
+fn a_mean_is_no_prompt() {
+    let mut started = run(1, 0, vec![stage("DPO", true, 20)]);
+    started.means = true;
+    let history = history(&[TrainerEvent::RunStarted(Box::new(started)), evaluated(0, 0, &[f32::NAN])]);
+    assert_eq!(warnings(&history), ["the log-prob of chosen is NaN in the mean at step 0"]);
+}

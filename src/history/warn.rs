@@ -52,12 +52,7 @@ fn not_finite(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
             let has_response = run.probes.get(pair).is_none_or(|p| p.responses.contains_key(&curve.kind()));
             has_response && !x.is_finite()
         })?;
-        Some(format!(
-            "the log-prob of {} is {value} on prompt {} at step {}",
-            curve.key(),
-            number(pair),
-            evaluation.step
-        ))
+        Some(format!("the log-prob of {} is {value} {} at step {}", curve.key(), place(run, pair), evaluation.step))
     })
 }
 
@@ -72,18 +67,18 @@ fn argmax_below_label(run: &RunStarted, evaluation: &Evaluation) -> Option<Strin
             };
             let pair = argmax.iter().zip(label).enumerate().position(|(pair, (&a, &l))| below(pair, a, l))?;
             Some(format!(
-                "the argmax along {kind} ({:.3}) is below the label's log-prob ({:.3}) on prompt {} at step {}: \
+                "the argmax along {kind} ({:.3}) is below the label's log-prob ({:.3}) {} at step {}: \
                  these numbers cannot come from one forward pass",
                 argmax[pair],
                 label[pair],
-                number(pair),
+                place(run, pair),
                 evaluation.step
             ))
         },
     )
 }
 
-/// Prompts are counted from 1 on the screen.
-fn number(pair: usize) -> usize {
-    pair + 1
+/// Where a number was read. Prompts are counted from 1 on the screen; a mean is no prompt.
+fn place(run: &RunStarted, pair: usize) -> String {
+    if run.means { "in the mean".to_owned() } else { format!("on prompt {}", pair + 1) }
 }

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 use serde_json::{Map, Value};
 
-use super::architecture::{Architecture, Parameter};
+use super::architecture::{Architecture, Parameter, Role};
 use super::family::{self, Family, Stored};
 use super::gguf::Gguf;
 use super::normal::Normal;
 use super::special::{self, TokenIds};
 use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
 use super::transformer::Transformer;
-use super::{hub, shards};
+use super::{foreign, hub, shards};
 use crate::data::tokenizer::Tokenizer;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{ModelSource, NewModel};
@@ -105,6 +105,7 @@ impl Checkpoint {
     /// be trained.
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_file() {
+            foreign::file(path)?;
             return Self::from_gguf(Gguf::open(path.to_owned())?, path);
         }
         if !path.is_dir() {
@@ -113,6 +114,11 @@ impl Checkpoint {
                 "is no folder and no file",
                 "name a folder that holds config.json, tokenizer.json and model.safetensors, or a GGUF file",
             ));
+        }
+        for needed in ["config.json", "tokenizer.json"] {
+            if !path.join(needed).exists() {
+                foreign::refuse_instead_of(needed, path)?;
+            }
         }
         Self::from_folder(Folder {
             path,
@@ -131,8 +137,7 @@ impl Checkpoint {
         };
         let ids = TokenIds::read(&folder.config, &folder.companions, &config, &config_file)?;
         let tokenizer_file = folder.path.join("tokenizer.json");
-        let tokenizer = ids.add_to(Tokenizer::from_json(&tokenizer_file, &folder.tokenizer)?);
-        fits(&tokenizer, &config, &tokenizer_file, "config.json says")?;
+        let tokenizer = ids.add_to(Tokenizer::from_json(&tokenizer_file, &folder.tokenizer)?)?;
         let tensors = expected(family.tensors(&config), &folder.files, family, &config, "config.json")?;
         let weights = Weights::Files { tensors, files: folder.files };
         let precision = Precision::Single;
@@ -140,6 +145,7 @@ impl Checkpoint {
     }
 
     fn from_gguf(gguf: Gguf, path: &Path) -> Result<Self> {
+        foreign::part(path, gguf.metadata.parts()?)?;
         let (family, config_json) = gguf.config()?;
         let json = serde_json::to_vec(&config_json).map_err(|e| Error::failed(e.to_string()))?;
         let (_, config) = family::of_config(&json, path)?;
@@ -147,8 +153,7 @@ impl Checkpoint {
         let companions = serde_json::to_vec_pretty(&template).map_err(|e| Error::failed(e.to_string()))?;
         let companions = BTreeMap::from([(special::TOKENIZER_CONFIG.to_owned(), companions)]);
         let ids = TokenIds::read(&json, &companions, &config, path)?;
-        let tokenizer = ids.add_to(Tokenizer::from_json(path, &gguf.tokenizer_json()?)?);
-        fits(&tokenizer, &config, path, "its metadata say")?;
+        let tokenizer = ids.add_to(Tokenizer::from_json(path, &gguf.tokenizer_json()?)?)?;
         let tensors = expected(family.gguf_tensors(&config), &gguf.tensors, family, &config, "its metadata")?;
         let weights = Weights::Files { tensors, files: gguf.tensors };
         Ok(Self { config, tokenizer, family, config_json, companions, precision: Precision::Single, weights })
@@ -191,6 +196,20 @@ impl Checkpoint {
             weights: Weights::Memory(Arc::new(model.to_parameters())),
             ..*self
         }
+    }
+
+    /// The first block alone, between the embedding and the output: every shape of the model at little cost.
+    pub(crate) fn first_block(&self) -> Self {
+        let config = Architecture { layers: self.config.layers.min(1), ..self.config.clone() };
+        let weights = match &self.weights {
+            Weights::Memory(all) => {
+                let all = self.config.parameters().into_iter().zip(all.iter());
+                let kept = all.filter(|((parameter, _), _)| parameter.layer.unwrap_or(0) == 0);
+                Weights::Memory(Arc::new(kept.map(|(_, numbers)| numbers.clone()).collect()))
+            }
+            files @ Weights::Files { .. } => files.clone(),
+        };
+        Self { config, weights, ..self.clone() }
     }
 
     /// Puts the weights on a device, reading one tensor at a time.
@@ -278,18 +297,6 @@ impl<'a> Numbers<'a> {
     }
 }
 
-/// Whether the tokenizer's ids lie within the model's vocabulary.
-fn fits(tokenizer: &Tokenizer, config: &Architecture, file: &Path, who: &str) -> Result<()> {
-    if tokenizer.vocab_size() <= config.vocab_size {
-        return Ok(());
-    }
-    Err(Error::input(
-        Location::file(file),
-        format!("has {} tokens, and {who} vocab_size {}", tokenizer.vocab_size(), config.vocab_size),
-        "use the tokenizer that belongs to the checkpoint",
-    ))
-}
-
 /// Holds the tensors in the files against those that the architecture asks for. `who` asks, in errors.
 fn expected(
     mut expected: Vec<Stored>,
@@ -326,7 +333,13 @@ fn expected(
     }
     if let Some(missing) = expected.iter().find(|stored| !files.tensors.contains_key(&stored.name)) {
         let last = files.files.last().map_or_else(PathBuf::new, |blob| blob.path.clone());
-        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), together));
+        let advice = match missing.holds[..] {
+            [Parameter { role: Role::Logits, .. }] => {
+                "the output matrix is missing, as where a base model was saved: save the AutoModelForCausalLM"
+            }
+            _ => together,
+        };
+        return Err(Error::input(Location::file(&last), format!("lacks the tensor {}", missing.name), advice));
     }
     Ok(expected)
 }

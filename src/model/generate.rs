@@ -74,13 +74,13 @@ fn cut_to_nucleus(weights: &mut [f64], top_p: f64) {
 }
 
 /// Answers, one a row of `past`. `first` holds the logits `[rows, V]` at each prompt's last token. An answer ends with
-/// `eos` (kept), after `max_new_tokens`, or where the model's positions end. Rows that have ended are dropped from the
+/// a token that `stops` (kept), after `max_new_tokens`, or where the model's positions end. Rows that have ended are dropped from the
 /// batch once they are the half of it.
 pub fn generate<B: Backend>(
     model: &Transformer<B>,
     mut past: KeyValues<B>,
     first: Tensor<B, 2>,
-    eos: Option<u32>,
+    stops: impl Fn(u32) -> bool,
     max_new_tokens: usize,
     mut decoding: Decoding<'_>,
 ) -> Vec<Vec<u32>> {
@@ -95,7 +95,7 @@ pub fn generate<B: Backend>(
         for ((answer, open), &token) in rows.iter_mut().zip(&tokens) {
             if *open {
                 answers[*answer].push(token);
-                *open = Some(token) != eos && prompts[*answer] + written < model.max_positions();
+                *open = !stops(token) && prompts[*answer] + written < model.max_positions();
             }
         }
         let open: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].1).collect();

@@ -9,6 +9,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::foreign;
 use super::gguf::quant::ElementType;
 use super::tensors::{Blob, Entry, TensorFiles, read_small};
 use crate::error::{Error, Location, Result};
@@ -32,12 +33,8 @@ const CUT_SHORT: &str = "download or copy it again: it may have been cut short";
 pub(super) fn open(folder: &Path) -> Result<TensorFiles> {
     let (single, index) = (folder.join(SINGLE), folder.join(INDEX));
     if single.exists() || !index.exists() {
-        if !single.exists() && folder.join("pytorch_model.bin").exists() {
-            return Err(Error::input(
-                Location::file(folder),
-                "holds its weights as pytorch_model.bin, which can run code when it is opened",
-                "convert it: in Python, AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)",
-            ));
+        if !single.exists() {
+            foreign::refuse_instead_of(SINGLE, folder)?;
         }
         return open_one(Blob::file(single));
     }

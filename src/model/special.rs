@@ -1,64 +1,70 @@
 //! What a folder says beside architecture and weights: special tokens, the chat template, and small files that are kept
 //! as they are.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::architecture::Architecture;
 use super::tensors::read_small;
-use crate::data::tokenizer::Tokenizer;
+pub(super) use crate::data::tokenizer::settings::TOKENIZER_CONFIG;
+use crate::data::tokenizer::settings::{ADDED_TOKENS, Files, SPECIAL_TOKENS_MAP, Settings, Templates};
+use crate::data::tokenizer::{ModelIds, Tokenizer};
 use crate::error::{Error, Location, Result};
 
-pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 const GENERATION_CONFIG: &str = "generation_config.json";
-const TEMPLATE: &str = "chat_template.jinja";
-pub(super) const COMPANIONS: [&str; 4] = [TOKENIZER_CONFIG, GENERATION_CONFIG, TEMPLATE, "special_tokens_map.json"];
+/// The chat template as a file of its own.
+pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
+pub(super) const COMPANIONS: [&str; 5] =
+    [TOKENIZER_CONFIG, GENERATION_CONFIG, CHAT_TEMPLATE, SPECIAL_TOKENS_MAP, ADDED_TOKENS];
 const LARGEST_COMPANION: u64 = 8 << 20;
 
 /// The small files of a folder that belong to a checkpoint.
 ///
 /// # Errors
 /// When one is there and cannot be read.
-pub(super) fn companions(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+pub(super) fn companions(folder: &Path) -> Result<Files> {
     let there = COMPANIONS.into_iter().filter(|name| folder.join(name).exists());
     there.map(|name| Ok((name.to_owned(), read_small(&folder.join(name), LARGEST_COMPANION)?))).collect()
 }
 
-/// A field of a companion in JSON.
-fn field(companions: &BTreeMap<String, Vec<u8>>, file: &str, name: &str) -> Option<Value> {
-    let mut json: Value = serde_json::from_slice(companions.get(file)?).ok()?;
-    json.get_mut(name).map(Value::take)
+/// What the small files of a model, a folder or a GGUF file, say of its tokenizer. Where they are broken, that is an error
+/// too: nothing is guessed.
+///
+/// # Errors
+/// When one is there and cannot be read or understood.
+pub(crate) fn tokenizer_settings(model: &Path) -> Result<Settings> {
+    if model.is_file() {
+        let config = super::gguf_tokenizer_config(model)?;
+        let json = serde_json::to_vec(&config).map_err(|e| Error::failed(e.to_string()))?;
+        return Settings::read(&Files::from([(TOKENIZER_CONFIG.to_owned(), json)]), model);
+    }
+    Settings::read(&companions(model)?, model)
 }
 
 /// The template that makes a prompt of a conversation; of several the one called `default`.
-pub(super) fn chat_template(companions: &BTreeMap<String, Vec<u8>>) -> Option<String> {
-    if let Some(bytes) = companions.get(TEMPLATE) {
+pub(super) fn chat_template(companions: &Files) -> Option<String> {
+    if let Some(bytes) = companions.get(CHAT_TEMPLATE) {
         return String::from_utf8(bytes.clone()).ok();
     }
-    match field(companions, TOKENIZER_CONFIG, "chat_template")? {
-        Value::String(template) => Some(template),
-        Value::Array(named) => {
-            let default = named.iter().find(|t| t["name"] == "default")?;
-            default["template"].as_str().map(str::to_owned)
-        }
-        _ => None,
+    match Settings::read(companions, Path::new("")).ok()?.templates {
+        Templates::None => None,
+        Templates::One(template) => Some(template),
+        Templates::Named(named) => named.into_iter().find(|(name, _)| name == "default").map(|(_, template)| template),
     }
 }
 
 /// The special tokens that configurations name.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) struct TokenIds {
+    settings: Settings,
     eos: Option<u32>,
     pad: Option<u32>,
-    /// As `tokenizer_config.json` spells them; these come first.
-    eos_text: Option<String>,
-    pad_text: Option<String>,
+    stops: Vec<u32>,
+    embedded: usize,
 }
 
-/// An id, or several of which the first counts; -1 stands for none.
+/// An id, or several; -1 stands for none.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Ids {
@@ -67,79 +73,94 @@ enum Ids {
 }
 
 impl Ids {
-    fn first(&self) -> Option<i64> {
-        let first = match self {
-            Self::One(id) => Some(*id),
-            Self::Many(ids) => ids.first().copied(),
+    fn all(ids: Option<&Self>) -> impl Iterator<Item = i64> {
+        let ids = match ids {
+            None => &[][..],
+            Some(Self::One(id)) => std::slice::from_ref(id),
+            Some(Self::Many(ids)) => ids,
         };
-        first.filter(|id| *id >= 0)
+        ids.iter().copied().filter(|id| *id >= 0)
+    }
+}
+
+/// What a configuration says of special tokens.
+#[derive(Deserialize, Default)]
+struct Named {
+    eos_token_id: Option<Ids>,
+    pad_token_id: Option<Ids>,
+}
+
+impl Named {
+    fn read(json: &[u8], file: &Path) -> Result<Self> {
+        serde_json::from_slice(json).map_err(|e| {
+            let at = Location { file: file.to_owned(), line: Some(e.line()), column: Some(e.column()) };
+            let problem = format!("names special tokens strangely: {e}");
+            Error::input(at, problem, "an id is a whole number, or a list of them")
+        })
     }
 }
 
 impl TokenIds {
-    /// From `config.json`, `tokenizer_config.json` and, where they are silent, `generation_config.json`.
+    /// From `config.json`, the files of the tokenizer and, where they are silent, `generation_config.json`.
     ///
     /// # Errors
-    /// When an id lies outside the vocabulary.
-    pub(super) fn read(
-        config: &[u8],
-        companions: &BTreeMap<String, Vec<u8>>,
-        architecture: &Architecture,
-        file: &Path,
-    ) -> Result<Self> {
-        #[derive(Deserialize, Default)]
-        struct Named {
-            eos_token_id: Option<Ids>,
-            pad_token_id: Option<Ids>,
-            bos_token_id: Option<Ids>,
+    /// When a file is broken, or an id that ends a text lies outside the vocabulary.
+    pub(super) fn read(config: &[u8], companions: &Files, architecture: &Architecture, file: &Path) -> Result<Self> {
+        // The metadata of a GGUF file lie in the file itself.
+        let folder = if file.ends_with("config.json") { file.parent().unwrap_or(file) } else { file };
+        let named = Named::read(config, file)?;
+        let generation = match companions.get(GENERATION_CONFIG) {
+            Some(json) => Named::read(json, &folder.join(GENERATION_CONFIG))?,
+            None => Named::default(),
+        };
+        let embedded = architecture.vocab_size;
+        let inside = |id: i64| u32::try_from(id).ok().filter(|&id| (id as usize) < embedded);
+        let mut stops = Vec::new();
+        for id in Ids::all(named.eos_token_id.as_ref()) {
+            stops.push(inside(id).ok_or_else(|| {
+                let problem = format!("token id {id} is outside the vocabulary");
+                Error::input(Location::file(file), problem, "an end token must be below vocab_size")
+            })?);
         }
-        let named: Named = serde_json::from_slice(config).map_err(|e| {
-            let at = Location { file: file.to_owned(), line: Some(e.line()), column: Some(e.column()) };
-            Error::input(
-                at,
-                format!("names special tokens strangely: {e}"),
-                "an id is a whole number, or a list of them",
-            )
-        })?;
-        let generation: Named =
-            companions.get(GENERATION_CONFIG).and_then(|json| serde_json::from_slice(json).ok()).unwrap_or_default();
-        let id = |ids: &Option<Ids>| -> Result<Option<u32>> {
-            let Some(id) = ids.as_ref().and_then(Ids::first) else { return Ok(None) };
-            match u32::try_from(id).ok().filter(|&id| (id as usize) < architecture.vocab_size) {
-                Some(id) => Ok(Some(id)),
-                None => Err(Error::input(
-                    Location::file(file),
-                    format!("token id {id} is outside the vocabulary"),
-                    "special tokens must be below vocab_size",
-                )),
-            }
-        };
-        id(&named.bos_token_id)?;
-        let text = |name: &str| match field(companions, TOKENIZER_CONFIG, name)? {
-            Value::String(text) => Some(text),
-            token => token["content"].as_str().map(str::to_owned),
-        };
+        // What the model has no embedding for it can never write.
+        stops.extend(Ids::all(generation.eos_token_id.as_ref()).filter_map(inside));
+        let mut pads = [&named, &generation].into_iter().flat_map(|named| Ids::all(named.pad_token_id.as_ref()));
         Ok(Self {
-            eos: id(&named.eos_token_id)?.or(id(&generation.eos_token_id)?),
-            pad: id(&named.pad_token_id)?.or(id(&generation.pad_token_id)?),
-            eos_text: text("eos_token"),
-            pad_text: text("pad_token"),
+            settings: Settings::read(companions, folder)?,
+            eos: stops.first().copied(),
+            pad: pads.find_map(inside),
+            stops,
+            embedded,
         })
     }
 
     /// Tells a tokenizer about them.
-    pub(super) fn add_to(&self, tokenizer: Tokenizer) -> Tokenizer {
-        let of = |text: &Option<String>| text.as_deref().and_then(|text| tokenizer.token_id(text));
-        let (eos, pad) = (of(&self.eos_text).or(self.eos), of(&self.pad_text).or(self.pad));
-        tokenizer.with_special_tokens(eos, pad)
+    ///
+    /// # Errors
+    /// When the end token that is named is in no vocabulary.
+    pub(super) fn add_to(&self, tokenizer: Tokenizer) -> Result<Tokenizer> {
+        let tokenizer = tokenizer.with_settings(&self.settings)?;
+        let of = |name: &str| self.settings.token(name).and_then(|token| tokenizer.token_id(token));
+        // What the tokenizer's files name comes first; what ends a generation is all of it.
+        let ids = ModelIds {
+            eos: of("eos_token").or(self.eos),
+            pad: of("pad_token").or(self.pad),
+            stops: self.stops.clone(),
+            embedded: self.embedded,
+        };
+        Ok(tokenizer.with_model(ids))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::collections::BTreeMap;
 
-    use super::{GENERATION_CONFIG, TEMPLATE, TOKENIZER_CONFIG, chat_template};
+    use crate::model::Checkpoint;
+    use crate::model::family::tests::folder;
+
+    use super::{CHAT_TEMPLATE, GENERATION_CONFIG, TOKENIZER_CONFIG, chat_template};
 
     fn files(all: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
         all.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
@@ -152,8 +173,41 @@ mod tests {
             r#"{"chat_template": [{"name": "tool_use", "template": "b"}, {"name": "default", "template": "c"}]}"#;
         assert_eq!(chat_template(&files(&[one])).as_deref(), Some("a"));
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, several)])).as_deref(), Some("c"));
-        assert_eq!(chat_template(&files(&[one, (TEMPLATE, "d")])).as_deref(), Some("d"));
+        assert_eq!(chat_template(&files(&[one, (CHAT_TEMPLATE, "d")])).as_deref(), Some("d"));
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, "{}"), (GENERATION_CONFIG, "{}")])), None);
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, "garbage")])), None);
+    }
+
+    #[test]
+    fn every_end_that_a_configuration_names_stops_a_generation() {
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["config.json", "tokenizer.json", "model.safetensors"] {
+            std::fs::copy(folder().join("gpt2").join(file), copy.path().join(file)).unwrap();
+        }
+        let read = |config: &str, generation: &str| {
+            let text = std::fs::read_to_string(folder().join("gpt2/config.json")).unwrap();
+            let text =
+                text.replace("\"eos_token_id\": 0", &format!("\"eos_token_id\": {config}, \"bos_token_id\": 50256"));
+            std::fs::write(copy.path().join("config.json"), text).unwrap();
+            std::fs::write(copy.path().join(GENERATION_CONFIG), format!("{{\"eos_token_id\": {generation}}}")).unwrap();
+            Checkpoint::read(copy.path()).unwrap().tokenizer
+        };
+        for (config, generation, ends, stops) in [
+            ("0", "[5, 7, 999]", Some(0), vec![0, 5, 7]),
+            ("[3, 4]", "7", Some(3), vec![3, 4, 7]),
+            ("null", "[9, 8]", Some(9), vec![8, 9]),
+            ("-1", "null", Some(0), vec![0]),
+        ] {
+            let tokenizer = read(config, generation);
+            assert_eq!(tokenizer.eos(), ends, "{config} {generation}");
+            assert_eq!(
+                (0..290).filter(|&id| tokenizer.is_stop(id)).collect::<Vec<_>>(),
+                stops,
+                "{config} {generation}"
+            );
+            let answer = [20, 21, stops[stops.len() - 1]];
+            assert_eq!(tokenizer.without_stop(&answer), [20, 21]);
+            assert_eq!(tokenizer.without_stop(&answer[..2]), [20, 21]);
+        }
     }
 }

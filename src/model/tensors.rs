@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use super::foreign;
 use super::gguf::quant::ElementType;
 use crate::error::{Error, Location, Result};
 
@@ -39,6 +40,7 @@ impl Blob {
             Some(bytes) => Ok((Box::new(Cursor::new(bytes)), bytes.len() as u64)),
             None => {
                 let file = open_regular(&self.path)?;
+                foreign::pointer(&self.path)?;
                 let length = file.metadata().map_err(|e| Error::reading(&self.path, &e))?.len();
                 Ok((Box::new(file), length))
             }
@@ -62,6 +64,7 @@ fn open_regular(path: &Path) -> Result<File> {
 /// Reads a whole file of at most `limit` bytes.
 pub(super) fn read_small(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = open_regular(path)?;
+    foreign::pointer(path)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::reading(path, &e))?;
     if bytes.len() as u64 > limit {

@@ -77,7 +77,7 @@ fn greedy_answers_are_the_argmax_of_whole_passes() {
         let ends: Vec<i64> = lengths.iter().enumerate().map(|(row, n)| (row * width + n - 1) as i64).collect();
         let (hidden, past) = model.read_prompts(tokens, lengths);
         let first = model.logits(hidden.select(0, int_tensor(ends, &device)));
-        let answers = generate::generate(&model, past, first, None, 6, generate::Decoding::Greedy);
+        let answers = generate::generate(&model, past, first, |_| false, 6, generate::Decoding::Greedy);
         for (prompt, answer) in PROMPTS.iter().zip(answers) {
             assert_eq!(answer.len(), 6);
             let scored = &score::completions(&model, &[&Sequence::new(prompt.to_vec(), answer)], 1)[0];
@@ -97,7 +97,7 @@ fn answers_end_where_the_positions_end() {
         let (tokens, lengths) = prompts(&[&long, &[5]], 1, &device);
         let (hidden, past) = model.read_prompts(tokens, lengths);
         let first = model.logits(hidden.select(0, int_tensor(vec![61, 62], &device)));
-        let answers = generate::generate(&model, past, first, None, 5, generate::Decoding::Greedy);
+        let answers = generate::generate(&model, past, first, |_| false, 5, generate::Decoding::Greedy);
         assert_eq!((answers[0].len(), answers[1].len()), (2, 5));
     }
 }

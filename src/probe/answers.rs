@@ -12,7 +12,7 @@ use crate::protocol::GreedyAnswer;
 /// Prompts answered in one batch, at most.
 const PROMPTS_AT_ONCE: usize = 64;
 
-/// Answers to prompts, as tokens, in the order given; each ends with the end-of-text token or after `max_new_tokens`.
+/// Answers to prompts, as tokens, in the order given; each ends with a token that ends a generation or after `max_new_tokens`.
 /// Greedy where no `sampling` is given. Every prompt has at least one token.
 pub(crate) fn answer<B: Backend>(
     model: &Transformer<B>,
@@ -30,7 +30,7 @@ pub(crate) fn answer<B: Backend>(
             unit: &mut s.unit,
         });
         let first = model.logits(read.last);
-        answers.extend(generate(model, read.past, first, tokenizer.eos(), max_new_tokens, decoding));
+        answers.extend(generate(model, read.past, first, |id| tokenizer.is_stop(id), max_new_tokens, decoding));
     }
     answers
 }
@@ -75,7 +75,7 @@ impl Asked {
     /// A greedy answer in words, with what is counted of it.
     #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
     pub(super) fn describe(&self, tokenizer: &Tokenizer, prompt: &str, ids: &[u32]) -> GreedyAnswer {
-        let ids = tokenizer.eos().and_then(|eos| ids.strip_suffix(&[eos])).unwrap_or(ids);
+        let ids = tokenizer.without_stop(ids);
         let text = tokenizer.decode(ids);
         let reward = self.judge.as_ref().and_then(|judge| judge.reward(prompt, &text)).map(|x| x as f32);
         GreedyAnswer { text, distinct_2: distinct(ids, 2), repeat_4: 1.0 - distinct(ids, 4), reward }
@@ -91,7 +91,7 @@ impl Asked {
         let prompts: Vec<&[u32]> = self.held_out.iter().map(|(_, ids)| ids.as_slice()).collect();
         let answers = answer(model, &prompts, tokenizer, self.max_new_tokens, Some(sampling));
         let reward = |((prompt, _), ids): (&(String, Vec<u32>), Vec<u32>)| {
-            judge.reward(prompt, &tokenizer.decode(&ids)).map_or(f32::NAN, |x| x as f32)
+            judge.reward(prompt, &tokenizer.decode(tokenizer.without_stop(&ids))).map_or(f32::NAN, |x| x as f32)
         };
         self.held_out.iter().zip(answers).map(reward).collect()
     }

@@ -3,7 +3,6 @@
 //! A prompt is read once and its keys and values serve all its responses. Logits exist for completion positions only, in
 //! chunks. Along y⁺ and y⁻ every position's whole distribution is read; of the other responses only the log-probs.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -95,17 +94,16 @@ pub struct Observer {
     set: ProbeSet,
     tokenizer: Tokenizer,
     asked: Asked,
-    window: usize,
     positions: Positions,
-    /// The stage's first measurement.
+    /// The measurement that the stage started from.
     stage_start: Option<Measured>,
-    /// The stage's latest measurements, oldest first, at most `window`.
-    recent: VecDeque<Measured>,
+    /// The latest measurement: what the next stage starts from.
+    latest: Option<Measured>,
 }
 
 impl Observer {
-    /// Observes `set` and what else is `asked` of the model; mass flow is measured over `window` evaluations.
-    pub fn new(set: ProbeSet, tokenizer: Tokenizer, asked: Asked, window: usize) -> Self {
+    /// Observes `set` and what else is `asked` of the model.
+    pub fn new(set: ProbeSet, tokenizer: Tokenizer, asked: Asked) -> Self {
         let mut positions = Positions { pairs: set.probes.len(), ..Positions::default() };
         for (pair, probe) in set.probes.iter().enumerate() {
             for &id in probe.responses.get(&ProbeKind::Chosen).map_or(&[][..], |(_, ids)| ids) {
@@ -114,25 +112,22 @@ impl Observer {
             }
         }
         let asked = Asked { greedy: asked.greedy.min(set.probes.len()), ..asked };
-        Self { set, tokenizer, asked, window, positions, stage_start: None, recent: VecDeque::new() }
+        Self { set, tokenizer, asked, positions, stage_start: None, latest: None }
     }
 
     /// A stage begins: mass flow is measured from the latest measurement on.
     pub fn begin_stage(&mut self) {
-        let latest = self.recent.back().cloned();
-        self.recent = latest.iter().cloned().collect();
-        self.stage_start = latest;
+        self.stage_start.clone_from(&self.latest);
     }
 
-    /// What mass flow is measured against: the stage's first measurement, and its latest ones, oldest first.
-    pub(crate) fn memory(&self) -> (Option<&Measured>, &VecDeque<Measured>) {
-        (self.stage_start.as_ref(), &self.recent)
+    /// What mass flow is and will be measured against: the stage's start and the latest measurement.
+    pub(crate) fn memory(&self) -> (Option<&Measured>, Option<&Measured>) {
+        (self.stage_start.as_ref(), self.latest.as_ref())
     }
 
     /// Goes back to such a memory.
-    pub(crate) fn remember(&mut self, stage_start: Option<Measured>, recent: Vec<Measured>) {
-        self.stage_start = stage_start;
-        self.recent = recent.into();
+    pub(crate) fn remember(&mut self, stage_start: Option<Measured>, latest: Option<Measured>) {
+        (self.stage_start, self.latest) = (stage_start, latest);
     }
 
     /// Positions at which distributions are measured, over all prompts.
@@ -182,8 +177,8 @@ impl Observer {
         if self.asked.greedy > 0 {
             let first = prompts.last.clone().slice(0..self.asked.greedy);
             let past = prompts.past.select(&(0..self.asked.greedy).collect::<Vec<_>>());
-            let (eos, longest) = (self.tokenizer.eos(), self.asked.max_new_tokens);
-            let answers = generate(model, past, model.logits(first), eos, longest, Decoding::Greedy);
+            let (stops, longest) = (|id| self.tokenizer.is_stop(id), self.asked.max_new_tokens);
+            let answers = generate(model, past, model.logits(first), stops, longest, Decoding::Greedy);
             let described = self.set.probes.iter().zip(answers);
             evaluation.greedy =
                 described.map(|(probe, ids)| self.asked.describe(&self.tokenizer, &probe.prompt, &ids)).collect();
@@ -192,23 +187,14 @@ impl Observer {
         Ok(evaluation)
     }
 
-    /// Mass flow against the window's start and the stage's, then remembers this measurement.
+    /// Mass flow against the stage's start, then remembers this measurement.
     fn measure_flow(&mut self, distributions: Distributions, evaluation: &mut Evaluation) -> Result<()> {
         let now = Arc::new(distributions);
-        let tokenizer = &self.tokenizer;
-        let since = |start: Option<&Measured>| {
-            start
-                .map(|(step, before)| {
-                    massflow::between(before, &now, &self.positions, *step, &|id| tokenizer.token(id))
-                })
-                .transpose()
-        };
-        evaluation.window_flow = since(self.recent.front())?;
-        evaluation.stage_flow = since(self.stage_start.as_ref())?;
-        if self.recent.len() >= self.window {
-            self.recent.pop_front();
+        if let Some((step, before)) = &self.stage_start {
+            let name = |id| self.tokenizer.token(id);
+            evaluation.stage_flow = Some(massflow::between(before, &now, &self.positions, *step, &name)?);
         }
-        self.recent.push_back((evaluation.step, now));
+        self.latest = Some((evaluation.step, now));
         Ok(())
     }
 

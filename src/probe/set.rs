@@ -42,7 +42,7 @@ impl ProbeSet {
             let kinds: Vec<ProbeKind> = example.responses.keys().copied().collect();
             let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.map_err(|unfit| {
                 let problem = match unfit {
-                    Unfit::Refused(problem) => problem,
+                    Unfit::Refused(problem) | Unfit::Unknown(problem) => problem,
                     Unfit::Dropped(why) => why.to_owned(),
                 };
                 Error::usage(format!("observed prompt {}: {problem}; max_length in the data cuts it", index + 1))
@@ -81,12 +81,19 @@ impl ProbeSet {
                 self.probes.iter_mut().zip(openings).zip(answers::greedy(model, &rows, tokenizer, max_new_tokens))
             {
                 let mut ids = [opening, answer].concat();
-                let text = tokenizer.decode(&ids);
-                if ids.last().copied() != tokenizer.eos() {
+                let text = tokenizer.decode(tokenizer.without_stop(&ids));
+                if !ids.last().is_some_and(|&id| tokenizer.is_stop(id)) {
                     ids.extend(tokenizer.eos());
                 }
                 probe.responses.insert(kind, (text, ids));
             }
+        }
+    }
+
+    /// Leaves only these kinds of responses under observation; all of them if none is named.
+    pub fn retain(&mut self, kinds: &[ProbeKind]) {
+        if !kinds.is_empty() {
+            self.probes.iter_mut().for_each(|probe| probe.responses.retain(|kind, _| kinds.contains(kind)));
         }
     }
 

@@ -276,6 +276,7 @@ fn started(path: &Path, table: &Table, steps: u64, trained: Trained, number: usi
     };
     RunStarted {
         classes: Vec::new(),
+        means: table.means,
         format_version: FORMAT_VERSION,
         run_id: if number == 0 { name.clone() } else { format!("{name}-restart{number}") },
         experiment: name,

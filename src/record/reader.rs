@@ -217,10 +217,9 @@ impl<R: BufRead> RunReader<R> {
     /// Vectors have one entry a probe prompt; a reading that was not taken is empty.
     fn check_evaluation(&self, evaluation: &Evaluation, prompts: usize) -> Result<()> {
         let reading = |r: &PrefixReading| r.argmax_logps.len();
-        let flows = [&evaluation.window_flow, &evaluation.stage_flow];
         let optional = [reading(&evaluation.chosen), evaluation.rejected.as_ref().map_or(0, reading)]
             .into_iter()
-            .chain(flows.into_iter().flatten().flat_map(|f| [f.star_gain.len(), f.gain.len()]))
+            .chain(evaluation.stage_flow.iter().flat_map(|f| [f.star_gain.len(), f.gain.len()]))
             .filter(|&n| n > 0);
         let lengths = evaluation.logps.values().map(Vec::len).chain(optional);
         match lengths.into_iter().find(|&n| n != prompts) {

@@ -14,7 +14,7 @@ const PATH: &str = "run/events.jsonl";
 fn events() -> Vec<TrainerEvent> {
     let mut odd = evaluation(2, 0, 2, &[], f32::NAN);
     odd.logps.values_mut().for_each(|v| v[1] = f32::NEG_INFINITY);
-    odd.window_flow = Some(flow(2, 0, f32::NAN, f32::INFINITY, 0.1));
+    odd.stage_flow = Some(flow(2, 0, f32::NAN, f32::INFINITY, 0.1));
     odd.greedy = greedy(2, f32::NAN, 0.1);
     let metrics = [(MetricKey::LOSS, 0.1), (MetricKey::GRAD_NORM, f64::INFINITY)].into_iter().collect();
     vec![

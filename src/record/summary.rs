@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::directory::RunDirectory;
 use crate::error::{Error, Location, Result};
-use crate::history::{CurveId, RunHistory, Scale, leaks};
+use crate::history::{CurveId, RunHistory, Scale, StateChange, leaks};
 use crate::protocol::{MetricKey, ProbeKind, RunPhase, floats};
 use crate::text::Shown;
 
@@ -39,14 +39,14 @@ pub struct StageSummary {
     pub metrics: BTreeMap<MetricKey, f64>,
 }
 
-/// When the detector first raised an alarm.
+/// A change of state that the detector saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlarmSummary {
+pub struct StateSummary {
     /// Optimiser steps taken.
     pub step: u64,
     /// Name of the stage.
     pub stage: String,
-    /// What it said.
+    /// The state that was entered.
     pub state: String,
 }
 
@@ -70,7 +70,7 @@ impl Leak {
         let Some(run) = history.run.as_ref().filter(|run| run.stages.iter().all(|s| !s.has_rejected)) else {
             return Vec::new();
         };
-        let ranked = leaks::ranked(history, CurveId::Probe(ProbeKind::IrrTrain), history.step);
+        let ranked = leaks::ranked(history, CurveId::Probe(ProbeKind::IrrTrain), 0, history.step);
         let leak = |(pair, nats): (usize, f64)| {
             let probe = run.probes.get(pair)?;
             let answer = probe.responses.get(&ProbeKind::IrrTrain)?.text.clone();
@@ -109,9 +109,15 @@ pub struct Summary {
     pub leaks: Vec<Leak>,
     /// The detector's last word on the dynamics.
     pub dynamics: String,
+    /// Every change of state, in order; every stage begins healthy.
+    #[serde(default)]
+    pub states: Vec<StateSummary>,
     /// The first alarm, if there was one.
     #[serde(default)]
-    pub first_alarm: Option<AlarmSummary>,
+    pub first_alarm: Option<StateSummary>,
+    /// When the present state began and how it stood then and now, in words; empty for health.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub verdict: String,
     /// Seconds from the program's start to its end.
     pub wall_seconds: f64,
     /// Tokens per second through the optimiser, evaluations included.
@@ -124,11 +130,12 @@ impl Summary {
     pub fn new(history: &RunHistory, wall_seconds: f64) -> Option<Self> {
         let run = history.run.as_ref()?;
         let tokens = history.metrics.get(&MetricKey::NUM_TOKENS).and_then(|s| s.last()).map_or(0.0, |(_, n)| n);
-        let first_alarm = history.detector.alarms.first().map(|alarm| AlarmSummary {
-            step: alarm.step,
-            stage: run.stages.get(alarm.stage).map_or_else(String::new, |s| s.name.clone()),
-            state: alarm.state.title().to_owned(),
-        });
+        let detector = &history.detector;
+        let told = |change: &StateChange| StateSummary {
+            step: change.step,
+            stage: run.stages.get(change.stage).map_or_else(String::new, |s| s.name.clone()),
+            state: change.state.title().to_owned(),
+        };
         let leaks = Leak::strongest(history);
         let logps = CurveId::all().filter_map(|curve| {
             let (_, last) = history.curve(curve, Scale::LogProb, None).last()?;
@@ -151,8 +158,10 @@ impl Summary {
             accuracy: history.classes.last().map(|reading| reading.accuracy),
             logps: logps.collect(),
             leaks,
-            dynamics: history.detector.state.title().to_owned(),
-            first_alarm,
+            dynamics: detector.state.title().to_owned(),
+            states: detector.changes.iter().map(told).collect(),
+            first_alarm: detector.alarms().next().map(told),
+            verdict: detector.began().map_or_else(String::new, |_| detector.announcement()),
             wall_seconds,
             tokens_per_second: if wall_seconds > 0.0 { tokens / wall_seconds } else { 0.0 },
         })
@@ -229,6 +238,9 @@ impl Summary {
             None => format!("  dynamics at the end: {}{first}", self.dynamics),
             Some(accuracy) => format!("  held-out pictures: {:.1} % right", 100.0 * accuracy),
         });
+        if !self.verdict.is_empty() {
+            lines.push(format!("    {}", self.verdict));
+        }
         if !self.leaks.is_empty() {
             lines.push("  answers of other training questions that leaked most (nats since the start):".to_owned());
         }

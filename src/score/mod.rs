@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::backend::BackendChoice;
 use crate::data::batch::Sequence;
+use crate::data::tokenizer::boundary;
 use crate::error::{Error, Location, Result};
 use crate::model::{Checkpoint, hub};
 use crate::protocol::floats;
@@ -27,7 +28,7 @@ pub struct ScoreRow {
 /// A prompt and a response; neither is empty where it is given as ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScoreInput {
-    /// As text; the two are tokenised apart.
+    /// As text; the two are tokenised together, and cut where the prompt ends.
     Text {
         /// The prompt.
         prompt: String,
@@ -46,7 +47,7 @@ pub enum ScoreInput {
 /// How rows are scored.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Whether the tokenizer adds its special tokens.
+    /// Whether the tokenizer puts before a prompt what it puts before any text.
     pub add_special_tokens: bool,
     /// What computes.
     pub backend: BackendChoice,
@@ -104,22 +105,17 @@ pub fn score(
     Ok(())
 }
 
-/// A row as tokens; prompt and response are tokenised apart. What is wrong with it, and the way out, otherwise.
+/// A row as tokens, as training has them but for the token that ends an answer. What is wrong with it, and the way out, otherwise.
 fn sequence(row: &ScoreRow, checkpoint: &Checkpoint, special: bool) -> Result<Sequence, (String, &'static str)> {
     let sequence = match &row.input {
         ScoreInput::Ids { prompt_ids, ids } => {
             Sequence { prompt_ids: prompt_ids.as_slice().into(), completion_ids: ids.clone() }
         }
         ScoreInput::Text { prompt, response } => {
-            let encode = |text: &str| {
-                let ids = if special {
-                    checkpoint.tokenizer.encode_with_special_tokens(text)
-                } else {
-                    checkpoint.tokenizer.encode(text)
-                };
-                ids.map_err(|e| (e.to_string(), "the model's tokenizer must know the text's characters"))
-            };
-            Sequence { prompt_ids: encode(prompt)?.into(), completion_ids: encode(response)? }
+            let parted = boundary::pair(&checkpoint.tokenizer, prompt, response, special);
+            let (prompt, response) =
+                parted.map_err(|e| (e.to_string(), "the model's tokenizer must know the text's characters"))?;
+            Sequence { prompt_ids: prompt.into(), completion_ids: response }
         }
     };
     if sequence.prompt_ids.is_empty() {

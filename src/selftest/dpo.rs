@@ -70,7 +70,7 @@ impl Told {
         let (before, after) = (dpo.first().copied().unwrap_or(f32::NAN), dpo.last().copied().unwrap_or(f32::NAN));
         let below = self.evaluations.iter().map(below_the_label).sum::<usize>();
         let read = self.evaluations.iter().map(|e| e.chosen.argmax_logps.len()).sum::<usize>();
-        let flows = self.evaluations.iter().flat_map(|e| e.stage_flow.iter().chain(&e.window_flow));
+        let flows = self.evaluations.iter().flat_map(|e| &e.stage_flow);
         let worst = flows.clone().map(imbalance).fold(0.0f32, |most, x| if x > most || x.is_nan() { x } else { most });
         let measured = flows.count();
         vec![

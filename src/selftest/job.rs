@@ -3,7 +3,7 @@
 use burn::tensor::backend::AutodiffBackend;
 
 use super::whole::Whole;
-use super::{Finding, Row, Tolerance, dpo, kernels, speed, whole};
+use super::{Finding, Row, Tolerance, dpo, kernels, shapes, speed, whole};
 use crate::backend::{self, BackendChoice, Found, Work, find, on};
 use crate::error::{Error, Result};
 use crate::experiment::Precision;
@@ -34,7 +34,7 @@ fn compute_on(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Result<()>) ->
         Found::Flex => Some(("ndarray", Found::Ndarray)),
         #[cfg(not(feature = "ndarray"))]
         Found::Flex => None,
-        #[cfg(any(feature = "cuda", feature = "wgpu", feature = "ndarray"))]
+        #[cfg(any(feature = "cuda-safe", feature = "wgpu-safe", feature = "ndarray"))]
         _ => Some(("flex", Found::Flex)),
     };
     let other = other.map(|(name, found)| Ok::<_, Error>((name, on(found, OtherWhole)?))).transpose()?;
@@ -90,8 +90,10 @@ pub(crate) fn compute<B: AutodiffBackend>(
         Some((other, _)) => format!("double precision, and {other}"),
         None => "double precision".to_owned(),
     };
-    tell(Row::measured("backend", format!("{name}, held against {of}")))?;
+    tell(Row::measured("backend", format!("{name}{}, held against {of}", backend::kernels(name))))?;
+    tell(shapes::precision::<B::InnerBackend>(device))?;
     let tolerance = Tolerance::of::<B>(device);
     kernels::rows::<B>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
+    shapes::rows::<B::InnerBackend>(device, tolerance).into_iter().try_for_each(&mut *tell)?;
     whole::rows::<B>(device, tolerance, other)?.into_iter().try_for_each(tell)
 }

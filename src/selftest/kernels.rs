@@ -8,11 +8,12 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::reference::{Model, log_sum_exp, product, softmax as softmax_of};
-use super::{Row, Tolerance, apart};
+use super::{Row, Tolerance};
 use crate::backend::{floats, int_tensor};
 use crate::model::architecture::{Activation, Norm, Parameter, Positions, Role};
 use crate::model::{Architecture, Checkpoint, Transformer};
 use crate::objective::logps::label_and_largest_logps;
+use crate::train::apart;
 
 /// Numbers between −1 and 1, the same everywhere.
 pub(super) fn numbers(count: usize, salt: u64) -> Vec<f64> {
@@ -26,7 +27,7 @@ pub(super) fn single(numbers: &[f64]) -> Vec<f32> {
 }
 
 /// The numbers as single precision has them, so that both sides begin alike.
-fn rounded(count: usize, salt: u64) -> Vec<f64> {
+pub(super) fn rounded(count: usize, salt: u64) -> Vec<f64> {
     single(&numbers(count, salt)).into_iter().map(f64::from).collect()
 }
 
@@ -126,21 +127,26 @@ fn embedding_gradient<B: AutodiffBackend>(device: &B::Device, tolerance: Toleran
     Row::apart("embedding and its gradient", apart(&found, &expected), tolerance.pointwise)
 }
 
-/// Parts of a block: what is checked, the architecture, and the matrices that give nothing.
-fn blocks<B: Backend>(device: &B::Device, tolerance: Tolerance) -> Vec<Row> {
-    // The shipped model says how heads are rotated; without it there is nothing to check.
-    let Ok(Checkpoint { config: shipped, .. }) = Checkpoint::base() else {
-        return vec![Row::held("the shipped model", false, "cannot be read")];
-    };
-    let small = Architecture {
+/// A small model that is otherwise like the shipped one, which says how heads are rotated; nothing where that cannot be
+/// read.
+pub(super) fn architecture_like(positions: usize) -> Option<Architecture> {
+    let Checkpoint { config: shipped, .. } = Checkpoint::base().ok()?;
+    Some(Architecture {
         vocab_size: 29,
         hidden_size: 24,
         intermediate_size: 40,
         layers: 1,
         heads: 4,
         key_value_heads: 2,
-        max_position_embeddings: 32,
+        max_position_embeddings: positions,
         ..shipped
+    })
+}
+
+/// Parts of a block: what is checked, the architecture, and the matrices that give nothing.
+fn blocks<B: Backend>(device: &B::Device, tolerance: Tolerance) -> Vec<Row> {
+    let Some(small) = architecture_like(32) else {
+        return vec![Row::held("the shipped model", false, "cannot be read")];
     };
     let learned = Architecture {
         norm: Norm::Layer,
@@ -169,8 +175,12 @@ fn blocks<B: Backend>(device: &B::Device, tolerance: Tolerance) -> Vec<Row> {
     .collect()
 }
 
-/// How far a model's hidden states are from those in double precision, two rows of tokens.
-fn model_apart<B: Backend>(architecture: &Architecture, silent: Option<Role>, device: &B::Device) -> f64 {
+/// A model's parameters and the model on a device; those of the role `silent` are zero.
+pub(super) fn model_of<B: Backend>(
+    architecture: &Architecture,
+    silent: Option<Role>,
+    device: &B::Device,
+) -> (Vec<(Parameter, Vec<f64>)>, Transformer<B>) {
     let mut salt = 100;
     let parameters: Vec<(Parameter, Vec<f64>)> = architecture
         .parameters()
@@ -188,6 +198,12 @@ fn model_apart<B: Backend>(architecture: &Architecture, silent: Option<Role>, de
         Ok::<_, std::convert::Infallible>(next.next().map(|(_, values)| single(values)).unwrap_or_default())
     });
     let Ok(model) = built;
+    (parameters, model)
+}
+
+/// How far a model's hidden states are from those in double precision, two rows of tokens.
+fn model_apart<B: Backend>(architecture: &Architecture, silent: Option<Role>, device: &B::Device) -> f64 {
+    let (parameters, model): (_, Transformer<B>) = model_of(architecture, silent, device);
     let rows = [[1usize, 28, 5, 5, 0, 17, 9], [3, 3, 2, 11, 26, 1, 8]];
     let tokens =
         int_tensor(rows.concat().iter().map(|&t| t as i64).collect(), device).reshape([rows.len(), rows[0].len()]);

@@ -1,11 +1,9 @@
 //! The shipped model as a whole: log-probs and their gradient.
 
-use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
-use super::{Row, Tolerance, apart};
+use super::{Row, Tolerance};
 use crate::backend::floats;
 use crate::data::batch::{Batch, Sequence};
 use crate::data::tokenizer::Tokenizer;
@@ -14,7 +12,7 @@ use crate::error::Result;
 use crate::experiment::WorldTask;
 use crate::model::{Checkpoint, Transformer};
 use crate::protocol::ProbeKind;
-use crate::train::logps;
+use crate::train::{apart, gradient_of, logps};
 
 /// Answers that are scored.
 const ANSWERS: usize = 8;
@@ -31,7 +29,7 @@ pub(crate) struct Whole {
 }
 
 /// Answers of the world, as tokens.
-pub(super) fn sequences(tokenizer: &Tokenizer, answers: usize) -> Result<Vec<Sequence>> {
+pub(crate) fn sequences(tokenizer: &Tokenizer, answers: usize) -> Result<Vec<Sequence>> {
     let task = WorldTask { train: answers, held_out: 1, ..WorldTask::default() };
     let examples = world::task(0, &task)?.train;
     examples
@@ -55,22 +53,7 @@ impl Whole {
         let batch = Batch::whole(&sequences.iter().collect::<Vec<_>>(), checkpoint.tokenizer.pad(), device);
         let logps = logps(&model, &batch);
         let gradients = GradientsParams::from_grads(logps.clone().sum().backward(), &model);
-        let mut collect = Collect { gradients, numbers: Vec::new() };
-        model.visit(&mut collect);
-        Ok(Self { logps: floats(logps), gradient: collect.numbers })
-    }
-}
-
-struct Collect {
-    gradients: GradientsParams,
-    numbers: Vec<f32>,
-}
-
-impl<B: AutodiffBackend> ModuleVisitor<B> for Collect {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(param.id) {
-            self.numbers.extend(floats(gradient));
-        }
+        Ok(Self { logps: floats(logps), gradient: gradient_of(&model, gradients) })
     }
 }
 

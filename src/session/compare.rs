@@ -1,12 +1,11 @@
 //! Recorded runs side by side.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use super::display::theme;
+use super::display::look;
 use super::export::{meta, say_paths, screenshots, write_figures};
-use crate::cli::{CompareArgs, ExportFormat, say, tell};
+use crate::cli::{CompareArgs, ExportFormat, has_screen, say, tell};
 use crate::error::{Error, Location, Result};
 use crate::export::{self, comparison};
 use crate::history::{Aligned, Arm, Course, CurveId, RunHistory, Scale};
@@ -26,28 +25,32 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let arms = arms(&args.runs, args.stage.as_deref())?;
     let curve = curve(args.curve.as_deref())?;
     let by = args.by.into();
-    if args.format.is_empty() && !std::io::stdout().is_terminal() {
+    let on_screen = args.format.is_empty();
+    if on_screen && !has_screen() {
         return say(&comparison::table(&aligned(arms, by)?));
     }
-    let view = CompareView {
-        by,
-        curve,
-        scale: Scale::Delta,
-        arm: 1,
-        cursor: None,
-        help: None,
-        theme: theme(&args.display),
-        glyphs: args.display.glyphs(),
-    };
+    let paper = args.display.paper();
+    let (theme, glyphs) = if on_screen { look(&args.display) } else { (paper.theme(), paper.glyphs) };
+    let view =
+        CompareView { by, curve, scale: Scale::StageDelta, arm: 1, cursor: None, help: None, theme, glyphs, paper };
     let app = Compare::new(arms.into(), view);
-    let folder = args.out.clone().unwrap_or_else(|| PathBuf::from("."));
-    if !args.format.is_empty() {
-        return write(&app, args, &folder);
+    if !on_screen {
+        return write(&app, args, args.out.as_deref().unwrap_or(Path::new(".")));
     }
-    match crate::tui::run::run(app, None, started, screenshots(folder))?.ending() {
+    let pictures = args.out.clone().map_or_else(|| pictures(&args.runs), Ok)?;
+    match crate::tui::run::run(app, None, started, screenshots(pictures))?.ending() {
         Ending::Signal => Err(Error::Interrupted),
         Ending::Quit | Ending::Forced => Ok(()),
     }
+}
+
+/// Where screenshots of a comparison go: to `screenshots/` in the folder that the first run lies in, since they belong to no
+/// one run.
+fn pictures(runs: &[String]) -> Result<PathBuf> {
+    let first = runs.first().map_or(Path::new(""), |argument| labelled(argument).1);
+    let run = recorded_runs(first)?.into_iter().next();
+    let beside = run.as_ref().and_then(|run| run.root().parent()).unwrap_or(Path::new(""));
+    Ok(beside.join("screenshots"))
 }
 
 /// The arms on one axis; an obstacle is wrong usage.
@@ -68,8 +71,7 @@ fn write(app: &Compare, args: &CompareArgs, folder: &Path) -> Result<()> {
             written.extend(export::write_new(folder, &format!("{stem}-{table}"), &[("csv", text.into_bytes())])?);
         }
     }
-    let (svg, text) = (export::svg::svg(&buffer, &meta), export::text::plain(&buffer));
-    written.extend(write_figures(&args.format, svg, text, &meta, folder)?);
+    written.extend(write_figures(&args.format, &buffer, &meta, folder)?);
     say_paths(&written)
 }
 

@@ -1,10 +1,10 @@
 //! How a session is shown.
 
-use crate::cli::DisplayOptions;
+use crate::cli::{DisplayOptions, var};
+use crate::tui::chart::Glyphs;
 use crate::tui::theme::Theme;
 
-/// The palette: the terminal's colours, the flags' choice.
-pub(super) fn theme(display: &DisplayOptions) -> Theme {
-    let theme = crate::tui::terminal::theme_from_env(|name| std::env::var(name).ok());
-    Theme { kind: display.theme_kind(), ..theme }
+/// The screen's palette and glyphs: the flags' choice, or what the terminal can show.
+pub(super) fn look(display: &DisplayOptions) -> (Theme, Glyphs) {
+    (display.theme(var), display.glyphs(var))
 }

@@ -2,10 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::display::theme;
 use crate::cli::{ExportArgs, ExportFormat, say, tell};
 use crate::error::Result;
-use crate::export::{self, ScreenshotMeta, csv};
+use crate::export::{self, Buffer, ScreenshotMeta, csv};
 use crate::record::{self, Recording, RunDirectory};
 use crate::text::Shown;
 use crate::tui::app::App;
@@ -20,7 +19,8 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     for warning in warnings {
         tell(&warning);
     }
-    let mut app = App::replay(events, theme(&args.display), args.display.glyphs());
+    let paper = args.display.paper();
+    let mut app = App::replay(events, paper.theme(), paper.glyphs);
     let folder = args.out.as_deref().unwrap_or(Path::new("."));
     let mut written = Vec::new();
     if args.format.contains(&ExportFormat::Csv) {
@@ -39,17 +39,18 @@ pub fn export(args: &ExportArgs) -> Result<()> {
         app.seek_step(step);
     }
     let (buffer, info) = screenshot_sized(&app, args.size.columns, args.size.rows);
+    if let Some(asked) = args.step.filter(|&asked| asked != info.step) {
+        tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
+    }
     let meta = meta(&info);
-    let (svg, text) = (export::svg::svg(&buffer, &meta), export::text::plain(&buffer));
-    written.extend(write_figures(&args.format, svg, text, &meta, folder)?);
+    written.extend(write_figures(&args.format, &buffer, &meta, folder)?);
     say_paths(&written)
 }
 
 /// Writes a screen as figures of the asked formats; tables are none.
 pub(super) fn write_figures(
     formats: &[ExportFormat],
-    svg: String,
-    text: String,
+    buffer: &Buffer,
     meta: &ScreenshotMeta,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
@@ -57,9 +58,10 @@ pub(super) fn write_figures(
     for format in formats {
         figures.push(match format {
             ExportFormat::Csv => continue,
-            ExportFormat::Svg => ("svg", svg.clone().into_bytes()),
-            ExportFormat::Png => ("png", export::png::png(&svg, meta)?),
-            ExportFormat::Txt => ("txt", text.clone().into_bytes()),
+            ExportFormat::Svg => ("svg", export::svg::svg(buffer, meta).into_bytes()),
+            ExportFormat::Png => ("png", export::png::png(&export::svg::svg(buffer, meta), meta)?),
+            ExportFormat::Txt => ("txt", export::text::plain(buffer).into_bytes()),
+            ExportFormat::Ansi => ("ans", export::text::ansi(buffer).into_bytes()),
         });
     }
     if figures.is_empty() { Ok(Vec::new()) } else { export::write_new(folder, &export::stem(meta), &figures) }

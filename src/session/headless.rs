@@ -1,4 +1,5 @@
-//! A run without a screen: a progress bar on stderr, or a line an evaluation where stderr is no terminal.
+//! A run without a screen: a progress bar on stderr, or a line an evaluation where stderr is no terminal
+//! or one that only prints.
 
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
@@ -8,9 +9,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::signals::Interrupts;
+use crate::cli::var;
 use crate::history::RunHistory;
 use crate::protocol::{MetricKey, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
+use crate::tui::environment;
 
 /// How often a signal is looked for while the trainer is silent.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -55,7 +58,7 @@ struct Progress {
 
 impl Progress {
     fn new(label: &str) -> Self {
-        let plain = !std::io::stderr().is_terminal();
+        let plain = !std::io::stderr().is_terminal() || !environment::can_draw(var);
         let target = if plain { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
         let bar = ProgressBar::with_draw_target(None, target);
         if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {pos}/{len} {msg}") {

@@ -77,8 +77,12 @@ fn told(history: &RunHistory) -> String {
     for mark in states {
         let _ = writeln!(text, "  row {}: {}", mark.step, mark.text);
     }
-    let alarms = if history.detector.alarms.is_empty() { "never an alarm" } else { "with an alarm" };
-    let _ = writeln!(text, "  detector at the end: {}, {alarms}", history.detector.state.title());
+    let detector = &history.detector;
+    let alarms = if detector.alarms().next().is_none() { "never an alarm" } else { "with an alarm" };
+    let _ = writeln!(text, "  detector at the end: {}, {alarms}", detector.state.title());
+    if detector.began().is_some() {
+        let _ = writeln!(text, "    {}", detector.announcement());
+    }
     let last = history.step;
     match claims::displacement(history) {
         Ok(rates) if rates.iter().any(|(_, rate)| rate.n > 1) => {

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::display::theme;
+use super::display::look;
 use super::export::screenshots;
 use super::target::is_experiment;
 use crate::claims::{self, Checked};
@@ -19,7 +19,8 @@ use crate::tui::lab::Lab;
 /// # Errors
 /// When the terminal breaks; [`Error::Interrupted`] after a signal.
 pub fn lab(experiment: &Experiment, settings: &LabSettings, display: &DisplayOptions) -> Result<()> {
-    let lab = Lab::new(&experiment.name, settings, theme(display), display.glyphs())?;
+    let (theme, glyphs) = look(display);
+    let lab = Lab::new(&experiment.name, settings, theme, glyphs)?.on_paper(display.paper());
     let pictures = screenshots(experiment.output.directory.join("screenshots"));
     let left = crate::tui::run::run(lab, None, Instant::now(), pictures)?;
     if left.ending() == Ending::Signal { Err(Error::Interrupted) } else { Ok(()) }

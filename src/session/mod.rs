@@ -18,6 +18,7 @@ mod recorder;
 mod resume;
 mod signals;
 mod sink;
+pub(crate) mod starter;
 mod sweep;
 mod target;
 
@@ -35,7 +36,7 @@ pub(crate) use log::catch_panics;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
 
-use self::display::theme;
+use self::display::look;
 use self::export::screenshots;
 use self::recorder::Recorder;
 use self::resume::Resumed;
@@ -49,6 +50,7 @@ use crate::history::RunHistory;
 use crate::protocol::{RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory, Summary};
 use crate::text::Shown;
+use crate::train::EventSink as _;
 use crate::tui::app::{App, Ending, Message};
 use crate::tui::run::Live;
 
@@ -62,7 +64,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 pub enum Job {
     /// An experiment, from its beginning.
     New(Box<Experiment>),
-    /// A recorded run, from its last checkpoint on.
+    /// A recorded run, from its last checkpoint on; from its beginning where it has none yet.
     Resume(PathBuf),
 }
 
@@ -98,7 +100,8 @@ impl Session {
                 let ron = experiment.to_ron()?;
                 let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
                 let recorder = Recorder::new(directory.clone(), ron)?;
-                Self::spawn(Resumed { directory, experiment: *experiment, backend, past: Vec::new(), recorder })
+                let (experiment, past, remark) = (*experiment, Vec::new(), None);
+                Self::spawn(Resumed { directory, experiment, backend, past, recorder, remark })
             }
             Job::Resume(run) => {
                 let resumed = Resumed::open(&run, backend)?;
@@ -109,14 +112,18 @@ impl Session {
     }
 
     fn spawn(run: Resumed) -> Result<Self> {
-        let Resumed { directory, experiment, backend, past, recorder } = run;
+        let Resumed { directory, experiment, backend, past, recorder, remark } = run;
         let before = recorder.before;
         log::write_to(&directory.log())?;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
         let (screen, events) = bounded(CAPACITY);
         let dropped = Arc::new(AtomicU64::new(0));
-        let sink = LiveSink::new(Box::new(recorder), screen, Arc::clone(&dropped));
+        let mut sink = LiveSink::new(Box::new(recorder), screen, Arc::clone(&dropped));
+        if let Some(remark) = remark {
+            tracing::info!("{}", Shown::new(&remark));
+            sink.emit(&TrainerEvent::Phase { phase: RunPhase::Starting(remark), step: 0 })?;
+        }
         let model_folder = experiment.output.save_model.then(|| directory.root().join("model"));
         let trainer = crate::train::spawn(experiment.clone(), backend, model_folder, Box::new(sink))?;
         let commands = trainer.commands.clone();
@@ -161,7 +168,8 @@ fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interr
 pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
     let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
-    let mut app = App::live(&experiment.name, theme(display), display.glyphs());
+    let (theme, glyphs) = look(display);
+    let mut app = App::live(&experiment.name, theme, glyphs).on_paper(display.paper());
     for event in past {
         app.update(Message::Trainer(Arc::new(event)));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Instant;
 
-use super::display::theme;
+use super::display::look;
 use super::export::screenshots;
 use super::run_headless;
 use super::target::is_experiment;
@@ -28,7 +28,8 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     let started = Instant::now();
     let directory = RunDirectory::open(run)?;
     let Recording { events, warnings } = record::read(directory.events())?;
-    let mut app = App::replay(events, theme(display), display.glyphs());
+    let (theme, glyphs) = look(display);
+    let mut app = App::replay(events, theme, glyphs).on_paper(display.paper());
     if let Some(step) = step {
         app.seek_step(step);
     }

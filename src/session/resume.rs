@@ -1,4 +1,5 @@
-//! Opens a recorded run to go on with it: everything is read and checked before anything is touched.
+//! Opens a recorded run to go on with it: everything is read and checked before anything is touched. A run that ended before
+//! its first checkpoint begins anew in its directory; what it had recorded stays there under another name.
 
 use std::fs::{self, File};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -17,18 +18,24 @@ pub(super) struct Resumed {
     pub(super) directory: RunDirectory,
     pub(super) experiment: Experiment,
     pub(super) backend: BackendChoice,
-    /// What was recorded up to the checkpoint.
+    /// What was recorded up to the checkpoint; nothing where the run begins anew.
     pub(super) past: Vec<TrainerEvent>,
     pub(super) recorder: Recorder,
+    /// What whoever resumed the run should know.
+    pub(super) remark: Option<String>,
 }
 
 impl Resumed {
     /// Opens a run by its directory. `backend` is what was asked for: the run's own, or none in particular.
     ///
     /// # Errors
-    /// When the run is finished or still going on, has no checkpoint, was begun on another backend, or when a file of it is
-    /// damaged or was changed.
+    /// When the run is finished or still going on, was begun on another backend, or when a file of it is damaged or was
+    /// changed.
     pub(super) fn open(run: &Path, backend: BackendChoice) -> Result<Self> {
+        if run.join("experiment.ron").is_file() && !run.join("events.jsonl").exists() {
+            // Killed before its first word.
+            RunWriter::create(&run.join("events.jsonl"))?;
+        }
         let directory = RunDirectory::open(run)?;
         // Opened before anything is read: from here on nobody else writes.
         let writer = RunWriter::reopen(directory.events())?;
@@ -39,17 +46,7 @@ impl Resumed {
         let path = directory.checkpoint();
         let file = match File::open(&path) {
             Ok(file) => file,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                let again = directory.experiment();
-                return Err(Error::input(
-                    Location::file(&path),
-                    "there is no checkpoint: the run ended before its first one",
-                    format!(
-                        "train anew: ldyn-tui run {}; with `output: (checkpoint_every: 1)` every evaluation leaves one",
-                        again.display()
-                    ),
-                ));
-            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Self::anew(directory, backend, writer),
             Err(e) => return Err(Error::reading(&path, &e)),
         };
         let state = SavedState::open(&path, file)?;
@@ -60,8 +57,46 @@ impl Resumed {
         let past = past(directory.events(), &note)?;
         let backend = same_backend(&past, backend)?;
         let recorder = Recorder::resume(directory.clone(), note, writer, state);
-        Ok(Self { directory, experiment, backend, past, recorder })
+        Ok(Self { directory, experiment, backend, past, recorder, remark: None })
     }
+
+    /// Begins anew in the run's directory. `writer` holds the claim on what was recorded, until that has its new name.
+    fn anew(directory: RunDirectory, backend: BackendChoice, writer: RunWriter) -> Result<Self> {
+        let path = directory.experiment();
+        let text = fs::read_to_string(&path).map_err(|e| Error::reading(&path, &e))?;
+        let experiment = Experiment::parse(&path, &text, &[])?;
+        let backend = match begun_on(directory.events()) {
+            Some(begun) if backend == BackendChoice::Auto => begun,
+            _ => backend,
+        };
+        crate::backend::check(backend, experiment.precision)?;
+        let kept = set_aside(directory.events())?;
+        drop(writer);
+        let recorder = Recorder::new(directory.clone(), text)?;
+        let of_old = kept.map_or_else(String::new, |name| format!("; what it had recorded is in {name}"));
+        let remark = Some(format!("there is no checkpoint yet, so the run begins anew{of_old}"));
+        Ok(Self { directory, experiment, backend, past: Vec::new(), recorder, remark })
+    }
+}
+
+/// The backend that a record says it was begun on, if it says so.
+fn begun_on(events: &Path) -> Option<BackendChoice> {
+    match RunReader::open(events).ok()?.next_event().ok()?? {
+        TrainerEvent::RunStarted(run) => BackendChoice::named(&run.backend),
+        _ => None,
+    }
+}
+
+/// Gives a record another name beside it, the first that is free; an empty one is removed. Returns the name.
+fn set_aside(events: &Path) -> Result<Option<String>> {
+    let unchangeable = |e: std::io::Error| Error::writing(events, &e);
+    if fs::metadata(events).map_err(unchangeable)?.len() == 0 {
+        return fs::remove_file(events).map(|()| None).map_err(unchangeable);
+    }
+    let name = |number: u64| format!("events-{number}.jsonl");
+    let free = (1..).map(name).find(|name| !events.with_file_name(name).exists()).unwrap_or_else(|| name(0));
+    fs::rename(events, events.with_file_name(&free)).map_err(unchangeable)?;
+    Ok(Some(free))
 }
 
 /// The last event of a run file, if it can be read: a short line where the run ended well.

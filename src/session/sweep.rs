@@ -9,6 +9,7 @@
 //! Resumable: a run is done if its directory holds a finished summary and exactly the experiment that would be run; the
 //! same command goes on where it was interrupted, and only reports once everything is done.
 
+mod classes;
 mod grid;
 mod plan;
 mod runner;
@@ -17,6 +18,7 @@ mod table;
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use self::classes::Classified;
 use self::grid::Cell;
 use self::plan::{Job, Plan, plan};
 use self::runner::{Failure, Slots};
@@ -30,7 +32,7 @@ use crate::history::{Arm, By};
 use crate::record::RunDirectory;
 use crate::text::Shown;
 use crate::tui::compare::figure;
-use crate::tui::theme::{ColorDepth, Theme};
+use crate::tui::theme::Theme;
 
 /// Columns of the figure, and rows of each of its charts.
 const FIGURE: (u16, u16) = (120, 18);
@@ -85,12 +87,17 @@ fn finished_run(job: &Job) -> Option<RunDirectory> {
 
 /// What every cell came to.
 fn rows(cells: &[Cell], jobs: &[Job], failures: &[Failure], stage: Option<&str>) -> Result<Vec<Row>> {
-    let mut rows: Vec<Row> =
-        cells.iter().map(|cell| Row { cell: cell.clone(), courses: Vec::new(), failures: Vec::new() }).collect();
+    let mut rows: Vec<Row> = cells.iter().map(Row::of).collect();
     for (index, job) in jobs.iter().enumerate() {
         let row = &mut rows[job.cell];
         match finished_run(job) {
-            Some(run) => row.courses.push(course(&run, &history(&run)?, stage)?),
+            Some(run) => {
+                let history = history(&run)?;
+                match Classified::of(&history) {
+                    Some(classified) => row.classified.push(classified),
+                    None => row.courses.push(course(&run, &history, stage)?),
+                }
+            }
             None => {
                 let why = failures.iter().find(|(failed, _)| *failed == index).map(|(_, why)| why.clone());
                 row.failures.push((job.seed, why.unwrap_or_else(|| Shown::new("it left no finished run"))));
@@ -104,7 +111,10 @@ fn rows(cells: &[Cell], jobs: &[Job], failures: &[Failure], stage: Option<&str>)
 fn report(args: &SweepArgs, plan: &Plan, rows: &[Row]) -> Result<()> {
     let folder = &plan.folder;
     std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, &e))?;
-    let mut files = vec![("sweep.csv", table::csv(rows).into_bytes())];
+    let classifiers = rows.iter().any(|row| !row.classified.is_empty());
+    let (mut text, csv) =
+        if classifiers { (classes::text(rows), classes::csv(rows)) } else { (table::text(rows), table::csv(rows)) };
+    let mut files = vec![("sweep.csv", csv.into_bytes())];
     let arms: Vec<Arm> = rows.iter().filter_map(Row::arm).collect();
     if !arms.is_empty() {
         match drawn(args, arms, plan) {
@@ -113,7 +123,6 @@ fn report(args: &SweepArgs, plan: &Plan, rows: &[Row]) -> Result<()> {
             Err(e) => tell(&Shown::new(&format!("no figure: {e}"))),
         }
     }
-    let mut text = table::text(rows);
     for (name, bytes) in files {
         let path = folder.join(name);
         std::fs::write(&path, bytes).map_err(|e| Error::writing(&path, &e))?;
@@ -134,9 +143,10 @@ fn drawn(args: &SweepArgs, mut arms: Vec<Arm>, plan: &Plan) -> Result<[(&'static
     let heading = format!("{name} · stage {stage} · {shown}, {} seeds each", args.seeds);
     let aligned = aligned(arms, By::Step)?;
     let curves = comparison::leading(&aligned);
-    let theme = Theme { kind: args.display.theme_kind(), depth: ColorDepth::True };
+    let paper = args.display.paper();
+    let theme = paper.theme();
     let rows = 1 + FIGURE.1 * u16::try_from(curves.len().max(1)).unwrap_or(1);
-    let buffer = figure(&aligned, &heading, &curves, (&theme, args.display.glyphs()), (FIGURE.0, rows));
+    let buffer = figure(&aligned, &heading, &curves, (&theme, paper.glyphs), (FIGURE.0, rows));
     let (fg, bg) = theme.ground();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step")]
     let step = aligned.at(aligned.end()) as u64;

@@ -2,6 +2,7 @@
 //! does to the beliefs about the observed pictures. Readable top to bottom.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::AutodiffBackend;
@@ -9,7 +10,7 @@ use crossbeam_channel::Receiver;
 
 use super::control::{Control, Next};
 use super::gradients::clip;
-use super::metrics::Speed;
+use super::metrics::{Aside, Speed};
 use super::optimizer::Optimizer;
 use super::order::{Batches, Order};
 use super::prepare;
@@ -51,7 +52,16 @@ pub(super) fn train<B: AutodiffBackend>(
     let every = if shape.convolutions.is_empty() { 1 } else { CONVOLUTIONS_EXAMINED_EVERY };
     let observer = ClassObserver::new(set.held_out, experiment.probes.prompts / CLASSES.len(), every)?;
     control.emit(&TrainerEvent::RunStarted(Box::new(run_started(experiment, &shape, backend))))?;
-    let mut trainer = Trainer { model, pictures: set.train, observer, control, step: 0, seen: 0, measured: None };
+    let mut trainer = Trainer {
+        model,
+        pictures: set.train,
+        observer,
+        control,
+        step: 0,
+        seen: 0,
+        measured: None,
+        measuring: Duration::ZERO,
+    };
     let last = trainer.run(experiment)?;
     let step = trainer.step;
     trainer.control.say(last, step)
@@ -89,6 +99,7 @@ fn run_started(experiment: &Experiment, shape: &ClassifierShape, backend: &str) 
         baseline: experiment.baseline_name(),
         detector: experiment.detector,
         probes: Vec::new(),
+        means: false,
         classes: CLASSES.map(str::to_owned).to_vec(),
     }
 }
@@ -104,6 +115,8 @@ struct Trainer<'a, B: AutodiffBackend> {
     seen: u64,
     /// The step last measured.
     measured: Option<u64>,
+    /// Time that measuring took.
+    measuring: Duration,
 }
 
 impl<B: AutodiffBackend> Trainer<'_, B> {
@@ -130,7 +143,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
                 if stage_step % stage.evaluate_every == 0 || stage_step == stage.steps {
                     self.evaluate(index)?;
                 }
-                if let Some(event) = speed.tick(self.step, self.seen) {
+                if let Some(event) = speed.tick(self.step, self.seen, self.aside()) {
                     self.control.emit(&event)?;
                 }
             }
@@ -144,13 +157,20 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             return Ok(());
         }
         self.control.say(RunPhase::Evaluating, self.step)?;
+        let began = Instant::now();
         let reading = self.observer.measure(&self.model, self.step, stage)?;
+        self.measuring += began.elapsed();
         self.measured = Some(self.step);
         self.control.emit(&TrainerEvent::Classes(Box::new(reading)))?;
         if !self.control.is_paused() && self.step > 0 {
             self.control.say(RunPhase::Running, self.step)?;
         }
         Ok(())
+    }
+
+    /// The time that went into no optimiser step.
+    fn aside(&self) -> Aside {
+        Aside { waiting: self.control.waited(), measuring: self.measuring }
     }
 
     /// One optimiser step over one or more slices.

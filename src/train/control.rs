@@ -1,5 +1,7 @@
 //! Commands from outside, acted on between optimiser steps.
 
+use std::time::{Duration, Instant};
+
 use crossbeam_channel::{Receiver, TryRecvError};
 
 use super::sink::EventSink;
@@ -25,11 +27,13 @@ pub(super) struct Control<'a> {
     paused: bool,
     /// A single step was asked for: pause after it.
     stepping: bool,
+    /// Time spent paused.
+    waited: Duration,
 }
 
 impl<'a> Control<'a> {
     pub(super) fn new(commands: &'a Receiver<TrainerCommand>, events: &'a mut dyn EventSink) -> Self {
-        Self { commands, events, paused: false, stepping: false }
+        Self { commands, events, paused: false, stepping: false, waited: Duration::ZERO }
     }
 
     /// Emits an event.
@@ -61,10 +65,10 @@ impl<'a> Control<'a> {
         }
         loop {
             let command = if self.paused {
-                match self.commands.recv() {
-                    Ok(command) => command,
-                    Err(_) => TrainerCommand::Resume,
-                }
+                let began = Instant::now();
+                let command = self.commands.recv();
+                self.waited += began.elapsed();
+                command.unwrap_or(TrainerCommand::Resume)
             } else {
                 match self.commands.try_recv() {
                     Ok(command) => command,
@@ -86,6 +90,11 @@ impl<'a> Control<'a> {
                 }
             }
         }
+    }
+
+    /// How long the trainer has waited for commands, in all.
+    pub(super) fn waited(&self) -> Duration {
+        self.waited
     }
 
     /// Whether the trainer waits for a command before it takes another step.

@@ -7,6 +7,7 @@ use super::update::Rule;
 use crate::backend::Available;
 use crate::data::DataReport;
 use crate::data::batch::Sequence;
+use crate::data::tokenizer::picture::TokenPicture;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, OptimizerConfig, Stage};
 use crate::model::{Architecture, Checkpoint, lora};
@@ -131,6 +132,8 @@ pub struct Outlook {
     /// How its data files would be cut, and what of them would be left out; `None` where there are none, or where the model
     /// must be downloaded first.
     pub report: Option<DataReport>,
+    /// The first row of its data files in tokens; `None` where the model's tokenizer is not there yet.
+    pub picture: Option<TokenPicture>,
     /// What it would need on the backend that would be chosen for it; `None` where its model cannot be looked at yet.
     pub need: Option<Need>,
 }
@@ -145,13 +148,15 @@ pub fn outlook(experiment: &Experiment) -> Result<Outlook> {
     }
     let data = crate::data::load(experiment)?;
     let Some(checkpoint) = Checkpoint::at_hand(&experiment.model)? else {
-        return Ok(Outlook { report: prepare::report_without_lengths(experiment, data)?, need: None });
+        return Ok(Outlook { report: prepare::report_without_lengths(experiment, data)?, ..Outlook::default() });
     };
     let positions = checkpoint.config.max_position_embeddings;
     let Material { pairs, visited, lengths } = prepare::material(experiment, data, &checkpoint.tokenizer, positions)?;
     let probes = ProbeSet::new(&visited.observed, &checkpoint.tokenizer, &lengths)?;
     let need = need(experiment, &checkpoint.config, &pairs, &probes, crate::backend::auto_is_host());
-    Ok(Outlook { report: visited.report, need })
+    let first = visited.observed.first().filter(|_| visited.report.is_some());
+    let picture = first.map(|example| TokenPicture::new(&checkpoint.tokenizer, example)).transpose()?;
+    Ok(Outlook { report: visited.report, picture, need })
 }
 
 fn observed(experiment: &Experiment, probes: &ProbeSet) -> Observed {
@@ -166,7 +171,6 @@ fn observed(experiment: &Experiment, probes: &ProbeSet) -> Observed {
         prompt: probes.probes.iter().map(|p| p.prompt_ids.len()).max().unwrap_or(0),
         response: longest(&|_| true).max(longest(&|kind| kind == ProbeKind::Chosen) + own),
         chosen: chosen.map(|(_, ids)| ids.len()).sum(),
-        window: experiment.detector.window,
     }
 }
 

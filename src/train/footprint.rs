@@ -10,7 +10,7 @@
 //! reference     a frozen copy of the weights where answers are sampled; two f64 a pair otherwise
 //! activations   kept blocks × T · (n d + a + m f), and 2 · rows · H · P² where attention is made of operations
 //! logits        5 · N · V, N the positions whose next token is learnt; 2 · N · V with kernels
-//! probes        (window + 2) · M · V, M the tokens of y⁺ over all prompts
+//! probes        3 · M · V, M the tokens of y⁺ over all prompts: the stage's start, the latest and the one being made
 //! evaluation    keys and values of the prompts twice, one pass over them or their answers, a chunk of logits
 //! ```
 //!
@@ -56,8 +56,6 @@ pub struct Observed {
     pub response: usize,
     /// Tokens of y⁺ over all prompts.
     pub chosen: usize,
-    /// Evaluations that mass flow looks back.
-    pub window: usize,
 }
 
 /// What a stage puts into memory.
@@ -165,7 +163,7 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
     };
     // A model's first and last norm, and what the logits are made of.
     let ends = 3 * tokens * architecture.hidden_size;
-    let measured = (observed.window + 2) * observed.chosen * vocab;
+    let measured = 3 * observed.chosen * vocab;
     let reference =
         if load.frozen_copy { count(parameters) } else { 0 } + load.referenced as u64 * 2 * size_of::<f64>() as u64;
     Footprint {

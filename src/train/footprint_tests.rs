@@ -15,7 +15,7 @@ fn load(architecture: &Architecture) -> Load {
         frozen_copy: false,
         referenced: 500,
         scored: 0,
-        observed: Observed { prompts: 16, prompt: 60, response: 50, chosen: 600, window: 3 },
+        observed: Observed { prompts: 16, prompt: 60, response: 50, chosen: 600 },
     }
 }
 
@@ -35,7 +35,7 @@ fn the_shipped_models_numbers_are_those_of_the_formula() {
     assert_eq!(bytes.weights, 4 * config.parameter_count() as u64);
     assert_eq!((bytes.optimiser, bytes.gradients), (bytes.weights, bytes.weights));
     assert_eq!(bytes.reference, 500 * 16);
-    assert_eq!(bytes.probes, 4 * 5 * 600 * vocab);
+    assert_eq!(bytes.probes, 4 * 3 * 600 * vocab);
     assert_eq!(bytes.peak(), bytes.tensors() + bytes.probes);
 }
 

@@ -1,13 +1,34 @@
 //! The global norm of a gradient and its clipping (burn's own clips each tensor by itself).
 
-use burn::module::{AutodiffModule, ModuleVisitor, Param};
+use burn::module::{AutodiffModule, Module as _, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use rayon::prelude::*;
 
 use super::update::CHUNK;
-use crate::backend;
+use crate::backend::{self, floats};
+use crate::model::Transformer;
+
+/// The numbers of a gradient, every parameter in order.
+pub(crate) fn gradient_of<B: AutodiffBackend>(model: &Transformer<B>, gradients: GradientsParams) -> Vec<f32> {
+    let mut collect = Collect { gradients, numbers: Vec::new() };
+    model.visit(&mut collect);
+    collect.numbers
+}
+
+struct Collect {
+    gradients: GradientsParams,
+    numbers: Vec<f32>,
+}
+
+impl<B: AutodiffBackend> ModuleVisitor<B> for Collect {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(param.id) {
+            self.numbers.extend(floats(gradient));
+        }
+    }
+}
 
 /// Σ g² over every gradient of a module.
 struct SumOfSquares<'a> {

@@ -1,7 +1,7 @@
 //! The scalars of an optimiser step, and how fast it goes.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::on_policy::Sampled;
 use crate::experiment::{Experiment, Stage};
@@ -82,10 +82,20 @@ pub(super) fn add_sampled(metrics: &mut BTreeMap<MetricKey, f64>, sampled: Sampl
     }
 }
 
+/// Time in which no optimiser step was taken, since the process began to count.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Aside {
+    /// Paused.
+    pub(super) waiting: Duration,
+    /// Measuring the probes.
+    pub(super) measuring: Duration,
+}
+
 /// Tokens (or pictures) per second and time left, told about twice a second.
 pub(super) struct Speed {
     began: Instant,
     told: Instant,
+    aside_told: Duration,
     tokens_told: u64,
     /// Steps taken before this process took its first.
     before: u64,
@@ -96,20 +106,62 @@ impl Speed {
     /// Begins to count after `step` steps and `tokens` tokens.
     pub(super) fn new(experiment: &Experiment, step: u64, tokens: u64) -> Self {
         let now = Instant::now();
-        Self { began: now, told: now, tokens_told: tokens, before: step, total_steps: experiment.total_steps() }
+        let total_steps = experiment.total_steps();
+        Self { began: now, told: now, aside_told: Duration::ZERO, tokens_told: tokens, before: step, total_steps }
+    }
+
+    /// Tells after a step, if half a second of optimising has passed since it last did. Neither pauses nor measurements
+    /// slow the optimiser down; measurements, not pauses, take time to the end.
+    pub(super) fn tick(&mut self, step: u64, tokens: u64, aside: Aside) -> Option<TrainerEvent> {
+        self.tick_at(Instant::now(), step, tokens, aside)
     }
 
     #[allow(clippy::cast_precision_loss, reason = "an estimate for a person")]
-    pub(super) fn tick(&mut self, step: u64, tokens: u64) -> Option<TrainerEvent> {
-        let since = self.told.elapsed().as_secs_f64();
-        if since < 0.5 {
+    fn tick_at(&mut self, now: Instant, step: u64, tokens: u64, aside: Aside) -> Option<TrainerEvent> {
+        let not_optimising = aside.waiting + aside.measuring;
+        let since =
+            now.saturating_duration_since(self.told).saturating_sub(not_optimising.saturating_sub(self.aside_told));
+        if since < Duration::from_millis(500) {
             return None;
         }
-        let tokens_per_second = (tokens - self.tokens_told) as f64 / since;
-        let per_step = self.began.elapsed().as_secs_f64() / step.saturating_sub(self.before).max(1) as f64;
-        self.told = Instant::now();
+        let tokens_per_second = (tokens - self.tokens_told) as f64 / since.as_secs_f64();
+        let at_work = now.saturating_duration_since(self.began).saturating_sub(aside.waiting).as_secs_f64();
+        let per_step = at_work / step.saturating_sub(self.before).max(1) as f64;
+        self.told = now;
+        self.aside_told = not_optimising;
         self.tokens_told = tokens;
         let seconds_left = per_step * self.total_steps.saturating_sub(step) as f64;
         Some(TrainerEvent::Speed { tokens_per_second, seconds_left })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn speed(began: Instant) -> Speed {
+        Speed { began, told: began, aside_told: Duration::ZERO, tokens_told: 0, before: 0, total_steps: 20 }
+    }
+
+    fn told(event: Option<TrainerEvent>) -> Option<(f64, f64)> {
+        match event? {
+            TrainerEvent::Speed { tokens_per_second, seconds_left } => Some((tokens_per_second, seconds_left)),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn neither_a_pause_nor_a_measurement_slows_the_optimiser() {
+        let began = Instant::now();
+        let seconds = |s: u64| Duration::from_secs(s);
+        let mut speed = speed(began);
+        let after = |s: u64| began + seconds(s);
+        assert_eq!(told(speed.tick_at(after(1), 5, 12_000, Aside::default())), Some((12_000.0, 3.0)));
+        // Two more seconds of steps, an hour's pause, seven seconds of measuring.
+        let aside = Aside { waiting: seconds(3600), measuring: seconds(7) };
+        assert_eq!(told(speed.tick_at(after(1 + 2 + 3600 + 7), 10, 36_000, aside)), Some((12_000.0, 10.0)));
+        // A minute's pause is no half second of optimising.
+        let aside = Aside { waiting: seconds(3660), ..aside };
+        assert_eq!(told(speed.tick_at(after(1 + 2 + 3660 + 7), 10, 36_000, aside)), None);
     }
 }

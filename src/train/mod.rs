@@ -1,5 +1,6 @@
 //! Training. Knows no terminal and no files of its own: everything it has to say goes through an [`EventSink`].
 
+mod apart;
 mod cadence;
 mod classify;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod order;
 mod pass;
 #[cfg(test)]
 mod pass_tests;
+mod preflight;
 mod prepare;
 mod reference;
 mod resume;
@@ -33,7 +35,9 @@ mod trainer;
 mod update;
 mod weights;
 
+pub(crate) use apart::apart;
 pub use fits::{Need, Outlook, outlook};
+pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};
 pub(crate) use job::train;
 pub(crate) use pass::logps;

@@ -78,7 +78,7 @@ impl Sampler {
             let prompt_ids = &pairs[i].chosen.prompt_ids;
             let reward = |ids: &Vec<u32>| {
                 let judge = self.judge.as_ref()?;
-                judge.reward(&tokenizer.decode(prompt_ids), &tokenizer.decode(ids))
+                judge.reward(&tokenizer.decode(prompt_ids), &tokenizer.decode(tokenizer.without_stop(ids)))
             };
             let rewards: Vec<f64> = answers.iter().map(|ids| reward(ids).unwrap_or(f64::NAN)).collect();
             let (best, worst) = extremes(&rewards);

@@ -119,6 +119,12 @@ fn pair(lengths: &Lengths, tokenizer: &Tokenizer, example: &PreferenceExample) -
     }))
 }
 
+/// A batch as the largest that the stages draw, of the first training examples.
+pub(super) fn first_batch<'a>(experiment: &Experiment, pairs: &'a [Pair]) -> Vec<&'a Sequence> {
+    let size = experiment.stages.iter().map(|stage| stage.batch_size).max().unwrap_or(1);
+    pairs.iter().take(size).flat_map(|pair| std::iter::once(&pair.chosen).chain(&pair.rejected)).collect()
+}
+
 /// The rejected answer of a pair that a stage cannot do without.
 pub(super) fn rejected(pair: &Pair) -> Result<&Sequence> {
     pair.rejected.as_ref().ok_or_else(|| {
@@ -137,7 +143,7 @@ pub(super) fn asked(experiment: &Experiment, data: &Visited, tokenizer: &Tokeniz
         greedy: if data.asks { probes.greedy } else { 0 },
         max_new_tokens: probes.max_new_tokens,
         held_out: held_out
-            .map(|example| Ok((example.prompt.clone(), tokenizer.encode(&example.prompt)?)))
+            .map(|example| Ok((example.prompt.clone(), tokenizer.encode_begun(&example.prompt)?)))
             .collect::<Result<_>>()?,
         judge,
         seed: experiment.seed,
@@ -178,6 +184,7 @@ pub(super) fn run_started(
         baseline: experiment.baseline_name(),
         detector: experiment.detector,
         probes: probes.describe(&checkpoint.tokenizer),
+        means: false,
         classes: Vec::new(),
     }
 }

@@ -19,7 +19,7 @@ use crate::experiment::Experiment;
 impl<B: AutodiffBackend> Trainer<'_, B> {
     /// Where the run stands, between two steps of a stage.
     pub(super) fn state(&self, run: &StageRun<B>) -> TrainerState {
-        let (stage_start, recent) = self.observer.memory();
+        let (stage_start, latest) = self.observer.memory();
         let position = Position {
             fingerprint: self.fingerprint,
             stage: run.index,
@@ -28,16 +28,16 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             tokens: self.tokens,
             measured: self.measured,
             stage_start: stage_start.map(|(step, _)| *step),
-            recent: recent.iter().map(|(step, _)| *step).collect(),
+            latest: latest.map(|(step, _)| *step),
             drawn: run.data.drawn(),
         };
         let mut state = TrainerState::new(position);
         weights::save(&self.model, "model", &mut state);
         run.optimizer.save(&self.model, "optimizer", &mut state);
         run.data.save(&mut state);
-        // The stage's start may be among the recent ones.
-        let elsewhere = stage_start.filter(|(start, _)| recent.iter().all(|(step, _)| step != start));
-        for (step, distributions) in elsewhere.into_iter().chain(recent) {
+        // The stage's start may be the latest.
+        let earlier = stage_start.filter(|(start, _)| latest.is_none_or(|(step, _)| step != start));
+        for (step, distributions) in earlier.into_iter().chain(latest) {
             add_distributions(&mut state, *step, distributions);
         }
         state
@@ -60,15 +60,12 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         let optimizer = Optimizer::new(&stage.optimizer).load(&self.model, "optimizer", saved)?;
         let data = StageData::restore(experiment, &self.model.valid(), &self.pairs, saved)?;
         let mut measured = |step: u64| -> Result<_> { Ok((step, self.distributions(step, saved)?)) };
-        let recent = position.recent.iter().map(|&step| measured(step)).collect::<Result<Vec<_>>>()?;
+        let latest = position.latest.map(&mut measured).transpose()?;
         let stage_start = match position.stage_start {
-            Some(start) => match recent.iter().find(|(step, _)| *step == start) {
-                Some(shared) => Some(shared.clone()),
-                None => Some(measured(start)?),
-            },
-            None => None,
+            start if start == position.latest => latest.clone(),
+            start => start.map(&mut measured).transpose()?,
         };
-        self.observer.remember(stage_start, recent);
+        self.observer.remember(stage_start, latest);
         (self.step, self.tokens, self.measured) = (position.step, position.tokens, position.measured);
         Ok(StageRun { index: position.stage, taken: position.taken, data, optimizer })
     }

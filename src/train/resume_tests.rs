@@ -73,7 +73,7 @@ fn experiment_with(more: &str, seed: u64, stages: &[&str]) -> Experiment {
     let stages: String = stages.iter().map(|stage| format!("(name: \"T\", {common}, {stage}),")).collect();
     let text = format!(
         "(name: \"test\", seed: {seed}, {more} data: world(train: 6, held_out: 3),
-          probes: (prompts: 2, greedy: 1, max_new_tokens: 4, held_out: 1), detector: (window: 2),
+          probes: (prompts: 2, greedy: 1, max_new_tokens: 4, held_out: 1),
           output: (checkpoint_every: 1), stages: [{stages}])"
     );
     Experiment::parse(Path::new("test.ron"), &text, &[]).unwrap()

@@ -45,8 +45,8 @@ pub struct Position {
     pub measured: Option<u64>,
     /// The step of the measurement that the stage began with.
     pub stage_start: Option<u64>,
-    /// The steps of the latest measurements, oldest first.
-    pub recent: Vec<u64>,
+    /// The step of the latest measurement whose distributions are kept.
+    pub latest: Option<u64>,
     /// How far chance has been read where answers are sampled, in 32-bit words.
     pub drawn: Option<u128>,
 }
@@ -319,7 +319,7 @@ mod tests {
     use crate::error::Result;
 
     fn written() -> Vec<u8> {
-        let position = Position { step: 7, recent: vec![3, 5], drawn: Some(1 << 70), ..Position::default() };
+        let position = Position { step: 7, latest: Some(5), drawn: Some(1 << 70), ..Position::default() };
         let mut state = TrainerState::new(position);
         state.add("weights.w", Array::f32(vec![2, 2], || vec![1.0, -0.0, f32::NAN, f32::MIN_POSITIVE / 2.0]));
         state.add("logps", Array::f64(vec![0.1, f64::NEG_INFINITY]));

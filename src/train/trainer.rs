@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
@@ -14,10 +14,11 @@ use super::control::{Control, Next};
 use super::fingerprint::fingerprint;
 use super::fits;
 use super::gradients::clip;
-use super::metrics::{Means, Speed, add_sampled};
+use super::metrics::{Aside, Means, Speed, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::Optimizer;
 use super::pass::{Accumulator, Pass};
+use super::preflight;
 use super::prepare::{self, Material, Pair, rejected};
 use super::schedule::learning_rate;
 use super::sink::EventSink;
@@ -76,19 +77,36 @@ pub(crate) fn train<B: AutodiffBackend>(
         tracing::info!("{need}");
         need.check(crate::backend::available_memory::<B::InnerBackend>(device))?;
     }
+    if experiment.check_device && !host {
+        control.say(starting("holding the device against the CPU"), 0)?;
+        let batch = prepare::first_batch(experiment, &pairs);
+        let found = preflight::check::<B>(&checkpoint, &batch, experiment.precision, device, backend)?;
+        tracing::info!("{found}");
+    }
     control.say(starting("loading the model"), 0)?;
     let model: Transformer<B> = prepare::model(experiment, &checkpoint, device)?;
     if visited.asks {
         control.say(starting("asking the model for its own answers"), 0)?;
         probes.add_initial(&model.valid(), &tokenizer, experiment.probes.max_new_tokens);
     }
+    probes.retain(&experiment.probes.kinds);
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
     let fingerprint = fingerprint(&started, &pairs, &model)?;
     let asked = prepare::asked(experiment, &visited, &tokenizer)?;
     drop(visited);
-    let observer = Observer::new(probes, tokenizer.clone(), asked, experiment.detector.window);
-    let mut trainer =
-        Trainer { model, tokenizer, pairs, observer, control, fingerprint, step: 0, tokens: 0, measured: None };
+    let observer = Observer::new(probes, tokenizer.clone(), asked);
+    let mut trainer = Trainer {
+        model,
+        tokenizer,
+        pairs,
+        observer,
+        control,
+        fingerprint,
+        step: 0,
+        tokens: 0,
+        measured: None,
+        measuring: Duration::ZERO,
+    };
     let under_way = match saved {
         None => {
             trainer.control.emit(&TrainerEvent::RunStarted(Box::new(started)))?;
@@ -128,6 +146,8 @@ pub(super) struct Trainer<'a, B: AutodiffBackend> {
     pub(super) tokens: u64,
     /// The step last measured.
     pub(super) measured: Option<u64>,
+    /// Time that measuring took.
+    measuring: Duration,
 }
 
 /// A stage under way.
@@ -176,7 +196,7 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
                         cadence.written(began);
                     }
                 }
-                if let Some(event) = speed.tick(self.step, self.tokens) {
+                if let Some(event) = speed.tick(self.step, self.tokens, self.aside()) {
                     self.control.emit(&event)?;
                 }
             }
@@ -204,13 +224,20 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             return Ok(());
         }
         self.control.say(RunPhase::Evaluating, self.step)?;
+        let began = Instant::now();
         let evaluation = self.observer.measure(&self.model.valid(), self.step, stage)?;
+        self.measuring += began.elapsed();
         self.measured = Some(self.step);
         self.control.emit(&TrainerEvent::Evaluation(Box::new(evaluation)))?;
         if !self.control.is_paused() && self.step > 0 {
             self.control.emit(&TrainerEvent::Phase { phase: RunPhase::Running, step: self.step })?;
         }
         Ok(())
+    }
+
+    /// The time that went into no optimiser step.
+    fn aside(&self) -> Aside {
+        Aside { waiting: self.control.waited(), measuring: self.measuring }
     }
 
     /// Samples answers from the policy as it is now, where the stage asks for them.

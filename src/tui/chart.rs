@@ -43,14 +43,17 @@ pub enum Glyphs {
     Half,
     /// One dot a cell.
     Dot,
-    /// Plain ASCII.
+    /// 2×4 dots a cell, and ASCII for every character that may be two columns wide in a Chinese, Japanese or Korean
+    /// terminal.
+    Narrow,
+    /// Plain ASCII, and nothing else on the whole screen.
     Ascii,
 }
 
 /// One line.
 #[derive(Debug, Clone)]
 pub struct ChartLine {
-    /// The label at its end; displayable text.
+    /// The label at its end; displayable text. A line that goes on elsewhere has none: it is empty.
     pub label: String,
     /// Its values. Series of many thousand points belong through [`reduce`] first, with a pyramid kept beside them.
     pub series: Series,
@@ -292,7 +295,7 @@ impl Chart<'_> {
             for (x, y, marker) in marks {
                 canvas.marker(x, y, marker, &pen);
             }
-            if let Some((x, y)) = last {
+            if let (Some((x, y)), false) = (last, line.label.is_empty()) {
                 ends.push(EndLabel::new(line, x, y.clamp(0, i64::from(dots_y) - 1), self.glyphs));
             }
         }

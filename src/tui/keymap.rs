@@ -77,14 +77,10 @@ pub enum Action {
     NextEvent,
     /// Previous event.
     PreviousEvent,
-    /// Next row of the focused list.
-    ListDown,
-    /// Previous row of the focused list.
-    ListUp,
-    /// First row.
-    ListFirst,
-    /// Last row.
-    ListLast,
+    /// Another row of the focused list.
+    List(Rows),
+    /// Write the whole screen again.
+    Redraw,
     /// Write a screenshot.
     Screenshot,
     /// Next theme.
@@ -97,6 +93,46 @@ pub enum Action {
     Erase,
     /// Something in the squeeze lab.
     Lab(LabAction),
+}
+
+/// Where in a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Rows {
+    /// The next row.
+    Next,
+    /// The previous row.
+    Previous,
+    /// A page on.
+    PageDown,
+    /// A page back.
+    PageUp,
+    /// The first row.
+    First,
+    /// The last row.
+    Last,
+}
+
+impl Rows {
+    /// Rows of a page: as many as the lowest panel shows.
+    const PAGE: usize = 8;
+
+    /// The row of a list of `len`, seen from the row `at`; `None` for an empty list.
+    pub fn moved(self, at: Option<usize>, len: usize) -> Option<usize> {
+        let last = len.checked_sub(1)?;
+        Some(match (self, at) {
+            (Self::Last, _) => last,
+            (Self::First, _) | (_, None) => 0,
+            (Self::Next, Some(at)) => (at + 1).min(last),
+            (Self::Previous, Some(at)) => at.saturating_sub(1),
+            (Self::PageDown, Some(at)) => (at + Self::PAGE).min(last),
+            (Self::PageUp, Some(at)) => at.saturating_sub(Self::PAGE),
+        })
+    }
+
+    /// The first visible row of `len`, seen from `first`.
+    pub fn scrolled(self, first: u16, len: usize) -> u16 {
+        self.moved(Some(first.into()), len).and_then(|at| u16::try_from(at).ok()).unwrap_or_default()
+    }
 }
 
 /// What a key of the squeeze lab asks for.
@@ -133,8 +169,12 @@ pub enum LabAction {
 pub enum Context {
     /// Everywhere, dialogs included.
     Always,
+    /// Everywhere but on the dashboard of a running trainer, where the key says more.
+    Elsewhere,
     /// Wherever no dialog is open.
     Screen,
+    /// Wherever no dialog is open and nothing is trained.
+    Still,
     /// The dashboard, where no dialog is open.
     Dashboard,
     /// The dashboard of a running trainer.
@@ -159,6 +199,8 @@ impl Context {
     pub fn reaches(self, mode: Self) -> bool {
         match self {
             Self::Always => true,
+            Self::Elsewhere => mode != Self::Live,
+            Self::Still => matches!(mode, Self::Replay | Self::Compare | Self::Lab),
             Self::Screen => matches!(mode, Self::Live | Self::Replay | Self::Compare | Self::Lab),
             Self::Dashboard => matches!(mode, Self::Live | Self::Replay),
             _ => self == mode,
@@ -195,6 +237,20 @@ impl Key {
         }
     }
 
+    /// The name where there are no arrows: `<` and `>` are keys of their own.
+    pub fn plain_name(self) -> String {
+        let plain = |code| match code {
+            KeyCode::Left | KeyCode::Right | KeyCode::Up | KeyCode::Down => Some(code.to_string()),
+            _ => None,
+        };
+        match self {
+            Self::Named(code) => plain(code),
+            Self::Shift(code) => plain(code).map(|name| format!("Shift-{name}")),
+            _ => None,
+        }
+        .unwrap_or_else(|| self.name())
+    }
+
     /// The name on the screen.
     pub fn name(self) -> String {
         match self {
@@ -214,6 +270,8 @@ fn named(code: KeyCode) -> String {
         KeyCode::Up => "↑".to_owned(),
         KeyCode::Down => "↓".to_owned(),
         KeyCode::BackTab => "Shift-Tab".to_owned(),
+        KeyCode::PageDown => "PgDn".to_owned(),
+        KeyCode::PageUp => "PgUp".to_owned(),
         other => other.to_string(),
     }
 }
@@ -243,16 +301,19 @@ const fn bind(
     Binding { keys, action, context, hint, help }
 }
 
-use Context::{Always, Compare, Dashboard, Filter, Help, Lab, Live, Quit, Replay, Screen};
+use Context::{Always, Compare, Dashboard, Elsewhere, Filter, Help, Lab, Live, Quit, Replay, Screen, Still};
 use Key::{Char, Ctrl, Named, Shift};
 
 /// Every key, in the order of the footer and of the help overlay.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     bind(Screen, &[Char('?')], Action::Help, "help", "this help"),
-    bind(Screen, &[Char('q')], Action::Quit, "quit", "quit; asks while training"),
-    bind(Always, &[Ctrl('c')], Action::Interrupt, "", "quit; a second time without waiting"),
+    bind(Live, &[Char('q')], Action::Quit, "quit", "quit; asks while training"),
+    bind(Still, &[Char('q')], Action::Quit, "quit", "quit"),
+    bind(Live, &[Ctrl('c')], Action::Interrupt, "", "quit; a second time without waiting"),
+    bind(Elsewhere, &[Ctrl('c')], Action::Interrupt, "", "quit"),
     bind(Always, &[Ctrl('z')], Action::Suspend, "", "suspend; fg comes back"),
+    bind(Always, &[Ctrl('l')], Action::Redraw, "", "draw the screen anew, after something else has written on it"),
 
     bind(Live, &[Char(' ')], Action::PauseResume, "pause", "pause or resume the trainer"),
     bind(Live, &[Char('.')], Action::SingleStep, "step", "one optimiser step, then pause"),
@@ -293,14 +354,16 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Named(KeyCode::Left)], Action::Cursor(-1), "cursor", "cursor to the previous evaluation"),
     bind(Dashboard, &[Shift(KeyCode::Right)], Action::Cursor(10), "", "ten evaluations on"),
     bind(Dashboard, &[Shift(KeyCode::Left)], Action::Cursor(-10), "", "ten evaluations back"),
-    bind(Dashboard, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "select", "next row: curve, prompt or event of the focused panel"),
-    bind(Dashboard, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "", "previous row"),
-    bind(Dashboard, &[Char('g')], Action::ListFirst, "", "first row"),
-    bind(Dashboard, &[Char('G')], Action::ListLast, "", "last row"),
+    bind(Dashboard, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "select", "next row: curve, prompt or event of the focused panel"),
+    bind(Dashboard, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "previous row"),
+    bind(Dashboard, &[Named(KeyCode::PageDown)], Action::List(Rows::PageDown), "", "a page of rows on"),
+    bind(Dashboard, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page of rows back"),
+    bind(Dashboard, &[Char('g')], Action::List(Rows::First), "", "first row"),
+    bind(Dashboard, &[Char('G')], Action::List(Rows::Last), "", "last row"),
     bind(Dashboard, &[Char('n')], Action::NextEvent, "event", "cursor to the next event"),
     bind(Dashboard, &[Char('N')], Action::PreviousEvent, "", "cursor to the previous event"),
 
-    bind(Dashboard, &[Char('y')], Action::NextScale, "scale", "y axis: log p, per token, probability, change from step 0"),
+    bind(Dashboard, &[Char('y')], Action::NextScale, "scale", "y axis: Δ of the stage, Δ of the run, log p, per token, p"),
     bind(Dashboard, &[Char('m')], Action::NextSmoothing, "smooth", "smoothing: none, light, strong (for display only)"),
     bind(Dashboard, &[Char('+'), Char('=')], Action::ZoomIn, "zoom", "zoom in around the cursor"),
     bind(Dashboard, &[Char('-')], Action::ZoomOut, "", "zoom out"),
@@ -324,22 +387,28 @@ pub const BINDINGS: &[Binding] = &[
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
     bind(Compare, &[Char('b')], Action::NextAlignment, "align by", "align the runs by step, by training loss, by training margin"),
-    bind(Compare, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "curve", "next curve"),
-    bind(Compare, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "", "previous curve"),
-    bind(Compare, &[Char('g')], Action::ListFirst, "", "first curve"),
-    bind(Compare, &[Char('G')], Action::ListLast, "", "last curve"),
+    bind(Compare, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "curve", "next curve"),
+    bind(Compare, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "previous curve"),
+    bind(Compare, &[Named(KeyCode::PageDown)], Action::List(Rows::PageDown), "", "a page of curves on"),
+    bind(Compare, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page of curves back"),
+    bind(Compare, &[Char('g')], Action::List(Rows::First), "", "first curve"),
+    bind(Compare, &[Char('G')], Action::List(Rows::Last), "", "last curve"),
     bind(Compare, &[Named(KeyCode::Right)], Action::Cursor(1), "", "cursor on: the differences are those at the cursor"),
     bind(Compare, &[Named(KeyCode::Left)], Action::Cursor(-1), "cursor", "cursor back"),
     bind(Compare, &[Shift(KeyCode::Right)], Action::Cursor(10), "", "ten points on"),
     bind(Compare, &[Shift(KeyCode::Left)], Action::Cursor(-10), "", "ten points back"),
     bind(Compare, &[Char('r'), Named(KeyCode::Esc)], Action::ResetView, "end", "no cursor: the differences at the end of what all runs have"),
-    bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: change since the stage began, log p, per token, probability"),
+    bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: Δ of the stage, Δ of the run, log p, per token, p"),
     bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
     bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
 
     bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close the help"),
-    bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::ListDown, "down", "scroll down"),
-    bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::ListUp, "up", "scroll up"),
+    bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
+    bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
+    bind(Help, &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),
+    bind(Help, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page up"),
+    bind(Help, &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "to the first key"),
+    bind(Help, &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "to the last key"),
 
     bind(Quit, &[Char('y'), Char('q')], Action::Confirm, "stop and quit", "stop the trainer and quit"),
     bind(Quit, &[Char('n'), Named(KeyCode::Esc)], Action::Cancel, "go on", "go on training"),
@@ -360,62 +429,4 @@ pub fn bindings(mode: Context) -> impl Iterator<Item = &'static Binding> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    const MODES: [Context; 7] = [Live, Replay, Compare, Help, Quit, Filter, Lab];
-
-    fn press(key: Key) -> KeyEvent {
-        match key {
-            Char(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
-            Ctrl(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
-            Named(code) => KeyEvent::new(code, KeyModifiers::NONE),
-            Shift(code) => KeyEvent::new(code, KeyModifiers::SHIFT),
-        }
-    }
-
-    #[test]
-    fn every_row_is_reached_by_each_of_its_keys_in_every_mode_it_claims() {
-        for binding in BINDINGS {
-            let modes: Vec<_> = MODES.into_iter().filter(|&m| binding.context.reaches(m)).collect();
-            assert!(!modes.is_empty(), "{:?} works nowhere", binding.action);
-            assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{:?} says nothing", binding.action);
-            for mode in modes {
-                for &key in binding.keys {
-                    assert_eq!(lookup(mode, press(key)), Some(binding.action), "{} in {mode:?}", key.name());
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn no_key_is_bound_twice_in_a_mode() {
-        for mode in MODES {
-            let mut seen = HashSet::new();
-            for key in bindings(mode).flat_map(|b| b.keys) {
-                assert!(seen.insert(*key), "{} twice in {mode:?}", key.name());
-            }
-        }
-    }
-
-    #[test]
-    fn the_digits_follow_the_order_of_the_groups() {
-        for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
-            assert_eq!(lookup(Live, press(Char(digit))), Some(Action::Toggle(group)));
-        }
-    }
-
-    #[test]
-    fn shift_and_alt_are_told_apart() {
-        let key = |code, modifiers| lookup(Live, KeyEvent::new(code, modifiers));
-        assert_eq!(key(KeyCode::Right, KeyModifiers::SHIFT), Some(Action::Cursor(10)));
-        assert_eq!(key(KeyCode::Right, KeyModifiers::NONE), Some(Action::Cursor(1)));
-        assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::ListLast));
-        assert_eq!(key(KeyCode::Char('!'), KeyModifiers::SHIFT), Some(Action::Solo));
-        assert_eq!(key(KeyCode::Char('q'), KeyModifiers::ALT), None);
-        assert_eq!(key(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
-        assert_eq!(key(KeyCode::BackTab, KeyModifiers::SHIFT), Some(Action::FocusPrevious));
-    }
-}
+mod tests;

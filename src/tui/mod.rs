@@ -12,16 +12,21 @@
 //! [`Shown`](crate::text::Shown); whatever a clock decides disappears under [`app::App::hide_clock`].
 
 pub mod app;
+mod ascii;
 pub mod chart;
 pub mod compare;
+pub mod environment;
 pub mod input;
 pub mod keymap;
 pub mod lab;
 pub mod notice;
+pub mod paper;
 pub mod run;
 pub mod screenful;
 pub mod terminal;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod theme;
 pub mod view;

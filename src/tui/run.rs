@@ -47,9 +47,9 @@ pub struct ScreenshotInfo {
     pub run_id: String,
     /// The run's seed, once known.
     pub seed: Option<u64>,
-    /// The step that is shown.
+    /// The step whose measurements are shown.
     pub step: u64,
-    /// `dashboard`, or the panel that has the screen.
+    /// `dashboard`, or the panel that has the screen; `waiting` before anything is measured.
     pub view: &'static str,
     /// Default foreground and background, `0xRRGGBB`.
     pub ground: (u32, u32),
@@ -233,6 +233,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                         queue.push_back(Message::Resize);
                     }
                     Effect::Screenshot => queue.push_back(self.shoot()),
+                    Effect::Redraw => queue.push_back(Message::Resize),
                 }
             }
         }
@@ -248,7 +249,8 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
         let mut frame = Buffer::empty(self.area()?);
         self.app.render(frame.area, &mut frame);
         self.screen.draw(frame).map_err(terminal_gone)?;
-        self.screen.name_window(window_title(&self.app.subject())).map_err(terminal_gone)
+        let title = window_title(&self.app.subject());
+        self.screen.name_window(Shown::new(&self.app.glyphs().text(title.as_str()))).map_err(terminal_gone)
     }
 
     fn shoot(&mut self) -> Message {
@@ -293,20 +295,27 @@ pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, Screensh
     screenshot(app, Rect::new(0, 0, columns, rows))
 }
 
-/// The screen without clocks, notices and dialogs, and what it is of: the same state gives the same buffer on any machine.
+/// The screen as files show it, without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]),
+/// and what it is of: the same state gives the same buffer on any machine and any terminal.
 pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
-    let mut still = app.clone();
-    still.hide_clock = true;
-    still.view.dialog = None;
+    let mut still = app.still();
+    (still.view.theme, still.view.glyphs) = (app.view.paper.theme(), app.view.paper.glyphs);
     let mut frame = Buffer::empty(area);
     view::render(&still, area, &mut frame);
-    let run = app.shown().run.as_ref();
+    let run = still.shown().run.as_ref();
+    let measured = still.measured_step();
+    let view = match measured {
+        // Not yet what the recording shows at this step.
+        None => "waiting",
+        Some(_) if still.view.maximised => still.title_of(still.view.focus),
+        Some(_) => "dashboard",
+    };
     let info = ScreenshotInfo {
         run_id: run.map_or_else(|| app.experiment().to_string(), |r| r.run_id.clone()),
         seed: run.map(|r| r.seed),
-        step: app.step(),
-        view: if app.view.maximised { app.title_of(app.view.focus) } else { "dashboard" },
-        ground: app.view.theme.ground(),
+        step: measured.unwrap_or(still.step()),
+        view,
+        ground: still.view.theme.ground(),
     };
     (frame, info)
 }

@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::{App, Effect, Message};
+use super::chart::Glyphs;
 use super::run::{ScreenshotInfo, screenshot};
 use super::view;
 use crate::text::Shown;
@@ -24,6 +25,9 @@ pub trait Screenful {
 
     /// Whether the screen changed since this was last asked.
     fn take_dirty(&mut self) -> bool;
+
+    /// The glyphs of the screen.
+    fn glyphs(&self) -> Glyphs;
 
     /// What is shown, for the window's title; empty where that is not known.
     fn subject(&self) -> Shown;
@@ -52,6 +56,10 @@ impl Screenful for App {
 
     fn take_dirty(&mut self) -> bool {
         Self::take_dirty(self)
+    }
+
+    fn glyphs(&self) -> Glyphs {
+        self.view.glyphs
     }
 
     fn subject(&self) -> Shown {

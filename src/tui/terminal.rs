@@ -14,7 +14,6 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::theme::{ColorDepth, Theme, ThemeKind};
 use crate::error::{Error, Result};
 use crate::text::Shown;
 
@@ -110,23 +109,6 @@ fn install_panic_hook() {
 /// Messages of the panics that happened while the screen was ours, oldest first; each is told once.
 pub fn take_panics() -> Vec<Shown> {
     std::mem::take(&mut *PANICS.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-/// The palette that the environment asks for: `NO_COLOR` (any value but the empty one) means none, `COLORTERM` and `TERM`
-/// tell how many colours there are.
-pub fn theme_from_env(var: impl Fn(&str) -> Option<String>) -> Theme {
-    let term = var("TERM").unwrap_or_default();
-    let kind = match var("NO_COLOR") {
-        Some(value) if !value.is_empty() => ThemeKind::Mono,
-        _ => ThemeKind::Dark,
-    };
-    let depth = match var("COLORTERM").as_deref() {
-        Some("truecolor" | "24bit") => ColorDepth::True,
-        _ if term.ends_with("-direct") => ColorDepth::True,
-        _ if term.contains("256") => ColorDepth::Indexed,
-        _ => ColorDepth::Ansi,
-    };
-    Theme { kind, depth }
 }
 
 /// Writes frames, each as the difference to the one before, in one write. A frame that changes nothing writes nothing.
@@ -229,18 +211,5 @@ mod tests {
         assert!(before.contains("\x1b[1m") && before.contains("\x1b[7m"), "{text:?}");
         assert!(!before.contains("\x1b[0m") && !before.contains("\x1b[m"), "wiped before it is drawn: {text:?}");
         assert!(after.contains("\x1b[0m"), "left on: {text:?}");
-    }
-
-    #[test]
-    fn the_environment_chooses_the_palette() {
-        let theme = |vars: &[(&str, &str)]| {
-            theme_from_env(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
-        };
-        let t = theme(&[("TERM", "xterm-256color")]);
-        assert_eq!((t.kind, t.depth), (ThemeKind::Dark, ColorDepth::Indexed));
-        let t = theme(&[("TERM", "xterm-256color"), ("COLORTERM", "truecolor"), ("NO_COLOR", "")]);
-        assert_eq!((t.kind, t.depth), (ThemeKind::Dark, ColorDepth::True));
-        let t = theme(&[("TERM", "linux"), ("NO_COLOR", "1")]);
-        assert_eq!((t.kind, t.depth), (ThemeKind::Mono, ColorDepth::Ansi));
     }
 }

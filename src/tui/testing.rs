@@ -9,7 +9,7 @@ use super::app::App;
 use super::chart::Glyphs;
 use super::theme::{Theme, ThemeKind};
 use super::view;
-use crate::history::{DynamicsState, Window};
+use crate::history::{Direction, DynamicsState, Standing, StateChange};
 use crate::protocol::*;
 
 pub(crate) const PROMPTS: usize = 8;
@@ -69,6 +69,7 @@ pub(crate) fn started() -> RunStarted {
         baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PROMPTS).map(prompt).collect(),
+        means: false,
         classes: Vec::new(),
     }
 }
@@ -158,7 +159,6 @@ fn evaluation(step: u64) -> Evaluation {
         logps,
         chosen: reading(-20.0),
         rejected: Some(reading(-24.0)),
-        window_flow: None,
         stage_flow: (step > SFT).then(|| flow(dpo as f32)),
         greedy,
     }
@@ -265,24 +265,33 @@ pub(crate) fn squeezing() -> App {
     detector.state = DynamicsState::Squeezing;
     detector.reason =
         "on 41 % of pairs y⁺ and y⁻ both fell while ' orchard' took 78 % of the freed probability".to_owned();
-    detector.windows = (1..=4_u32)
-        .map(|i| Window {
+    detector.changes = vec![StateChange { step: 70, stage: 1, state: DynamicsState::Squeezing, share: 0.25 }];
+    detector.standings = (1..=4_u32)
+        .map(|i| Standing {
             stage: 1,
+            of_means: false,
             measured: PROMPTS,
             rejected_measured: true,
+            flow_measured: true,
             greedy: None,
             step: 40 + 15 * u64::from(i),
-            since: 25 + 15 * u64::from(i),
+            since: 40,
             displaced: (0..PROMPTS).map(|p| p < 2 * i as usize).collect(),
             squeezed: (0..PROMPTS).map(|p| p < i as usize).collect(),
             displacement_rate: f64::from(i) / 4.0,
             interval: (f64::from(i) / 6.0, f64::from(i) / 4.0),
             squeezing_rate: f64::from(i) / 8.0,
+            chosen: -1.5 * f64::from(i),
+            rejected: -4.0 * f64::from(i),
+            argmax: 1.2 * f64::from(i),
             star_share: 0.38,
             bystanders: -0.012,
             entropy: -0.03,
             top_gain: Some((" orchard".to_owned(), 0.78)),
-            verdict: DynamicsState::Squeezing,
+            direction: Direction::Worsening,
+            highest: (40, -50.0),
+            peak: None,
+            state: DynamicsState::Squeezing,
         })
         .collect();
     app

@@ -7,6 +7,7 @@ use crate::data::pictures::CLASSES;
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceData, Survey};
 use crate::experiment::{DataSource, Experiment, LabShape, ModelSource, PreferenceFiles};
+use crate::protocol::ProbeKind;
 
 /// Pictures under observation: their kernel has ten rows and columns for each of them.
 const MOST_OBSERVED: usize = 200;
@@ -100,7 +101,7 @@ impl Findings<'_> {
                 "write less than max_length, such as half of it",
             );
         }
-        let data = PreferenceData::open(files, model).map_err(|e| self.errors.push(e)).ok()?;
+        let data = PreferenceData::open(files, model);
         let train = self.survey(&data, "data.train", &files.train);
         if let Some(held_out) = &files.held_out {
             self.survey(&data, "data.held_out", held_out);
@@ -142,6 +143,14 @@ impl Findings<'_> {
         if observes {
             self.positive("probes.prompts", probes.prompts as u64);
             self.positive("probes.max_new_tokens", probes.max_new_tokens as u64);
+            if !probes.kinds.is_empty() && !probes.kinds.contains(&ProbeKind::Chosen) {
+                let problem = "the preferred answer is not among the kinds under observation";
+                self.add(
+                    "probes.kinds",
+                    problem,
+                    "add chosen: displacement, the argmax and mass flow are read along it",
+                );
+            }
         }
         if let Some(training) = training.filter(|&n| probes.prompts > n) {
             self.add(

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Location, Result};
-use crate::experiment::{EMBEDDED, Experiment, Parsed, REAL, embedded, parse};
+use crate::experiment::{Experiment, Parsed, embedded, instead, parse};
 
 impl Experiment {
     /// Reads, overrides (`stages[1].learning_rate=1e-5`) and checks an experiment: a file, or one that comes with the
@@ -16,14 +16,7 @@ impl Experiment {
             Ok(text) => Self::parse(path, &text, overrides),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => match embedded(path) {
                 Some((name, text)) => Self::parse(Path::new(name), text, overrides),
-                None => Err(Error::input(
-                    Location::file(path),
-                    "there is no such file",
-                    format!(
-                        "check the path, or use one that comes with the program: {}",
-                        EMBEDDED.iter().chain(&REAL).map(|e| e.0).collect::<Vec<_>>().join(", ")
-                    ),
-                )),
+                None => Err(Error::input(Location::file(path), "there is no such file", instead(path))),
             },
             Err(e) => Err(Error::reading(path, &e)),
         }
@@ -34,8 +27,8 @@ impl Experiment {
     /// # Errors
     /// As [`Experiment::load`].
     pub fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Self> {
-        let Parsed { experiment, source, tree } = parse(file, text, overrides)?;
-        Error::all(super::validate(&experiment, &source, &tree))?;
+        let Parsed { mut experiment, source, tree } = parse(file, text, overrides)?;
+        Error::all(super::validate(&mut experiment, &source, &tree))?;
         Ok(experiment)
     }
 }

@@ -8,6 +8,7 @@ mod model;
 
 use std::path::Path;
 
+use crate::data::pictures::CLASSES;
 use crate::error::Error;
 use crate::experiment::{
     DataSource, Experiment, Node, ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces, Schedule, Source, Stage,
@@ -26,8 +27,8 @@ struct Findings<'a> {
     errors: Vec<Error>,
 }
 
-/// Every reason why the experiment cannot be run.
-fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error> {
+/// Every reason why the experiment cannot be run. What the text leaves open is fitted to the data.
+fn validate(experiment: &mut Experiment, source: &Source, tree: &Node) -> Vec<Error> {
     let has_reward = matches!(experiment.data, DataSource::World(_));
     let has_pictures = experiment.has_pictures();
     let mut findings = Findings { source, tree, has_rejected: true, has_reward, has_pictures, errors: Vec::new() };
@@ -36,6 +37,9 @@ fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error>
     findings.lora(experiment);
     findings.precision(experiment);
     let training = findings.data(experiment);
+    if tree.field("probes").and_then(|probes| probes.field("prompts")).is_none() {
+        fit_probes(experiment, training);
+    }
     findings.probes(experiment, training);
     findings.comparison(experiment);
     let trains = !matches!(experiment.data, DataSource::Lab(_));
@@ -54,6 +58,16 @@ fn validate(experiment: &Experiment, source: &Source, tree: &Node) -> Vec<Error>
     }
     findings.detector(experiment);
     findings.errors
+}
+
+/// Observes no more than there is, where the text does not say how much.
+fn fit_probes(experiment: &mut Experiment, training: Option<usize>) {
+    let there_are = match &experiment.data {
+        DataSource::Digits(pictures) => Some(pictures.held_out / CLASSES.len() * CLASSES.len()),
+        _ => training,
+    };
+    let prompts = &mut experiment.probes.prompts;
+    *prompts = there_are.map_or(*prompts, |there_are| (*prompts).min(there_are.max(1)));
 }
 
 impl Findings<'_> {
@@ -251,27 +265,23 @@ impl Findings<'_> {
 
     fn detector(&mut self, experiment: &Experiment) {
         let detector = &experiment.detector;
-        self.positive("detector.window", detector.window as u64);
-        self.positive("detector.patience", detector.patience as u64);
-        if !(detector.tau.is_finite() && detector.tau >= 0.0) {
-            self.add("detector.tau", format!("{} is no threshold", detector.tau), "write nats per token, such as 0.01");
+        for (field, x, what) in [
+            ("tau", detector.tau, "a number of nats per token"),
+            ("noise", detector.noise, "a multiple of the noise"),
+            ("noise_of_means", detector.noise_of_means, "a multiple of the noise"),
+        ] {
+            self.not_negative(&format!("detector.{field}"), x, what);
         }
         for (field, share) in [
-            ("healthy_rate", detector.healthy_rate),
+            ("recent", detector.recent),
             ("displacing_rate", detector.displacing_rate),
             ("squeezing_rate", detector.squeezing_rate),
+            ("leave", detector.leave),
             ("squeezed_share", detector.squeezed_share),
             ("collapse_distinct_2_drop", detector.collapse_distinct_2_drop),
             ("collapse_repeat_4", detector.collapse_repeat_4),
         ] {
             self.share(&format!("detector.{field}"), share);
-        }
-        if detector.healthy_rate > detector.displacing_rate {
-            self.add(
-                "detector.healthy_rate",
-                format!("{} is above displacing_rate {}", detector.healthy_rate, detector.displacing_rate),
-                "a run must leave health before it is displacing: write a smaller healthy_rate",
-            );
         }
     }
 

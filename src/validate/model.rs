@@ -2,6 +2,7 @@
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, ModelSource, NewModel};
+use crate::model::foreign;
 use crate::model::hub::HubId;
 
 /// The 256 bytes and the special tokens, with something to merge.
@@ -37,8 +38,11 @@ impl Findings<'_> {
                 let advice = "name a Hugging Face folder, relative to the working directory";
                 let sharded = folder.join("model.safetensors.index.json").is_file();
                 let weights = if sharded { "model.safetensors.index.json" } else { "model.safetensors" };
-                for file in ["config.json", "tokenizer.json", weights] {
-                    self.file("model", &folder.join(file), advice);
+                let lacking = ["config.json", "tokenizer.json", weights].into_iter();
+                let lacking: Vec<&str> = lacking.filter(|file| !folder.join(file).is_file()).collect();
+                match lacking.iter().find_map(|file| foreign::instead_of(file, folder)) {
+                    Some((problem, advice)) => self.add("model", format!("{} {problem}", folder.display()), advice),
+                    None => lacking.iter().for_each(|file| self.file("model", &folder.join(file), advice)),
                 }
             }
             ModelSource::File(file) => self.file("model", file, "name a GGUF file, relative to the working directory"),

@@ -38,7 +38,12 @@ const SECOND: &str = "qwen2/model-00002-of-00002.safetensors";
 const INDEX: &str = "qwen2/model.safetensors.index.json";
 const ONE: &str = "gpt2/model.safetensors";
 
+/// What Git leaves in the place of a large file.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+
 const SAFETENSORS: &[Row] = &[
+    (ONE, |b| *b = POINTER.to_vec(), "model.safetensors: is a pointer of Git LFS"),
+    (SECOND, |b| *b = POINTER.to_vec(), "model-00002-of-00002.safetensors: is a pointer of Git LFS"),
     (INDEX, |b| b.truncate(200), "model.safetensors.index.json:"),
     (INDEX, |b| *b = b"{}".to_vec(), "missing field `weight_map`"),
     (INDEX, |b| *b = b"{\"weight_map\": {}}".to_vec(), "names 0 shards"),
@@ -125,7 +130,11 @@ const CONFIGS: &[Row] = &[
     ),
     ("gpt2/config.json", |b| replace(b, "epsilon\": 1e-05", "epsilon\": 0"), "the norms' epsilon is 0"),
     ("llama_gqa_rope/config.json", |b| replace(b, "\"llama3\"", "\"yarn\""), "rope_scaling is of type 'yarn'"),
-    ("llama_gqa_rope/config.json", |b| replace(b, "low_freq_factor", "lo_freq_factor"), "lacks `low_freq_factor`"),
+    (
+        "llama_gqa_rope/config.json",
+        |b| replace(b, "low_freq_factor", "lo_freq_factor"),
+        "rope_scaling has lo_freq_factor: 1.0",
+    ),
     (
         "llama_gqa_rope/config.json",
         |b| replace(b, "_heads\": 2", "_heads\": 3"),
@@ -141,7 +150,43 @@ const CONFIGS: &[Row] = &[
         |b| replace(b, "sliding_window\": false", "sliding_window\": true"),
         "use_sliding_window is set",
     ),
-    ("gpt_neox_parallel/config.json", |b| replace(b, "rotary_pct\": 0.25", "rotary_pct\": 1.5"), "rotary_pct is 1.5"),
+    (
+        "gpt_neox_parallel/config.json",
+        |b| replace(b, "rotary_pct\": 0.25", "rotary_pct\": 1.5"),
+        "which this family goes by, is 1.5",
+    ),
+    (
+        "gpt_neox_parallel/config.json",
+        |b| replace(b, "\"rope_theta\": 10000", "\"rope_theta\": 50000"),
+        "rope_theta is 50000, and rotary_emb_base, which this family goes by, is 10000",
+    ),
+    (
+        "gpt_neox_parallel/config.json",
+        |b| replace(b, "\"rope_scaling\": null", "\"rope_parameters\": {\"partial_rotary_factor\": 2}"),
+        "rotary_pct is 2",
+    ),
+    (
+        "qwen3/config.json",
+        |b| replace(b, "\"rope_scaling\": null", "\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 4.0}"),
+        "rope_parameters is of type 'yarn'",
+    ),
+    (
+        "qwen2/config.json",
+        |b| replace(b, "\"rope_scaling\": null", "\"rope_scaling\": {\"factor\": 4.0}"),
+        "rope_scaling has factor: 4.0, which is not known in the type 'default'",
+    ),
+    (
+        "gpt2/config.json",
+        |b| replace(b, "\"n_embd\": 32", "\"n_embd\": 32, \"rope_theta\": 1e4"),
+        "rope_theta is 10000.0, which says something of positions",
+    ),
+    (
+        "llama_gqa_rope/config.json",
+        |b| replace(b, "\"factor\": 8.0", "\"mscale\": 8.0"),
+        "rope_scaling has mscale: 8.0",
+    ),
+    ("gpt2/config.json", |b| *b = POINTER.to_vec(), "config.json: is a pointer of Git LFS"),
+    ("gpt2/tokenizer.json", |b| *b = POINTER.to_vec(), "tokenizer.json: is a pointer of Git LFS"),
     ("gpt2/tokenizer.json", |b| b.truncate(500), "tokenizer.json: is no tokenizer"),
     ("gpt2/tokenizer.json", |b| *b = vec![b'{'; 100_000], "tokenizer.json: is no tokenizer"),
     ("gpt2/tokenizer.json", |b| *b = vec![0xff; 1000], "tokenizer.json: is no tokenizer"),
@@ -149,11 +194,28 @@ const CONFIGS: &[Row] = &[
     ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":\"\\ud800\","), "is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":1e999,"), "is no tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, NORMALIZER, PRECOMPILED), "of the type Precompiled, which is not known"),
-    ("gpt2/tokenizer.json", |b| replace(b, "\"a\":", "\"a\":42949672"), "tokenizer.json: has 4294967267 tokens"),
+    (
+        "gpt2/tokenizer_config.json",
+        |b| *b = b"{\"eos_token\": \"<none>\"}".to_vec(),
+        "the end token \"<none>\" (eos_token) is in no vocabulary",
+    ),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{".to_vec(), "tokenizer_config.json:1:1: EOF while parsing"),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{\"pad_token\": 1}".to_vec(), "pad_token is no token"),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{\"chat_template\": 3}".to_vec(), "chat_template is no template"),
+    ("gpt2/special_tokens_map.json", |b| *b = b"[]".to_vec(), "special_tokens_map.json:1:"),
+    (
+        "gpt2/special_tokens_map.json",
+        |b| *b = b"{\"eos_token\": \"<none>\"}".to_vec(),
+        "the end token \"<none>\" (eos_token) is in no vocabulary",
+    ),
+    ("gpt2/added_tokens.json", |b| *b = b"{\"a\": \"b\"}".to_vec(), "the id of \"a\" is no whole number"),
+    ("gpt2/generation_config.json", |b| *b = b"[]".to_vec(), "generation_config.json:1:"),
     ("gpt2/tokenizer.json", |b| replace(b, "\"merges\":[", "\"merges\":[[\"xx\",\"yy\"],"), "is no tokenizer"),
 ];
 
 const GGUF: &[Row] = &[
+    ("gpt2.gguf", |b| *b = POINTER.to_vec(), "gpt2.gguf: is a pointer of Git LFS"),
+    ("qwen3.gguf", |b| replace(b, "qwen3.rope.freq_base", "qwen3.rope.freq_bass"), "qwen3.rope.freq_bass is 10000"),
     ("gpt2.gguf", Vec::clear, "gpt2.gguf: is no sound GGUF file"),
     ("gpt2.gguf", |b| b.truncate(b.len() / 20), "is no sound GGUF file"),
     ("gpt2.gguf", |b| b.truncate(b.len() / 2), "ends beyond the end of the file"),
@@ -211,7 +273,8 @@ fn read_broken((path, breakage, _): &Row) -> (String, usize, usize) {
             (copy.path().join(path), copy.path().join(path))
         }
     };
-    let mut bytes = std::fs::read(&broken).unwrap();
+    // A file that is not there is written anew.
+    let mut bytes = std::fs::read(&broken).unwrap_or_default();
     breakage(&mut bytes);
     std::fs::write(&broken, &bytes).unwrap();
     let (result, most) = peak(|| Checkpoint::read(&model).and_then(|checkpoint| checkpoint.check_numbers()));
@@ -264,19 +327,100 @@ fn many_small_things_stay_small() {
     assert!(most < bytes.len() + BOUND, "{most}");
 }
 
+/// What lies in a folder, how much of it is a model's, and what is said of it.
 #[test]
-fn a_folder_of_pickles_is_refused_with_the_way_out() {
-    let folder = tempfile::tempdir().unwrap();
-    for file in ["config.json", "tokenizer.json"] {
-        std::fs::copy(seeds().join("gpt2").join(file), folder.path().join(file)).unwrap();
+fn what_is_no_checkpoint_is_told_by_name_with_the_way_out() {
+    let adapter = r#"{"peft_type": "LORA", "base_model_name_or_path": "some/base"}"#;
+    for (files, sound, expected) in [
+        (&[][..], 2, "model.safetensors: cannot be read"),
+        (&[("pytorch_model.bin", "")], 2, "holds its weights as pytorch_model.bin, which can run code"),
+        (
+            &[("pytorch_model-00001-of-00002.bin", ""), ("pytorch_model.bin.index.json", "{}")],
+            2,
+            "holds its weights as pytorch_model-00001-of-00002.bin, which can run code",
+        ),
+        (
+            &[("adapter_config.json", adapter), ("adapter_model.safetensors", "")],
+            0,
+            "holds an adapter (PEFT) of some/base",
+        ),
+        (&[("adapter_config.json", "{"), ("adapter_model.bin", "")], 2, "holds an adapter (PEFT), not a model"),
+        (&[("m-Q8_0.gguf", "")], 0, "holds a GGUF file, m-Q8_0.gguf"),
+        (&[("consolidated.00.pth", "")], 0, "holds its weights as consolidated.00.pth"),
+        (&[("tf_model.h5", "")], 2, "holds tf_model.h5, a file of TensorFlow"),
+        (&[("tokenizer.model", "")], 1, "holds its tokenizer as tokenizer.model, and no tokenizer.json"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        for file in &["config.json", "tokenizer.json"][..sound] {
+            std::fs::copy(seeds().join("gpt2").join(file), folder.path().join(file)).unwrap();
+        }
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let error = Checkpoint::read(folder.path()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{files:?}: {error}");
+        assert_eq!(error.exit_status(), 2);
+        if files.is_empty() {
+            std::fs::create_dir(folder.path().join("model.safetensors")).unwrap();
+            let said = Checkpoint::read(folder.path()).unwrap_err().to_string();
+            assert!(said.contains("is no regular file"), "{said}");
+            continue;
+        }
+        // The same where an experiment names it, at its place.
+        let text = format!(
+            "(name: \"x\", model: folder({:?}), data: world(),\nstages: [(name: \"S\", objective: sft, steps: 1, \
+             learning_rate: 1.0)])",
+            folder.path()
+        );
+        let said = ldyn_tui::experiment::Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap_err().to_string();
+        assert!(said.contains("x.ron:1:") && said.contains(expected), "{files:?}: {said}");
     }
-    let refused = |expected: &str| {
-        let said = Checkpoint::read(folder.path()).unwrap_err().to_string();
-        assert!(said.contains(expected), "{said}");
-    };
-    refused("model.safetensors: cannot be read");
-    std::fs::write(folder.path().join("pytorch_model.bin"), "").unwrap();
-    refused("can run code when it is opened");
-    std::fs::create_dir(folder.path().join("model.safetensors")).unwrap();
-    refused("is no regular file");
+}
+
+#[test]
+fn a_file_that_is_no_whole_model_is_told_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, from, expected) in [
+        ("m-00001-of-00003.gguf", "gpt2.gguf", "is one of several parts of a GGUF file"),
+        ("model.safetensors", "gpt2/model.safetensors", "holds weights and nothing else"),
+        ("pytorch_model.bin", "gpt2/model.safetensors", "is a file of PyTorch"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::copy(seeds().join(from), &path).unwrap();
+        let said = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(said.contains(expected), "{name}: {said}");
+    }
+}
+
+/// A base model's files leave out what comes before every name; a causal model's have it.
+#[test]
+fn names_are_found_with_and_without_what_comes_before_them() {
+    for (model, prefix) in [
+        ("llama_tied_linear", "model."),
+        ("llama_gqa_rope", "model."),
+        ("qwen3", "model."),
+        ("gpt_neox_parallel", "gpt_neox."),
+        ("gpt2", "transformer."),
+    ] {
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["config.json", "tokenizer.json"] {
+            std::fs::copy(seeds().join(model).join(file), copy.path().join(file)).unwrap();
+        }
+        let mut bytes = std::fs::read(seeds().join(model).join("model.safetensors")).unwrap();
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let header = String::from_utf8(bytes[8..8 + length].to_vec()).unwrap();
+        let short = header.replace(&format!("\"{prefix}"), "\"");
+        assert_ne!(short, header, "{model}");
+        bytes.splice(8..8 + length, short.bytes());
+        bytes[..8].copy_from_slice(&(short.len() as u64).to_le_bytes());
+        std::fs::write(copy.path().join("model.safetensors"), &bytes).unwrap();
+        let checkpoint = Checkpoint::read(copy.path()).unwrap_or_else(|e| panic!("{model}: {e}"));
+        checkpoint.check_numbers().unwrap();
+        if model == "llama_gqa_rope" {
+            let lacking = short.replace("lm_head.weight", "lm_head.weighs");
+            bytes.splice(8..8 + short.len(), lacking.bytes());
+            std::fs::write(copy.path().join("model.safetensors"), &bytes).unwrap();
+            assert!(Checkpoint::read(copy.path()).is_err());
+        }
+    }
 }

@@ -129,3 +129,21 @@ fn cuda_without_a_gpu_is_wrong_usage_and_leaves_nothing() {
     assert!(stderr.contains("--backend flex") || stderr.contains("--features cuda"), "{stderr}");
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "no run directory");
 }
+
+#[test]
+fn a_slip_in_a_name_is_answered_with_the_name() {
+    for args in [
+        &["dpo_offpolcy"][..],
+        &["run", "dpo_offpolcy", "--headless"],
+        &["check", "experiments/dpo_offpolcy.ron"],
+        &["verify", "dpo_offpolcy"],
+        &["sweep", "dpo_offpolcy", "--set", "stages[DPO].steps=1,2"],
+    ] {
+        let output = ldyn(args);
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {stderr}");
+        assert!(stderr.contains("did you mean dpo_offpolicy?"), "{args:?}: {stderr}");
+    }
+    let other = String::from_utf8(ldyn(&["check", "nothing_like_it"]).stderr).unwrap();
+    assert!(other.contains("experiments/dpo_offpolicy.ron") && !other.contains("did you mean"), "{other}");
+}

@@ -124,7 +124,7 @@ fn the_screen_opens_takes_keys_and_leaves_a_clean_terminal() {
     assert_eq!(terminal.wait(), 0);
     terminal.assert_clean();
     assert_harmless(&terminal.bytes());
-    let pictures = std::fs::read_dir(folder.path())
+    let pictures = std::fs::read_dir(folder.path().join("screenshots"))
         .unwrap()
         .filter(|e| e.as_ref().unwrap().path().extension().is_some_and(|e| e == "png"));
     assert_eq!(pictures.count(), 1);

@@ -20,11 +20,13 @@ mod compare;
 #[cfg(unix)]
 mod dashboard;
 mod data_files;
+mod detector;
 mod footprint;
 #[cfg(unix)]
 mod hostile;
 mod hub;
 mod lab;
+mod live_replay;
 mod memory;
 #[cfg(unix)]
 mod panics;
@@ -39,4 +41,6 @@ mod selftest;
 mod sequences;
 #[cfg(unix)]
 mod sweep;
+#[cfg(unix)]
+mod terminals;
 mod training;

@@ -39,7 +39,7 @@ fn a_panic_of_the_trainer_is_shown_recorded_and_summed_up() {
         let mut experiment = Experiment::load(Path::new("sft"), &overrides).unwrap();
         // A remainder by zero after the first step; `check` refuses it.
         experiment.stages[0].evaluate_every = 0;
-        let display = DisplayOptions { theme: None, marker: None, no_color: false };
+        let display = DisplayOptions::default();
         assert!(ldyn_tui::session::dashboard(Job::New(Box::new(experiment)), BackendChoice::Flex, &display).is_err());
         return;
     }

@@ -54,10 +54,10 @@ fn the_files_that_break_the_invariant_are_flagged() {
 fn finetuning_is_no_squeeze_and_a_flat_argmax_only_displaces() {
     for trained in [None, Some(Trained::Dpo)] {
         let Some(sft) = longest("curves_pythia410m_sft_argmax.jsonl", trained) else { return };
-        assert!(sft.detector.alarms.is_empty() && sft.detector.state == DynamicsState::Healthy);
+        assert!(sft.detector.alarms().next().is_none() && sft.detector.state == DynamicsState::Healthy);
     }
     let Some(dpo) = longest("curves_pythia410m_dpo_argmax_flat.jsonl", None) else { return };
-    assert!(dpo.detector.alarms.is_empty());
+    assert!(dpo.detector.alarms().next().is_none());
     assert_eq!(dpo.detector.state, DynamicsState::Displacing);
 }
 

@@ -66,7 +66,9 @@ impl Terminal {
         let mut command = CommandBuilder::new(&launch.program);
         command.args(&launch.args);
         command.cwd(launch.directory);
-        command.env_remove("NO_COLOR");
+        for variable in ["NO_COLOR", "LC_ALL", "LC_CTYPE"] {
+            command.env_remove(variable);
+        }
         for (key, value) in &launch.environment {
             command.env(key, value);
         }

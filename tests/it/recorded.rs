@@ -40,6 +40,7 @@ pub fn events(text: &dyn Fn(usize) -> String) -> Vec<TrainerEvent> {
         baseline: None,
         detector: DetectorSettings::default(),
         probes: (0..PAIRS).map(|i| prompt(text, i)).collect(),
+        means: false,
         classes: Vec::new(),
     }))];
     events.push(TrainerEvent::Phase { phase: RunPhase::Running, step: 0 });
@@ -118,7 +119,6 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
         logps: logps.collect(),
         chosen: reading(-20.0 + 6.0 * squeeze),
         rejected: Some(reading(-18.0 + 6.0 * squeeze)),
-        window_flow: (step > 0).then(|| flow.clone()),
         stage_flow: (step > 0).then_some(flow),
         greedy: (0..PAIRS)
             .map(|i| GreedyAnswer { text: text(90 + i), distinct_2: 0.9, repeat_4: 0.0, reward: None })

@@ -220,9 +220,31 @@ fn what_cannot_be_resumed_is_refused_with_its_place_and_nothing_is_touched() {
         let output = bench.output(&["run", "--resume", path]);
         assert!(output.status.code() == Some(2) && error(&output).contains(message), "{}", error(&output));
     }
-    fs::remove_file(bench.path(&format!("{run}/{checkpoint}"))).unwrap();
-    let output = bench.output(&["run", "--resume", run]);
-    assert!(output.status.code() == Some(2) && error(&output).contains("there is no checkpoint"), "{}", error(&output));
+}
+
+/// What it had recorded stays, and what it records now is what an uninterrupted run does.
+#[test]
+fn a_run_that_was_killed_before_its_first_checkpoint_begins_anew() {
+    let bench = Bench::new();
+    bench.whole();
+    bench.killed();
+    let run = "part/killed-seed1";
+    fs::remove_file(bench.path(&format!("{run}/checkpoint.safetensors"))).unwrap();
+    let recorded = bench.read(&format!("{run}/events.jsonl"));
+    let output = bench.output(&["run", "--resume", run, "--headless"]);
+    assert!(output.status.success(), "{}", error(&output));
+    assert!(error(&output).contains("there is no checkpoint yet, so the run begins anew"), "{}", error(&output));
+    assert!(error(&output).contains("what it had recorded is in events-1.jsonl"), "{}", error(&output));
+    assert!(bench.read(&format!("{run}/events-1.jsonl")) == recorded);
+    assert!(bench.read(&format!("{run}/events.jsonl")) == bench.read("whole/killed-seed1/events.jsonl"));
+    // Killed before its first word.
+    let early = bench.path("early");
+    fs::create_dir(&early).unwrap();
+    fs::copy(bench.path("whole/killed-seed1/experiment.ron"), early.join("experiment.ron")).unwrap();
+    let output = bench.output(&["run", "--resume", "early", "--headless", "--backend", "flex"]);
+    assert!(output.status.success(), "{}", error(&output));
+    assert!(!early.join("events-1.jsonl").exists());
+    assert!(bench.read("early/events.jsonl") == bench.read("whole/killed-seed1/events.jsonl"));
 }
 
 /// A file of data that changed is noticed by the trainer, before the record is touched.

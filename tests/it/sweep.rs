@@ -1,7 +1,7 @@
 //! A grid of tiny runs, with the real binary.
 
 use std::path::Path;
-use std::process::Output;
+use std::process::{Command, Output};
 
 use super::training::{TINY, train};
 
@@ -131,4 +131,35 @@ fn an_interrupted_sweep_stops_its_runs_and_says_how_to_go_on() {
     for cell in CELLS {
         assert!(events(cell).lines().last().unwrap().contains("\"stopped\""), "the run file is whole");
     }
+}
+
+#[test]
+fn classifiers_are_tabulated_by_what_they_are_verified_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |set: &str, more: &[&str]| {
+        let arguments = ["sweep", "digits", "--set", set, "--set", "data.train=100", "--set", "data.held_out=50"];
+        let small = ["--set", "probes.prompts=20", "--set", "stages[0].evaluate_every=4", "--steps", "8"];
+        Command::new(env!("CARGO_BIN_EXE_ldyn-tui"))
+            .args(arguments)
+            .args(small)
+            .args(["--backend", "flex", "--out", "grid"])
+            .args(more)
+            .current_dir(folder.path())
+            .output()
+            .unwrap()
+    };
+    let output = run("stages[0].learning_rate=1e-3,1e-2", &["--seeds", "2"]);
+    let (stdout, stderr) = text(&output);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    for heading in ["accuracy", "4 on 9", "4 on the next class", "rank corr.", "loss"] {
+        assert!(stdout.lines().next().unwrap().contains(heading), "{stdout}");
+    }
+    for label in ["learning_rate=1e-3", "learning_rate=1e-2"] {
+        let row = stdout.lines().find(|line| line.starts_with(label)).unwrap();
+        assert!(row.contains("2/2") && row.contains(" %") && !row.contains('–'), "{row}");
+    }
+    let csv = std::fs::read_to_string(folder.path().join("grid/sweep.csv")).unwrap();
+    let head = csv.lines().next().unwrap();
+    assert!(head.ends_with("runs,failed,accuracy,four_on_nine,four_on_next,kernel_rank_correlation,loss"), "{head}");
+    assert_eq!(csv.lines().count(), 3);
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use super::render::{Format, Length};
 use super::sample::{Source, Zipf};
 use super::{LONGEST, PREDICATE_SLOTS, Question, SUBJECT_SLOTS, TOPICS, World};
-use crate::data::{Dataset, PreferenceExample};
+use crate::data::{Dataset, Form, PreferenceExample};
 use crate::experiment::WorldTask;
 use crate::protocol::ProbeKind;
 use crate::{Error, Result};
@@ -92,7 +92,7 @@ impl Writer {
             let responses = self.responses(source, question);
             let same = responses[&ProbeKind::Chosen] == responses[&ProbeKind::Rejected];
             if !same && !responses.values().any(|response| taken.contains(response)) {
-                return Ok(PreferenceExample { prompt, responses });
+                return Ok(PreferenceExample { prompt, responses, form: Form::Plain });
             }
         }
         Err(Error::usage(

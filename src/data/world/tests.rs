@@ -19,7 +19,7 @@ fn fingerprint<'a>(texts: impl Iterator<Item = &'a str>) -> u64 {
 }
 
 fn texts(dataset: &Dataset) -> impl Iterator<Item = &str> {
-    dataset.train.iter().chain(&dataset.held_out).flat_map(|PreferenceExample { prompt, responses }| {
+    dataset.train.iter().chain(&dataset.held_out).flat_map(|PreferenceExample { prompt, responses, .. }| {
         std::iter::once(prompt.as_str()).chain(responses.values().map(String::as_str))
     })
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::architecture::{Architecture, Norm, Positions, Role};
 use super::super::gguf::Metadata;
-use super::{Family, Fused, GGUF_NAMES, Gguf, Names, Refusal, activation, fields, split};
+use super::{Family, Fused, GGUF_NAMES, Gguf, Names, Refusal, activation, fields, rotary, split};
 use crate::error::Result;
 
 pub(super) const GPT2: Family = Family {
@@ -74,6 +74,7 @@ struct Config {
 
 fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
     let config: Config = serde_json::from_slice(json)?;
+    rotary::none(&serde_json::from_slice(json)?, &["n_positions"])?;
     if config.scale_attn_weights == Some(false) || config.scale_attn_by_inverse_layer_idx || config.add_cross_attention
     {
         return Err(Refusal::Unknown(
@@ -116,5 +117,6 @@ fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
         "activation_function": "gelu_new",
         "layer_norm_epsilon": metadata.number("attention.layer_norm_epsilon")?,
     });
+    metadata.refuse_unknown(false)?;
     Ok(fields(config))
 }

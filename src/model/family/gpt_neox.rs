@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::super::architecture::{Architecture, Norm, Positions, Role};
 use super::super::gguf::Metadata;
-use super::super::rope::Rotary;
-use super::{Family, Fused, GGUF_NAMES, Gguf, Names, Refusal, RopeScaling, activation, fields, split};
+use super::rotary::{self, PARTS_OF_HEADS};
+use super::{Family, Fused, GGUF_NAMES, Gguf, Names, Refusal, activation, fields, split};
 use crate::error::Result;
 
 pub(super) const GPT_NEOX: Family = Family {
@@ -32,7 +32,7 @@ pub(super) const GPT_NEOX: Family = Family {
         transposed: false,
         interleaved: false,
     },
-    optional_prefix: "",
+    optional_prefix: "gpt_neox.",
     buffers: &[".attention.bias", ".attention.masked_bias", ".rotary_emb.inv_freq"],
     gguf: Gguf {
         architecture: "gptneox",
@@ -53,9 +53,6 @@ struct Config {
     max_position_embeddings: Option<usize>,
     hidden_act: Option<String>,
     layer_norm_eps: Option<f64>,
-    rotary_pct: Option<f64>,
-    rotary_emb_base: Option<f64>,
-    rope_scaling: Option<RopeScaling>,
     use_parallel_residual: Option<bool>,
     attention_bias: Option<bool>,
     tie_word_embeddings: Option<bool>,
@@ -65,12 +62,7 @@ fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
     let config: Config = serde_json::from_slice(json)?;
     let heads = config.num_attention_heads;
     let head_size = split(config.hidden_size, heads)?;
-    let share = config.rotary_pct.unwrap_or(0.25);
-    if !(share > 0.0 && share <= 1.0) {
-        return Err(Refusal::Unknown(format!("rotary_pct is {share}"), "a share lies between 0 and 1"));
-    }
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share")]
-    let size = (head_size as f64 * share) as usize;
+    let rotary = rotary::rotary(&serde_json::from_slice(json)?, &PARTS_OF_HEADS, head_size)?;
     let bias = config.attention_bias.unwrap_or(true);
     Ok(Architecture {
         vocab_size: config.vocab_size,
@@ -83,11 +75,7 @@ fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
         max_position_embeddings: config.max_position_embeddings.unwrap_or(2048),
         norm: Norm::Layer,
         norm_eps: config.layer_norm_eps.unwrap_or(1e-5),
-        positions: Positions::Rotary(Rotary {
-            size,
-            theta: config.rotary_emb_base.unwrap_or(10_000.0),
-            scaling: RopeScaling::read(config.rope_scaling)?,
-        }),
+        positions: Positions::Rotary(rotary),
         query_key_value_bias: bias,
         output_bias: bias,
         query_key_norm: false,
@@ -117,5 +105,6 @@ fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
         "rope_scaling": metadata.rope_scaling()?,
         "use_parallel_residual": metadata.flag_or("use_parallel_residual", true)?,
     });
+    metadata.refuse_unknown(true)?;
     Ok(fields(config))
 }

@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use super::super::architecture::{Activation, Architecture, Norm, Positions, Role};
 use super::super::gguf::Metadata;
 use super::super::rope::{Rotary, Scaling};
-use super::{Family, GGUF_NAMES, Gguf, Names, Refusal, RopeScaling, activation, fields, split};
+use super::rotary::{self, WHOLE_HEADS};
+use super::{Family, GGUF_NAMES, Gguf, Names, Refusal, activation, fields, split};
 use crate::error::Result;
 use crate::experiment::NewModel;
 
@@ -16,7 +17,7 @@ pub(super) const LLAMA: Family = Family {
     class: "LlamaForCausalLM",
     architecture,
     names: NAMES,
-    optional_prefix: "",
+    optional_prefix: "model.",
     buffers: &[".rotary_emb.inv_freq", "rope_freqs.weight"],
     gguf: Gguf { architecture: "llama", names: Names { interleaved: true, ..GGUF_NAMES }, config: gguf_config },
 };
@@ -56,34 +57,19 @@ pub(super) struct Config {
     max_position_embeddings: Option<usize>,
     hidden_act: Option<String>,
     rms_norm_eps: Option<f64>,
-    rope_theta: Option<f64>,
-    rope_scaling: Option<RopeScaling>,
-    /// How newer versions of `transformers` spell the two above.
-    rope_parameters: Option<RopeParameters>,
     tie_word_embeddings: Option<bool>,
     pub(super) attention_bias: Option<bool>,
     mlp_bias: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
-struct RopeParameters {
-    rope_theta: Option<f64>,
-    #[serde(flatten)]
-    scaling: RopeScaling,
-}
-
 impl Config {
-    pub(super) fn architecture(self) -> Result<Architecture, Refusal> {
+    /// `json` is what it was read from.
+    pub(super) fn architecture(self, json: &[u8]) -> Result<Architecture, Refusal> {
         let heads = self.num_attention_heads;
         let head_size = match self.head_dim {
             Some(size) => size,
             None => split(self.hidden_size, heads)?,
         };
-        let (theta, scaling) = match self.rope_parameters {
-            Some(newer) => (newer.rope_theta, Some(newer.scaling)),
-            None => (self.rope_theta, self.rope_scaling),
-        };
-        let theta = theta.unwrap_or(10_000.0);
         let attention_bias = self.attention_bias.unwrap_or(false);
         Ok(Architecture {
             vocab_size: self.vocab_size,
@@ -96,7 +82,7 @@ impl Config {
             max_position_embeddings: self.max_position_embeddings.unwrap_or(2048),
             norm: Norm::Rms,
             norm_eps: self.rms_norm_eps.unwrap_or(1e-6),
-            positions: Positions::Rotary(Rotary { size: head_size, theta, scaling: RopeScaling::read(scaling)? }),
+            positions: Positions::Rotary(rotary::rotary(&serde_json::from_slice(json)?, &WHOLE_HEADS, head_size)?),
             query_key_value_bias: attention_bias,
             output_bias: attention_bias,
             query_key_norm: false,
@@ -110,7 +96,7 @@ impl Config {
 }
 
 fn architecture(json: &[u8]) -> Result<Architecture, Refusal> {
-    serde_json::from_slice::<Config>(json)?.architecture()
+    serde_json::from_slice::<Config>(json)?.architecture(json)
 }
 
 impl Architecture {
@@ -162,21 +148,24 @@ impl Architecture {
 
 /// What the metadata of a GGUF file say of a Llama or Qwen.
 pub(super) fn gguf_config(metadata: &Metadata) -> Result<Map<String, Value>> {
-    metadata.refuse_experts()?;
     let heads = metadata.size("attention.head_count")?;
     let hidden_size = metadata.size("embedding_length")?;
+    let head_size = metadata.size_or("attention.key_length", hidden_size.checked_div(heads).unwrap_or(0))?;
+    metadata.refuse_other("attention.value_length", head_size, "keys and values are of one width in this family")?;
+    metadata.refuse_other("rope.dimension_count", head_size, "this family rotates whole heads")?;
     let config = json!({
         "hidden_size": hidden_size,
         "intermediate_size": metadata.size("feed_forward_length")?,
         "num_hidden_layers": metadata.size("block_count")?,
         "num_attention_heads": heads,
         "num_key_value_heads": metadata.size_or("attention.head_count_kv", heads)?,
-        "head_dim": metadata.size_or("attention.key_length", hidden_size.checked_div(heads).unwrap_or(0))?,
+        "head_dim": head_size,
         "max_position_embeddings": metadata.size("context_length")?,
         "hidden_act": "silu",
         "rms_norm_eps": metadata.number("attention.layer_norm_rms_epsilon")?,
         "rope_theta": metadata.number_or("rope.freq_base", 10_000.0)?,
         "rope_scaling": metadata.rope_scaling()?,
     });
+    metadata.refuse_unknown(true)?;
     Ok(fields(config))
 }

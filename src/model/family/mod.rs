@@ -7,6 +7,7 @@ mod gpt_neox;
 mod layout;
 mod llama;
 mod qwen;
+mod rotary;
 #[cfg(test)]
 pub(super) mod tests;
 
@@ -18,7 +19,6 @@ use serde_json::{Map, Value};
 use self::layout::Layout;
 use super::architecture::{Activation, Architecture, Parameter, Role};
 use super::gguf::Metadata;
-use super::rope::Scaling;
 use crate::error::{Error, Location, Result};
 
 /// Every family.
@@ -275,46 +275,4 @@ fn split(hidden_size: usize, heads: usize) -> Result<usize, Refusal> {
         return Err(Refusal::Unknown(problem, "heads must be of equal width"));
     }
     Ok(hidden_size / heads)
-}
-
-/// `rope_scaling` of a `config.json`.
-#[derive(Debug, Default, Deserialize)]
-struct RopeScaling {
-    rope_type: Option<String>,
-    /// The field's former name.
-    r#type: Option<String>,
-    factor: Option<f64>,
-    low_freq_factor: Option<f64>,
-    high_freq_factor: Option<f64>,
-    original_max_position_embeddings: Option<f64>,
-}
-
-impl RopeScaling {
-    fn read(this: Option<Self>) -> Result<Scaling, Refusal> {
-        let Some(this) = this else { return Ok(Scaling::None) };
-        let need = |value: Option<f64>, name: &str| {
-            value.ok_or_else(|| {
-                Refusal::Unknown(format!("rope_scaling lacks `{name}`"), "compare with the model's page on the hub")
-            })
-        };
-        match this.rope_type.or(this.r#type).as_deref() {
-            // Dynamic stretching begins beyond max_position_embeddings, where nothing is read here.
-            Some("default" | "dynamic") => Ok(Scaling::None),
-            Some("linear") => Ok(Scaling::Linear { factor: need(this.factor, "factor")? }),
-            Some("llama3") => Ok(Scaling::Llama3 {
-                factor: need(this.factor, "factor")?,
-                low: need(this.low_freq_factor, "low_freq_factor")?,
-                high: need(this.high_freq_factor, "high_freq_factor")?,
-                original_positions: need(this.original_max_position_embeddings, "original_max_position_embeddings")?,
-            }),
-            Some(other) => Err(Refusal::Unknown(
-                format!("rope_scaling is of type '{other}'"),
-                "only default, linear, dynamic and llama3 are known here",
-            )),
-            None => Err(Refusal::Unknown(
-                "rope_scaling is set and has no rope_type".to_owned(),
-                "only default, linear, dynamic and llama3 are known here",
-            )),
-        }
-    }
 }

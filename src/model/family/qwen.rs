@@ -10,11 +10,11 @@ pub(super) const QWEN2: Family = Family {
     model_type: "qwen2",
     class: "Qwen2ForCausalLM",
     architecture: |json| {
-        let architecture = shared(json)?.architecture()?;
+        let architecture = shared(json)?.architecture(json)?;
         Ok(Architecture { query_key_value_bias: true, output_bias: false, ..architecture })
     },
     names: llama::NAMES,
-    optional_prefix: "",
+    optional_prefix: "model.",
     buffers: &[".rotary_emb.inv_freq"],
     gguf: Gguf { architecture: "qwen2", names: GGUF_NAMES, config: gguf_config },
 };
@@ -25,10 +25,10 @@ pub(super) const QWEN3: Family = Family {
     architecture: |json| {
         let mut config = shared(json)?;
         config.head_dim = config.head_dim.or(Some(128));
-        Ok(Architecture { query_key_norm: true, ..config.architecture()? })
+        Ok(Architecture { query_key_norm: true, ..config.architecture(json)? })
     },
     names: llama::NAMES,
-    optional_prefix: "",
+    optional_prefix: "model.",
     buffers: &[],
     gguf: Gguf { architecture: "qwen3", names: GGUF_NAMES, config: gguf_config },
 };

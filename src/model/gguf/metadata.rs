@@ -23,6 +23,57 @@ pub(in crate::model) enum Value {
     Passed,
 }
 
+impl Value {
+    /// Whether it says that nothing is asked for.
+    fn is_off(&self) -> bool {
+        match self {
+            Self::Unsigned(0) | Self::Signed(0) | Self::Flag(false) => true,
+            Self::Real(x) => *x == 0.0,
+            Self::Real32(x) => *x == 0.0,
+            Self::Text(text) => text.is_empty() || text == "none",
+            _ => false,
+        }
+    }
+
+    /// As a person would write it; lists have no such form.
+    fn plain(&self) -> String {
+        match self {
+            Self::Unsigned(n) => n.to_string(),
+            Self::Signed(n) => n.to_string(),
+            Self::Real(x) => x.to_string(),
+            Self::Real32(x) => x.to_string(),
+            Self::Flag(flag) => flag.to_string(),
+            Self::Text(text) => format!("'{text}'"),
+            other => format!("{other:?}"),
+        }
+    }
+}
+
+/// The keys of an architecture that are read, or that change nothing of what is read.
+const KNOWN: [&str; 21] = [
+    "attention.causal",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.layer_norm_epsilon",
+    "attention.layer_norm_rms_epsilon",
+    "attention.value_length",
+    "block_count",
+    "context_length",
+    "embedding_length",
+    "feed_forward_length",
+    "rope.dimension_count",
+    "rope.freq_base",
+    "rope.scale_linear",
+    "rope.scaling.factor",
+    "rope.scaling.finetuned",
+    "rope.scaling.original_context_length",
+    "rope.scaling.type",
+    "tensor_data_layout",
+    "use_parallel_residual",
+    "vocab_size",
+];
+
 /// Many texts in one allocation.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::model) struct Texts {
@@ -142,6 +193,12 @@ impl Metadata {
         if self.values.contains_key(&key) { self.real(&key) } else { Ok(default) }
     }
 
+    /// Files that the model is split into.
+    pub(in crate::model) fn parts(&self) -> Result<usize> {
+        let key = "split.count";
+        if self.values.contains_key(key) { self.whole(key) } else { Ok(1) }
+    }
+
     /// Entries of the vocabulary.
     pub(super) fn vocab_size(&self) -> Result<usize> {
         self.size_or("vocab_size", self.texts("tokenizer.ggml.tokens")?.len())
@@ -158,25 +215,58 @@ impl Metadata {
         }
     }
 
-    /// The model's stretch of rotary frequencies as `config.json` spells it.
+    /// The model's stretch of rotary frequencies as `config.json` spells it; told by a factor, by its older name, or by
+    /// both type and factor, as llama.cpp reads it.
     pub(in crate::model) fn rope_scaling(&self) -> Result<serde_json::Value> {
-        match self.text(&self.full("rope.scaling.type")) {
-            None | Some("none") => Ok(serde_json::Value::Null),
-            Some(kind) => {
-                let factor = self.number_or("rope.scaling.factor", 1.0)?;
-                Ok(json!({ "rope_type": kind, "factor": factor }))
-            }
+        let key = self.full("rope.scaling.type");
+        let factor = self.number_or("rope.scaling.factor", self.number_or("rope.scale_linear", 0.0)?)?;
+        match self.values.get(&key) {
+            Some(Value::Text(kind)) if kind == "none" => Ok(serde_json::Value::Null),
+            // Nothing is nothing to divide by.
+            None if factor == 0.0 => Ok(serde_json::Value::Null),
+            None => Ok(json!({ "rope_type": "linear", "factor": factor })),
+            Some(Value::Text(kind)) if kind == "linear" && factor == 0.0 => Ok(serde_json::Value::Null),
+            Some(Value::Text(kind)) if kind == "linear" => Ok(json!({ "rope_type": kind, "factor": factor })),
+            Some(Value::Text(kind)) => Err(self.error(
+                format!("{key} is '{kind}'"),
+                "only none and linear are known here; the model's Hugging Face folder may say it in another way",
+            )),
+            other => Err(self.mistaken(&key, "a text", other)),
         }
     }
 
-    /// Refuses a mixture of experts.
-    pub(in crate::model) fn refuse_experts(&self) -> Result<()> {
-        match self.size_or("expert_count", 0)? {
-            0 => Ok(()),
-            experts => Err(self.error(
-                format!("{} is {experts}", self.full("expert_count")),
-                "mixtures of experts are not known here",
-            )),
+    /// Refuses every key of the architecture that is not understood, for the numbers that follow from it would be wrong;
+    /// those of rotary positions as well where it has none.
+    pub(in crate::model) fn refuse_unknown(&self, rotates: bool) -> Result<()> {
+        let prefix = self.full("");
+        let about_rotation = |name: &str| name.starts_with("rope.");
+        let known = |name: &str| KNOWN.contains(&name) && (rotates || !about_rotation(name));
+        for (key, value) in &self.values {
+            let Some(name) = key.strip_prefix(&prefix).filter(|name| !known(name)) else { continue };
+            let advice = match name {
+                "expert_count" => "mixtures of experts are not known here",
+                _ => {
+                    "this is not known here, and without it log-probs would be wrong; another conversion may do without"
+                }
+            };
+            match value {
+                value if value.is_off() => {}
+                // A factor of one changes nothing.
+                Value::Real32(1.0) | Value::Real(1.0) if name == "rope.scaling.attn_factor" => {}
+                Value::Passed | Value::Texts(_) | Value::Integers(_) | Value::Reals(_) => {
+                    return Err(self.error(format!("{key} is a list"), advice));
+                }
+                value => return Err(self.error(format!("{key} is {}", value.plain()), advice)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses a size that is there and not what it must be.
+    pub(in crate::model) fn refuse_other(&self, name: &str, expected: usize, advice: &str) -> Result<()> {
+        match self.size_or(name, expected)? {
+            found if found == expected => Ok(()),
+            found => Err(self.error(format!("{} is {found}, not {expected}", self.full(name)), advice)),
         }
     }
 

@@ -84,6 +84,12 @@ impl Gguf {
         if !self.tensors.tensors.contains_key(ROPE_FACTORS) {
             return Ok(None);
         }
+        if config.get("rope_scaling").is_some_and(|other| !other.is_null()) {
+            return Err(self.metadata.error(
+                format!("stretches the rotary frequencies twice: by its metadata and by {ROPE_FACTORS}"),
+                "only one of the two is known here",
+            ));
+        }
         let factors = self.tensors.read(ROPE_FACTORS)?;
         let theta = config.get("rope_theta").and_then(Value::as_f64).unwrap_or(10_000.0);
         let (factor, original) = llama3_scaling(&factors, theta).ok_or_else(|| {

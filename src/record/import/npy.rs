@@ -79,7 +79,7 @@ fn table(bytes: &[u8]) -> Result<Table, String> {
     let row = |bytes: &[u8]| -> Row {
         COLUMNS.iter().zip(bytes.chunks_exact(width)).filter_map(|(q, bytes)| Some(((*q)?, column(bytes)))).collect()
     };
-    Ok(Table { rows: data.chunks_exact(columns * width).map(row).collect(), prompts })
+    Ok(Table { rows: data.chunks_exact(columns * width).map(row).collect(), prompts, means: false })
 }
 
 /// The header's dictionary and what follows it.

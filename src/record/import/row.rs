@@ -27,6 +27,8 @@ pub(super) type Row = BTreeMap<Quantity, Vec<f64>>;
 pub(super) struct Table {
     pub(super) rows: Vec<Row>,
     pub(super) prompts: usize,
+    /// Whether the numbers are means over prompts, of which the file does not say how many.
+    pub(super) means: bool,
 }
 
 impl Quantity {

@@ -38,6 +38,8 @@ pub(super) struct Job {
 pub(super) struct Plan {
     /// Name of the experiment.
     pub(super) name: String,
+    /// Whether its cells train classifiers; `None` before the first.
+    pub(super) classifiers: Option<bool>,
     /// Where the sweep is.
     pub(super) folder: PathBuf,
     pub(super) jobs: Vec<Job>,
@@ -93,6 +95,10 @@ fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell, plan: &mut Plan) -> Re
     };
     let cell_experiment = options.experiment(&args.experiment)?;
     has_stage(&cell_experiment, args.stage.as_deref(), &cell.label)?;
+    if *plan.classifiers.get_or_insert(cell_experiment.has_pictures()) != cell_experiment.has_pictures() {
+        let problem = "some cells train a classifier and others a language model: they have no number in common";
+        return Err(Error::usage(format!("{problem}; sweep them apart")));
+    }
     crate::backend::check(args.backend.into(), cell_experiment.precision)?;
     let first = args.seed.unwrap_or(given.seed);
     for offset in 0..args.seeds {

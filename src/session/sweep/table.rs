@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use unicode_width::UnicodeWidthStr;
 
+use super::classes::Classified;
 use super::grid::Cell;
 use crate::export::csv::{Table, defused, number};
 use crate::history::stats::{Estimate, mean, rate};
@@ -24,11 +25,18 @@ pub(super) struct Row {
     pub(super) cell: Cell,
     /// The compared stage of every run that finished.
     pub(super) courses: Vec<Course>,
+    /// What every run of a classifier came to that finished; such runs have no courses.
+    pub(super) classified: Vec<Classified>,
     /// Seed and reason of every run that did not.
     pub(super) failures: Vec<(u64, Shown)>,
 }
 
 impl Row {
+    /// The row of a cell that has not run.
+    pub(super) fn of(cell: &Cell) -> Self {
+        Self { cell: cell.clone(), courses: Vec::new(), classified: Vec::new(), failures: Vec::new() }
+    }
+
     /// The cell as an arm of a comparison; `None` where no run finished.
     pub(super) fn arm(&self) -> Option<Arm> {
         let label = Shown::new(&self.cell.label);
@@ -39,7 +47,7 @@ impl Row {
     fn change(&self, curve: CurveId) -> Option<Estimate> {
         let aligned = Aligned::new(vec![self.arm()?].into(), By::Step).ok()?;
         let measured = aligned.curves().contains(&curve);
-        measured.then(|| aligned.estimate(0, curve, Scale::Delta, aligned.end()))
+        measured.then(|| aligned.estimate(0, curve, Scale::StageDelta, aligned.end()))
     }
 
     /// Share of displaced pairs over the stage; `None` where none could be read.
@@ -90,7 +98,12 @@ pub(super) fn text(rows: &[Row]) -> String {
         line.extend(told.map(|text| if known { text } else { "–".to_owned() }));
         cells.push(line);
     }
-    let columns = cells[0].len();
+    aligned(&cells, rows)
+}
+
+/// The cells in columns, then what failed; ends in a line break.
+pub(super) fn aligned(cells: &[Vec<String>], rows: &[Row]) -> String {
+    let columns = cells.first().map_or(0, Vec::len);
     let widths: Vec<usize> = (0..columns).map(|c| cells.iter().map(|l| l[c].width()).max().unwrap_or(0)).collect();
     let padded = |(text, width): (&String, &usize)| format!("{text}{}", " ".repeat(width.saturating_sub(text.width())));
     let mut lines: Vec<String> =
@@ -105,9 +118,8 @@ pub(super) fn text(rows: &[Row]) -> String {
 /// The table as CSV: the settings, a column each, then the numbers in full.
 pub(super) fn csv(rows: &[Row]) -> String {
     let mut table = Table::default();
-    let paths: Vec<&String> = rows.first().iter().flat_map(|r| r.cell.settings.iter().map(|(path, _)| path)).collect();
     let curves = CURVES.iter().flat_map(|c| ["", "_low", "_high"].map(|end| format!("delta_{}{end}", c.key())));
-    let head = ["cell"].into_iter().map(str::to_owned).chain(paths.iter().map(|p| defused(p)));
+    let head = ["cell"].into_iter().map(str::to_owned).chain(settings_of(rows));
     let head = head.chain(["runs", "failed", "stage"].map(str::to_owned)).chain(curves);
     let last = ["displaced", "displaced_low", "displaced_high", "pairs", "states", "alarms", "first_alarm", "loss"];
     table.row(head.chain(last.map(str::to_owned)));
@@ -129,6 +141,11 @@ pub(super) fn csv(rows: &[Row]) -> String {
         table.row(cells.chain(displacement).chain(told));
     }
     table.text
+}
+
+/// The paths that the sweep sets, as the CSV's heading names them.
+pub(super) fn settings_of(rows: &[Row]) -> impl Iterator<Item = String> {
+    rows.first().into_iter().flat_map(|r| r.cell.settings.iter().map(|(path, _)| defused(path)))
 }
 
 fn estimate(x: Estimate) -> String {

@@ -122,8 +122,8 @@ fn the_table_pools_seeds_and_says_what_failed() {
     let cells = grid::cells(&grid::settings(&["a.beta=0.1,0.5".to_owned(), "x==1".to_owned()]).unwrap());
     let course = |seed, fall| Course::of(&folded(&events(seed, fall)), None).unwrap();
     let rows = [
-        Row { cell: cells[0].clone(), courses: vec![course(1, 3.0), course(2, 1.0)], failures: Vec::new() },
-        Row { cell: cells[1].clone(), courses: Vec::new(), failures: vec![(1, Shown::new("no space\u{1b}"))] },
+        Row { courses: vec![course(1, 3.0), course(2, 1.0)], ..Row::of(&cells[0]) },
+        Row { failures: vec![(1, Shown::new("no space\u{1b}"))], ..Row::of(&cells[1]) },
     ];
     insta::assert_snapshot!(table::text(&rows));
     insta::assert_snapshot!(table::csv(&rows));

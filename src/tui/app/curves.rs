@@ -1,49 +1,74 @@
 //! The curves as they are drawn, worked out when the history or the scale changes and not at every frame.
 
 use super::viewstate::ViewState;
-use crate::history::{CurveId, RunHistory, Series};
+use crate::history::{CurveId, RunHistory, Scale, Series};
 
 /// One curve on the current scale: the mean over the probe prompts.
 #[derive(Debug, Clone)]
 pub struct Curve {
     /// Which.
     pub id: CurveId,
-    /// As measured.
+    /// Prompts that the mean is over; `None` where the run records means alone and not of how many.
+    pub prompts: Option<usize>,
+    /// As measured, a value an evaluation.
     pub raw: Series,
-    /// Smoothed; absent while smoothing is off.
+    /// The level that a change is a change of: log-probs where the scale shows changes, else the same as `raw`.
+    pub level: Series,
+    /// Smoothed, a value an evaluation; absent while smoothing is off.
     pub smooth: Option<Series>,
+    /// What the chart draws, smoothed or not: one line, or one a stage where every stage counts anew.
+    pub lines: Vec<Line>,
+}
+
+/// A stretch of a curve without a break.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// Its values.
+    pub series: Series,
     /// Quartiles over the prompts; only of the selected curve.
     pub band: Option<(Series, Series)>,
 }
 
 impl Curve {
-    /// The series that the chart draws.
-    pub fn drawn(&self) -> &Series {
-        self.smooth.as_ref().unwrap_or(&self.raw)
-    }
-
     /// The raw value at `step`.
     pub fn at(&self, step: u64) -> Option<f64> {
         self.raw.at(step)
     }
 
-    /// Change of the raw value since the first evaluation.
-    pub fn delta(&self, step: u64) -> Option<f64> {
-        Some(self.raw.at(step)? - self.raw.values.first()?)
+    /// The smoothed level at `step`: smoothing a change is smoothing the level that it is a change of.
+    pub fn smooth_level(&self, step: u64) -> Option<f64> {
+        let smooth = self.smooth.as_ref()?.at(step)?;
+        let (level, raw) = (self.level.at(step)?, self.raw.at(step)?);
+        // Without the difference where there is none, so that an infinity does not become a gap.
+        Some(if level == raw { smooth } else { smooth + (level - raw) })
     }
 }
 
-/// Every curve that the run has, in the order of the legend.
-pub(super) fn curves(history: &RunHistory, view: &ViewState) -> Vec<Curve> {
+/// Every curve that the run has on a scale, in the order of the legend.
+pub(super) fn curves(history: &RunHistory, view: &ViewState, scale: Scale) -> Vec<Curve> {
+    let of_means = history.run.as_ref().is_some_and(|run| run.means);
     CurveId::all()
         .filter_map(|id| {
-            let raw = history.curve(id, view.scale, None);
+            let raw = history.curve(id, scale, None);
             if raw.is_empty() {
                 return None;
             }
-            let smooth = view.smoothing.weight().map(|w| raw.smoothed(w));
-            let band = (view.curve == Some(id)).then(|| history.quartiles(id, view.scale));
-            Some(Curve { id, raw, smooth, band })
+            let level = if scale.is_change() { history.curve(id, Scale::LogProb, None) } else { raw.clone() };
+            let quartiles = (view.curve == Some(id)).then(|| history.quartiles(id, scale));
+            let weight = view.smoothing.weight();
+            let mut smooth = weight.map(|_| Series::default());
+            let mut lines = Vec::new();
+            for stretch in history.stretches(id, scale) {
+                let mut series = stretch.of(&raw);
+                if let (Some(weight), Some(smooth)) = (weight, &mut smooth) {
+                    series = series.smoothed(weight);
+                    stretch.collect(&series, smooth);
+                }
+                let band = quartiles.as_ref().map(|(low, high)| (stretch.of(low), stretch.of(high)));
+                lines.push(Line { series, band });
+            }
+            let prompts = (!of_means).then(|| history.prompts(id)).filter(|&n| n > 0);
+            Some(Curve { id, prompts, raw, level, smooth, lines })
         })
         .collect()
 }

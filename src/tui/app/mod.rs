@@ -4,6 +4,8 @@
 mod curves;
 mod navigate;
 mod replay;
+mod scale;
+mod still;
 mod update;
 mod viewstate;
 
@@ -16,15 +18,17 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 
-pub use curves::Curve;
+pub use curves::{Curve, Line};
 pub use replay::Replay;
+pub use scale::Since;
 pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
 
 use super::chart::Glyphs;
-use super::keymap::{Action, Context};
+use super::keymap::{self, Action, Binding, Context};
 use super::notice::{Notice, Notices};
+use super::paper::Paper;
 use super::theme::Theme;
-use crate::history::{CurveId, RunHistory, Window, leaks};
+use crate::history::{CurveId, RunHistory, Scale, Standing, leaks};
 use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
@@ -64,6 +68,8 @@ pub enum Effect {
     Suspend,
     /// Draw the screen off-screen, without clocks, and write it.
     Screenshot,
+    /// Write the whole screen again: something else has drawn on it.
+    Redraw,
 }
 
 /// Why the screen was left.
@@ -91,6 +97,8 @@ pub struct App {
     frozen: Option<Box<RunHistory>>,
     replay: Option<Replay>,
     curves: Vec<Curve>,
+    /// The scale that the curves are on.
+    curves_scale: Scale,
     /// The last phase that a run file would hold.
     recorded_phase: Option<RunPhase>,
     /// A pause or resume that the trainer has not acknowledged.
@@ -116,6 +124,7 @@ impl App {
             frozen: None,
             replay: None,
             curves: Vec::new(),
+            curves_scale: Scale::default(),
             recorded_phase: None,
             requested: None,
             stopping: false,
@@ -134,6 +143,13 @@ impl App {
         app.replay = Some(Replay::new(events));
         app.seek(usize::MAX);
         app
+    }
+
+    /// The same with another look of files than the screen's.
+    #[must_use]
+    pub fn on_paper(mut self, paper: Paper) -> Self {
+        self.view.paper = paper;
+        self
     }
 
     /// Replay: applies the first `position` events.
@@ -196,13 +212,19 @@ impl App {
         self.view.curve.unwrap_or(CurveId::Probe(ProbeKind::IrrTrain))
     }
 
+    /// The prompts by how far the leaking curve rose since where changes are counted from.
+    fn ranked(&self) -> Vec<(usize, f64)> {
+        let since = self.origin().map_or(0, |e| e.step);
+        leaks::ranked(self.shown(), self.leaking(), since, self.step())
+    }
+
     /// The prompts that the filter lets through, in the order of the list.
     pub fn visible_prompts(&self) -> Vec<usize> {
         let Some(run) = &self.shown().run else { return Vec::new() };
-        let needle = self.view.prompt_filter.to_lowercase();
-        let holds = |text: &str| text.to_lowercase().contains(&needle);
+        let needle = viewstate::folded(&self.view.prompt_filter);
+        let holds = |text: &str| viewstate::folded(text).contains(&needle);
         let order: Vec<usize> = if self.view.by_change {
-            leaks::ranked(self.shown(), self.leaking(), self.step()).into_iter().map(|(pair, _)| pair).collect()
+            self.ranked().into_iter().map(|(pair, _)| pair).collect()
         } else {
             (0..run.probes.len()).collect()
         };
@@ -216,7 +238,8 @@ impl App {
             .collect()
     }
 
-    /// The step that every panel shows: the cursor's, or the latest.
+    /// The step up to which every panel shows what happened: the cursor's, or the latest. What was measured belongs to
+    /// [`App::measured_step`], which may lie before it.
     pub fn step(&self) -> u64 {
         self.view.cursor.unwrap_or_else(|| self.shown().step)
     }
@@ -257,10 +280,15 @@ impl App {
         !self.has_classes() || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter)
     }
 
-    /// The detector's window at or before [`App::step`].
-    pub fn window(&self) -> Option<&Window> {
+    /// The keys that the help names.
+    pub fn offered_keys(&self) -> impl Iterator<Item = &'static Binding> {
+        keymap::bindings(self.dashboard_mode()).filter(|b| self.offers(b.action))
+    }
+
+    /// How the stage stood at the evaluation at or before [`App::step`].
+    pub fn standing(&self) -> Option<&Standing> {
         let step = self.step();
-        self.shown().detector.windows.iter().rev().find(|w| w.step <= step)
+        self.shown().detector.standings.iter().rev().find(|s| s.step <= step)
     }
 
     /// First and last step of the chart.
@@ -274,9 +302,16 @@ impl App {
         history.measured_steps().last().copied().unwrap_or(0).max(history.step).max(1)
     }
 
-    /// What the trainer is doing, as the header says it.
+    /// What the trainer is doing, as the header says it. Pausing is how a run is watched and no part of what it is: with
+    /// hidden clocks a run that has not ended is under way.
     pub fn phase(&self) -> Option<&RunPhase> {
-        if self.hide_clock { self.recorded_phase.as_ref() } else { self.history.phase.as_ref() }
+        const UNDER_WAY: &RunPhase = &RunPhase::Running;
+        match &self.recorded_phase {
+            _ if !self.hide_clock => self.history.phase.as_ref(),
+            Some(phase) if !phase.is_terminal() => Some(UNDER_WAY),
+            None if self.history.run.is_some() => Some(UNDER_WAY),
+            recorded => recorded.as_ref(),
+        }
     }
 
     /// A command that the trainer has not acknowledged yet.

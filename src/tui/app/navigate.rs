@@ -1,7 +1,7 @@
 //! The cursor, the range of steps and the lists.
 
 use super::{App, Dialog, Panel};
-use crate::tui::keymap::{self, Action};
+use crate::tui::keymap::Rows;
 
 /// Fewest steps that a chart shows.
 const MIN_RANGE: u64 = 4;
@@ -73,24 +73,21 @@ impl App {
         }
     }
 
-    pub(super) fn list(&mut self, action: Action) {
-        if let Some(Dialog::Help(row)) = &mut self.view.dialog {
-            *row = if action == Action::ListDown {
-                row.saturating_add(1).min(keymap::BINDINGS.len() as u16)
-            } else {
-                row.saturating_sub(1)
-            };
+    pub(super) fn list(&mut self, by: Rows) {
+        if let Some(Dialog::Help(row)) = self.view.dialog {
+            let rows = self.offered_keys().count();
+            self.view.dialog = Some(Dialog::Help(by.scrolled(row, rows)));
             return;
         }
         match self.view.focus {
             Panel::Chart | Panel::Curves | Panel::Prompt | Panel::Dynamics if self.has_classes() => {
-                let at = moved(action, Some(self.class()), self.shown().class_count());
+                let at = by.moved(Some(self.class()), self.shown().class_count());
                 self.view.class = at.unwrap_or_default();
             }
             Panel::Chart | Panel::Curves => {
                 let shown: Vec<_> = self.visible_curves().map(|c| c.id).collect();
                 let at = self.view.curve.and_then(|c| shown.iter().position(|&s| s == c));
-                if let Some(&curve) = moved(action, at, shown.len()).and_then(|at| shown.get(at)) {
+                if let Some(&curve) = by.moved(at, shown.len()).and_then(|at| shown.get(at)) {
                     self.view.curve = Some(curve);
                     self.view.group = curve.group();
                     self.refresh();
@@ -99,31 +96,19 @@ impl App {
             Panel::Prompt | Panel::Dynamics => {
                 let shown = self.visible_prompts();
                 let at = shown.iter().position(|&p| p == self.view.prompt);
-                if let Some(&prompt) = moved(action, at, shown.len()).and_then(|at| shown.get(at)) {
+                if let Some(&prompt) = by.moved(at, shown.len()).and_then(|at| shown.get(at)) {
                     self.view.prompt = prompt;
                 }
             }
             Panel::Events => {
                 let count = self.shown().marks.len();
                 let at = self.view.event.or(count.checked_sub(1));
-                if let Some(at) = moved(action, at, count) {
+                if let Some(at) = by.moved(at, count) {
                     self.select_event(at);
                 }
             }
         }
     }
-}
-
-/// A row of a list of `len` after a list key; `None` for an empty list.
-fn moved(action: Action, at: Option<usize>, len: usize) -> Option<usize> {
-    let last = len.checked_sub(1)?;
-    Some(match (action, at) {
-        (Action::ListFirst, _) => 0,
-        (Action::ListLast, _) => last,
-        (_, None) => 0,
-        (Action::ListUp, Some(at)) => at.saturating_sub(1),
-        (_, Some(at)) => (at + 1).min(last),
-    })
 }
 
 /// `length` steps from `from`, moved so that they lie within `0..=last`.

@@ -6,7 +6,6 @@ use crossterm::event::{KeyCode, KeyEvent};
 
 use super::curves::curves;
 use super::{App, Dialog, Effect, Ending, Message, Panel};
-use crate::history::Scale;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 use crate::tui::keymap::{self, Action};
@@ -18,6 +17,15 @@ impl App {
     /// Takes one message; returns what is to be done outside.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
         self.dirty |= self.notices.take(&message);
+        let effects = self.take(message);
+        // A cursor that has gone into another stage may have changed the scale.
+        if self.scale() != self.curves_scale {
+            self.refresh();
+        }
+        effects
+    }
+
+    fn take(&mut self, message: Message) -> Vec<Effect> {
         match message {
             Message::Key(key) => self.key(key),
             Message::Resize => self.changed(),
@@ -53,11 +61,12 @@ impl App {
 
     /// Works out the curves again and keeps selections within what there is.
     pub(super) fn refresh(&mut self) {
-        self.curves = curves(self.shown(), &self.view);
         let (last, marks) = (self.last_step(), self.shown().marks.len());
         self.view.cursor = self.view.cursor.filter(|&c| c <= last);
         self.view.range = self.view.range.filter(|&(from, _)| from < last);
         self.view.event = self.view.event.filter(|&e| e < marks);
+        self.curves_scale = self.scale();
+        self.curves = curves(self.shown(), &self.view, self.curves_scale);
         self.dirty = true;
     }
 
@@ -123,6 +132,7 @@ impl App {
             Action::Quit => return self.quit(),
             Action::Interrupt => return self.interrupt(),
             Action::Suspend => return vec![Effect::Suspend],
+            Action::Redraw => return vec![Effect::Redraw],
             Action::PauseResume | Action::SingleStep | Action::Evaluate => return self.command(action),
             Action::PlayPause
             | Action::EvaluationForward
@@ -148,11 +158,7 @@ impl App {
             Action::PanLeft => self.pan(false),
             Action::PanRight => self.pan(true),
             Action::ResetView => (self.view.range, self.view.cursor, self.view.event) = (None, None, None),
-            Action::NextScale => {
-                let at = Scale::ALL.iter().position(|&s| s == self.view.scale).unwrap_or(0);
-                self.view.scale = Scale::ALL[(at + 1) % Scale::ALL.len()];
-                self.refresh();
-            }
+            Action::NextScale => self.next_scale(),
             Action::NextSmoothing => {
                 self.view.smoothing = self.view.smoothing.next();
                 self.refresh();
@@ -161,7 +167,7 @@ impl App {
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
             Action::PreviousEvent => self.jump_event(false),
-            Action::ListDown | Action::ListUp | Action::ListFirst | Action::ListLast => self.list(action),
+            Action::List(by) => self.list(by),
             Action::Screenshot => return vec![Effect::Screenshot],
             Action::NextTheme => {
                 if let Some(refusal) = self.view.next_theme() {

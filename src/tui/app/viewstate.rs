@@ -6,6 +6,7 @@ use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
 use crate::tui::chart::Glyphs;
+use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
 
 /// The panels, in the order of Tab.
@@ -87,6 +88,16 @@ pub enum Dialog {
     Filter,
 }
 
+/// The text as a filter compares it: without case, and with signs as a keyboard types them (`y+` finds y⁺).
+pub(super) fn folded(text: &str) -> String {
+    let plain = |c| match c {
+        '⁺' | '₊' => '+',
+        '⁻' | '₋' | '−' => '-',
+        c => c,
+    };
+    text.chars().map(plain).collect::<String>().to_lowercase()
+}
+
 /// How the run is looked at.
 #[derive(Debug, Clone)]
 pub struct ViewState {
@@ -102,8 +113,8 @@ pub struct ViewState {
     pub cursor: Option<u64>,
     /// First and last step of the chart; `None` shows the whole run.
     pub range: Option<(u64, u64)>,
-    /// What the y axis shows.
-    pub scale: Scale,
+    /// What the y axis shows; `None` leaves it to the stage (see [`App::scale`](super::App::scale)).
+    pub scale: Option<Scale>,
     /// Smoothing of the curves.
     pub smoothing: Smoothing,
     /// Groups that are not shown.
@@ -128,8 +139,10 @@ pub struct ViewState {
     pub theme: Theme,
     /// Whether the palette may be changed; not under `NO_COLOR`.
     pub theme_locked: bool,
-    /// The glyphs of the chart.
+    /// The glyphs of the screen.
     pub glyphs: Glyphs,
+    /// The look of files.
+    pub paper: Paper,
 }
 
 impl ViewState {
@@ -142,7 +155,7 @@ impl ViewState {
             dialog: None,
             cursor: None,
             range: None,
-            scale: Scale::default(),
+            scale: None,
             smoothing: Smoothing::default(),
             hidden: BTreeSet::new(),
             group: ProbeGroup::Answers,
@@ -156,6 +169,7 @@ impl ViewState {
             theme,
             theme_locked: theme.kind == ThemeKind::Mono,
             glyphs,
+            paper: Paper::of(theme, glyphs),
         }
     }
 
@@ -171,10 +185,8 @@ impl ViewState {
             CurveId::ArgmaxChosen => "the greedy choice along the preferred answer",
             CurveId::ArgmaxRejected => "the greedy choice along the dispreferred answer",
         };
-        let needle = self.curve_filter.to_lowercase();
-        [curve.key(), curve.symbol(), curve.group().title(), description]
-            .iter()
-            .any(|t| t.to_lowercase().contains(&needle))
+        let needle = folded(&self.curve_filter);
+        [curve.key(), curve.symbol(), curve.group().title(), description].iter().any(|t| folded(t).contains(&needle))
     }
 
     /// The filter of the focused list.
@@ -209,11 +221,9 @@ impl ViewState {
         if self.theme_locked {
             return Some(Shown::new("NO_COLOR or --theme mono is set: the theme stays monochrome"));
         }
-        self.theme.kind = match self.theme.kind {
-            ThemeKind::Dark => ThemeKind::Light,
-            ThemeKind::Light => ThemeKind::Mono,
-            ThemeKind::Mono => ThemeKind::Dark,
-        };
+        self.theme.kind = self.theme.kind.next();
+        // Chosen by hand is named.
+        self.paper.kind = self.theme.kind;
         None
     }
 }

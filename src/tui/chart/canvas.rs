@@ -12,36 +12,9 @@ impl Glyphs {
     /// Dots a cell, across and down.
     pub(super) fn dots(self) -> (u16, u16) {
         match self {
-            Self::Braille => (2, 4),
+            Self::Braille | Self::Narrow => (2, 4),
             Self::Half => (1, 2),
             Self::Dot | Self::Ascii => (1, 1),
-        }
-    }
-
-    /// The marker in these glyphs: ASCII has its own, as distinct as the originals.
-    pub(in crate::tui) fn marker(self, marker: char) -> char {
-        if self != Self::Ascii {
-            return marker;
-        }
-        match marker {
-            '★' => '*',
-            '☆' => 'x',
-            '●' => '@',
-            '○' => 'o',
-            '◎' => '0',
-            '◐' => 'c',
-            '◒' => 'u',
-            '■' => '#',
-            '□' => 'n',
-            '▪' => '.',
-            '▲' => 'A',
-            '△' => '^',
-            '▸' => '>',
-            '◆' => '&',
-            '✕' => '%',
-            '▼' => 'v',
-            c if c.is_ascii() => c,
-            _ => '?',
         }
     }
 }
@@ -206,7 +179,7 @@ impl Canvas {
 
     /// Replaces the dots of a cell by a marker.
     pub(super) fn marker(&mut self, x: i64, y: i64, marker: char, pen: &Pen) {
-        let marker = self.glyphs.marker(marker);
+        let marker = self.glyphs.glyph(marker);
         if let Some((spot, bit)) = self.spot(x, y) {
             *spot = Spot { dots: bit, glyph: Some(marker), style: pen.style, layer: pen.layer };
         }
@@ -235,7 +208,7 @@ impl Canvas {
             known
         };
         // Coarser dots lie further apart, so that the band stays lighter than a line.
-        let (stride_x, stride_y) = if self.glyphs == Glyphs::Braille { (2, 2) } else { (4, 2) };
+        let (stride_x, stride_y) = if self.glyphs.dots() == (2, 4) { (2, 2) } else { (4, 2) };
         for (x, (low, high)) in (0i64..).zip(heights(low).into_iter().zip(heights(high))) {
             let (Some(low), Some(high)) = (low, high) else { continue };
             for y in high.min(low)..=low.max(high) {
@@ -261,7 +234,7 @@ impl Canvas {
 
     fn glyph(&self, dots: u8) -> Option<char> {
         match self.glyphs {
-            Glyphs::Braille => {
+            Glyphs::Braille | Glyphs::Narrow => {
                 // Bits of U+2800, by dot from the top left, a row of two at a time.
                 const BITS: [u32; 8] = [0x01, 0x08, 0x02, 0x10, 0x04, 0x20, 0x40, 0x80];
                 let mask = BITS.iter().enumerate().filter(|(i, _)| dots >> i & 1 == 1).map(|(_, b)| b).sum::<u32>();

@@ -12,8 +12,9 @@ use crate::history::{Aligned, Arm, By, CurveId, Difference, Scale, Series};
 use crate::text::Shown;
 use crate::tui::app::{Effect, Ending, Message};
 use crate::tui::chart::Glyphs;
-use crate::tui::keymap::{self, Action, Context};
+use crate::tui::keymap::{self, Action, Context, Rows};
 use crate::tui::notice::{Notice, Notices};
+use crate::tui::paper::Paper;
 use crate::tui::run::ScreenshotInfo;
 use crate::tui::screenful::Screenful;
 use crate::tui::theme::{Theme, ThemeKind};
@@ -35,8 +36,10 @@ pub struct CompareView {
     pub help: Option<u16>,
     /// The palette.
     pub theme: Theme,
-    /// The glyphs of the chart.
+    /// The glyphs of the screen.
     pub glyphs: Glyphs,
+    /// The look of files.
+    pub paper: Paper,
 }
 
 /// A curve in the panel of differences.
@@ -149,7 +152,7 @@ impl Compare {
                 By::Loss => "compare-by-loss",
                 By::Margin => "compare-by-margin",
             },
-            ground: self.view.theme.ground(),
+            ground: self.view.paper.theme().ground(),
         }
     }
 
@@ -198,10 +201,11 @@ impl Compare {
         match action {
             Action::Quit | Action::Interrupt => return vec![Effect::Quit],
             Action::Suspend => return vec![Effect::Suspend],
+            Action::Redraw => return vec![Effect::Redraw],
             Action::Screenshot => return vec![Effect::Screenshot],
             Action::Help => self.view.help = Some(0),
             Action::Cancel => self.view.help = None,
-            Action::ListDown | Action::ListUp | Action::ListFirst | Action::ListLast => self.list(action),
+            Action::List(by) => self.list(by),
             Action::Cursor(by) => self.move_cursor(by),
             Action::ResetView => {
                 self.view.cursor = None;
@@ -217,35 +221,31 @@ impl Compare {
                 self.refresh();
             }
             Action::NextScale => {
-                let at = Scale::ALL.iter().position(|&s| s == self.view.scale).unwrap_or(0);
-                self.view.scale = Scale::ALL[(at + 1) % Scale::ALL.len()];
+                self.view.scale = self.view.scale.next();
                 self.refresh();
             }
             Action::NextTheme if self.theme_locked => {
                 self.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
             }
-            Action::NextTheme => self.view.theme.kind = self.view.theme.kind.next(),
+            Action::NextTheme => {
+                self.view.theme.kind = self.view.theme.kind.next();
+                // Chosen by hand is named.
+                self.view.paper.kind = self.view.theme.kind;
+            }
             _ => {}
         }
         Vec::new()
     }
 
-    fn list(&mut self, action: Action) {
-        if let Some(row) = &mut self.view.help {
-            let last = u16::try_from(keymap::bindings(Context::Compare).count()).unwrap_or(u16::MAX);
-            *row = if action == Action::ListDown { row.saturating_add(1).min(last) } else { row.saturating_sub(1) };
+    fn list(&mut self, by: Rows) {
+        if let Some(row) = self.view.help {
+            self.view.help = Some(by.scrolled(row, keymap::bindings(Context::Compare).count()));
             return;
         }
         let curves: Vec<CurveId> = self.rows.iter().map(|row| row.curve).collect();
         let at = curves.iter().position(|&c| c == self.view.curve);
-        let at = match (action, at) {
-            (Action::ListFirst, _) | (_, None) => 0,
-            (Action::ListLast, _) => curves.len().saturating_sub(1),
-            (Action::ListUp, Some(at)) => at.saturating_sub(1),
-            (_, Some(at)) => (at + 1).min(curves.len().saturating_sub(1)),
-        };
-        if let Some(&curve) = curves.get(at) {
-            self.view.curve = curve;
+        if let Some(at) = by.moved(at, curves.len()) {
+            self.view.curve = curves[at];
             self.refresh();
         }
     }
@@ -309,6 +309,10 @@ impl Screenful for Compare {
         std::mem::take(&mut self.dirty)
     }
 
+    fn glyphs(&self) -> Glyphs {
+        self.view.glyphs
+    }
+
     fn subject(&self) -> Shown {
         Shown::new("compare")
     }
@@ -317,6 +321,7 @@ impl Screenful for Compare {
         let mut still = self.clone();
         still.hide_clock = true;
         still.view.help = None;
+        (still.view.theme, still.view.glyphs) = (self.view.paper.theme(), self.view.paper.glyphs);
         let mut frame = Buffer::empty(area);
         view::render(&still, area, &mut frame);
         (frame, self.info())

@@ -6,8 +6,9 @@ use ratatui::text::Line;
 use ratatui::widgets::Widget;
 
 use super::app::places;
-use super::view::{scale_title, x_axis};
+use super::view::x_axis;
 use crate::history::{Aligned, CurveId, Scale, Series};
+use crate::tui::ascii;
 use crate::tui::chart::{Chart, ChartLine, Glyphs};
 use crate::tui::theme::Theme;
 use crate::tui::view::text::{fit, panel, title};
@@ -33,13 +34,13 @@ pub fn figure(
         block.render(row, &mut buf);
         let line = |(at, arm): (usize, &crate::history::Arm)| ChartLine {
             label: arm.label.to_string(),
-            series: Series { steps: places.clone(), values: aligned.mean(at, curve, Scale::Delta) },
+            series: Series { steps: places.clone(), values: aligned.mean(at, curve, Scale::StageDelta) },
             band: None,
             look: theme.arm(at),
             focused: false,
         };
         Chart {
-            title: scale_title(Scale::Delta).to_owned(),
+            title: Scale::StageDelta.title().to_owned(),
             lines: aligned.arms().iter().enumerate().map(line).collect(),
             marks: Vec::new(),
             x: (places.first().copied().unwrap_or(0), places.last().copied().unwrap_or(1)),
@@ -51,5 +52,6 @@ pub fn figure(
         }
         .render_over(x_axis(aligned), inner, &mut buf);
     }
+    ascii::settle(glyphs, area, &mut buf);
     buf
 }

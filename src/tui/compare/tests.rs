@@ -8,6 +8,7 @@ use crate::protocol::{ProbeKind, TrainerEvent};
 use crate::text::Shown;
 use crate::tui::app::{Effect, Message};
 use crate::tui::chart::Glyphs;
+use crate::tui::paper::Paper;
 use crate::tui::screenful::Screenful as _;
 use crate::tui::testing::{plain, run_events, theme};
 use crate::tui::theme::{Theme, ThemeKind};
@@ -47,12 +48,13 @@ fn compare(arms: Vec<Arm>, by: By, theme: Theme) -> Compare {
     let view = CompareView {
         by,
         curve: CurveId::Probe(ProbeKind::Chosen),
-        scale: Scale::Delta,
+        scale: Scale::StageDelta,
         arm: 1,
         cursor: None,
         help: None,
         theme,
         glyphs: Glyphs::Braille,
+        paper: Paper::of(theme, Glyphs::Braille),
     };
     Compare::new(arms.into(), view)
 }
@@ -125,6 +127,8 @@ fn keys_choose_curve_arm_scale_and_measure() {
         assert_eq!(app.view.by, by);
         assert!(app.aligned().is_ok());
     }
+    press(&mut app, KeyCode::Char('y'));
+    assert!(screen(&app, 100, 30).contains("Δ log p from step 0"));
     press(&mut app, KeyCode::Char('y'));
     assert_eq!(app.view.scale, Scale::LogProb);
     assert!(screen(&app, 100, 30).contains("log p (nats, sum)"));

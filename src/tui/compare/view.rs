@@ -19,6 +19,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{Compare, Row};
 use crate::history::{Aligned, By, Scale};
+use crate::tui::ascii;
 use crate::tui::chart::{Chart, ChartLine, XAxis};
 use crate::tui::keymap::{self, Context};
 use crate::tui::theme::Theme;
@@ -36,8 +37,13 @@ pub fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
     if area.is_empty() {
         return;
     }
+    buf.set_style(area, app.view.theme.text());
+    render_parts(app, area, buf);
+    ascii::settle(app.view.glyphs, area, buf);
+}
+
+fn render_parts(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    buf.set_style(area, theme.text());
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
         Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
@@ -102,7 +108,7 @@ fn arms(app: &Compare, area: Rect, buf: &mut Buffer) {
         let (look, selected) = (theme.arm(at), at == app.view.arm);
         let style = if selected { look.style.add_modifier(Modifier::BOLD) } else { look.style };
         let name = if selected { style.add_modifier(Modifier::UNDERLINED) } else { style };
-        spans.push(Span::styled(format!("  {} ", app.view.glyphs.marker(look.marker)), style));
+        spans.push(Span::styled(format!("  {} ", app.view.glyphs.glyph(look.marker)), style));
         spans.push(Span::styled(fit(arm.label.as_str(), room), name));
         if !crowded {
             spans.push(Span::styled(runs(at), theme.dim()));
@@ -141,7 +147,7 @@ fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine>, area: Rect, 
     let view = &app.view;
     let places = super::app::places(aligned);
     Chart {
-        title: scale_title(view.scale).to_owned(),
+        title: view.scale.title().to_owned(),
         lines,
         marks: Vec::new(),
         x: (places.first().copied().unwrap_or(0), places.last().copied().unwrap_or(1)),
@@ -162,18 +168,10 @@ pub(super) fn x_axis(aligned: &Aligned) -> XAxis {
     }
 }
 
-/// The y axis; Δ is counted from the stage's start here.
-pub(super) fn scale_title(scale: Scale) -> &'static str {
-    match scale {
-        Scale::Delta => "Δ log p since the stage began (nats)",
-        other => other.title(),
-    }
-}
-
 /// Decimals of a scale.
 fn decimals(scale: Scale) -> usize {
     match scale {
-        Scale::LogProb | Scale::Delta => 1,
+        Scale::LogProb | Scale::Delta | Scale::StageDelta => 1,
         Scale::PerToken => 2,
         Scale::Probability => 3,
     }
@@ -257,11 +255,12 @@ fn row(app: &Compare, row: &Row, levels: bool, width: usize) -> Line<'static> {
 
 fn hints(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    if let Some(notice) = app.notice() {
+    if let Some(notice) = app.notice().filter(|_| app.view.help.is_none()) {
         notice.line(area.width, theme).render(area, buf);
         return;
     }
     let mode = if app.view.help.is_some() { Context::Help } else { Context::Compare };
-    let hints = keymap::bindings(mode).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));
+    let hints =
+        keymap::bindings(mode).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b, app.view.glyphs), b.hint));
     Line::from(footer::keys(hints, area.width.into(), theme)).render(area, buf);
 }

@@ -15,6 +15,7 @@ use crate::tui::app::{Effect, Ending, Message};
 use crate::tui::chart::Glyphs;
 use crate::tui::keymap::{self, Action, Context, LabAction};
 use crate::tui::notice::{Notice, Notices};
+use crate::tui::paper::Paper;
 use crate::tui::run::ScreenshotInfo;
 use crate::tui::screenful::Screenful;
 use crate::tui::theme::{Theme, ThemeKind};
@@ -47,8 +48,10 @@ pub struct Lab {
     pub help: Option<u16>,
     /// The palette.
     pub theme: Theme,
-    /// The glyphs.
+    /// The glyphs of the screen.
     pub glyphs: Glyphs,
+    /// The look of files.
+    pub paper: Paper,
     theme_locked: bool,
     name: String,
     settings: LabSettings,
@@ -78,6 +81,7 @@ impl Lab {
             help: None,
             theme,
             glyphs,
+            paper: Paper::of(theme, glyphs),
             theme_locked: theme.kind == ThemeKind::Mono,
             name: name.to_owned(),
             outcome: lab::take(&logits, Step::of(settings))?,
@@ -90,6 +94,13 @@ impl Lab {
             ending: Ending::default(),
             dirty: true,
         })
+    }
+
+    /// The same with another look of files than the screen's.
+    #[must_use]
+    pub fn on_paper(mut self, paper: Paper) -> Self {
+        self.paper = paper;
+        self
     }
 
     /// What the next step would do.
@@ -138,25 +149,27 @@ impl Lab {
         match action {
             Action::Quit | Action::Interrupt => return vec![Effect::Quit],
             Action::Suspend => return vec![Effect::Suspend],
+            Action::Redraw => return vec![Effect::Redraw],
             Action::Screenshot => return vec![Effect::Screenshot],
             Action::Help => self.help = Some(0),
             Action::Cancel => self.help = None,
-            Action::ListDown => self.scroll(1),
-            Action::ListUp => self.scroll(-1),
+            Action::List(by) => {
+                let rows = keymap::bindings(Context::Lab).count();
+                self.help = self.help.map(|row| by.scrolled(row, rows));
+            }
             Action::NextTheme if self.theme_locked => {
                 self.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
             }
-            Action::NextTheme => self.theme.kind = self.theme.kind.next(),
+            Action::NextTheme => {
+                self.theme.kind = self.theme.kind.next();
+                // Chosen by hand is named.
+                self.paper.kind = self.theme.kind;
+            }
             Action::Lab(action) => self.act(action),
             // The others do not reach the lab.
             _ => {}
         }
         Vec::new()
-    }
-
-    fn scroll(&mut self, rows: i16) {
-        let last = u16::try_from(keymap::bindings(Context::Lab).count()).unwrap_or(u16::MAX);
-        self.help = self.help.map(|row| row.saturating_add_signed(rows).min(last));
     }
 
     fn act(&mut self, action: LabAction) {
@@ -274,19 +287,25 @@ impl Screenful for Lab {
         std::mem::take(&mut self.dirty)
     }
 
+    fn glyphs(&self) -> Glyphs {
+        self.glyphs
+    }
+
     fn subject(&self) -> Shown {
         self.name()
     }
 
     fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
         let mut frame = Buffer::empty(area);
-        view::render(&Self { help: None, notices: Notices::default(), ..self.clone() }, area, &mut frame);
+        let (theme, glyphs) = (self.paper.theme(), self.paper.glyphs);
+        let still = Self { help: None, notices: Notices::default(), theme, glyphs, ..self.clone() };
+        view::render(&still, area, &mut frame);
         let info = ScreenshotInfo {
             run_id: self.name.clone(),
             seed: None,
             step: self.steps,
             view: "lab",
-            ground: self.theme.ground(),
+            ground: theme.ground(),
         };
         (frame, info)
     }

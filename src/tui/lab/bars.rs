@@ -171,7 +171,7 @@ impl Inks {
     fn new(theme: &Theme, glyphs: Glyphs) -> Self {
         let y = theme.curve(CurveId::Probe(ProbeKind::Rejected)).style;
         let star = theme.curve(CurveId::ArgmaxChosen).style;
-        if glyphs == Glyphs::Ascii {
+        if glyphs.is_plain() {
             return Self {
                 kept: '#',
                 spread: '=',
@@ -302,7 +302,7 @@ fn row_of(share: f64, plot: Rect, below: bool) -> Option<u16> {
 }
 
 fn draw_y(lab: &Lab, heights: Heights, area: Rect, plot: Rect, buf: &mut Buffer) {
-    let ascii = lab.glyphs == Glyphs::Ascii;
+    let ascii = lab.glyphs.is_plain();
     let (line, tick) = if ascii { ("|", "+") } else { ("│", "┤") };
     for y in plot.y..plot.bottom() {
         buf.set_string(plot.x - 1, y, line, lab.theme.faint());

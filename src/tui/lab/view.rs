@@ -8,7 +8,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::app::{Lab, Scale};
 use super::bars;
 use crate::dynamics::lab::words::{change, name, probability};
-use crate::tui::chart::Glyphs;
+use crate::tui::ascii;
 use crate::tui::keymap::{self, Context};
 use crate::tui::view::text::{fit, left, number, panel, right, title, words, wrap};
 use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
@@ -44,6 +44,11 @@ pub(super) fn render(lab: &Lab, area: Rect, buf: &mut Buffer) {
         return;
     }
     buf.set_style(area, lab.theme.text());
+    render_parts(lab, area, buf);
+    ascii::settle(lab.glyphs, area, buf);
+}
+
+fn render_parts(lab: &Lab, area: Rect, buf: &mut Buffer) {
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
         Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
@@ -209,9 +214,8 @@ fn render_movers(lab: &Lab, area: Rect, buf: &mut Buffer) {
                 };
                 let mut spans = vec![Span::styled(format!(" {i:>3} {}", left(who, 2)), theme.text())];
                 if side.width >= 36 {
-                    let arrow = if lab.glyphs == Glyphs::Ascii { ">" } else { "→" };
                     let from = right(&probability(outcome.before[i]), 9);
-                    let course = format!("{from} {arrow} {}", left(&probability(outcome.after[i]), 8));
+                    let course = format!("{from} → {}", left(&probability(outcome.after[i]), 8));
                     spans.push(Span::styled(course, theme.dim()));
                 }
                 spans.push(Span::styled(right(&change(outcome.change(i)), 9), style));
@@ -223,10 +227,11 @@ fn render_movers(lab: &Lab, area: Rect, buf: &mut Buffer) {
 }
 
 fn render_footer(lab: &Lab, area: Rect, buf: &mut Buffer) {
-    if let Some(notice) = lab.notice() {
+    if let Some(notice) = lab.notice().filter(|_| lab.help.is_none()) {
         notice.line(area.width, &lab.theme).render(area, buf);
         return;
     }
-    let hints = keymap::bindings(lab.mode()).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b), b.hint));
+    let hints =
+        keymap::bindings(lab.mode()).filter(|b| !b.hint.is_empty()).map(|b| (footer::key_name(b, lab.glyphs), b.hint));
     Line::from(footer::keys(hints, area.width.into(), &lab.theme)).render(area, buf);
 }

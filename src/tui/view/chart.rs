@@ -7,24 +7,30 @@ use ratatui::widgets::Widget;
 use super::text::{panel, title};
 use crate::history::{Mark, MarkKind, Scale};
 use crate::text::Shown;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::{App, Curve, Line, Panel};
 use crate::tui::chart::{Chart, ChartLine, ChartMark};
+
+/// Rows, borders included, from which the axis has room for its title.
+const TITLED: u16 = 8;
 
 /// Draws the panel.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
     let focused = view.focus == Panel::Chart;
-    let prompts = app.shown().run.as_ref().map_or(0, |r| r.probes.len());
-    let mut rest = format!("mean of {prompts} prompts");
+    let mut rest = averaged(app);
     if let Some(weight) = view.smoothing.weight() {
         rest += &format!(" · smoothed {weight}");
     }
-    let teaching = match view.scale {
+    let scale = app.scale();
+    let teaching = match scale {
         Scale::LogProb | Scale::PerToken | Scale::Probability => " · higher: the model finds it likelier",
         Scale::Delta => " · above 0: likelier than at the start",
+        Scale::StageDelta => " · below 0: less likely than when the stage began",
     };
-    if rest.len() + teaching.len() + 12 < usize::from(area.width) {
+    if area.height < TITLED {
+        rest = format!("{} · {rest}", scale.title());
+    } else if rest.len() + teaching.len() + 12 < usize::from(area.width) {
         rest += teaching;
     }
     let block = panel(title("chart", rest, focused, theme), focused, theme, view.glyphs);
@@ -35,8 +41,8 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let x = app.range();
     Chart {
-        title: view.scale.title().to_owned(),
-        lines: lines(app),
+        title: scale.title().to_owned(),
+        lines: lines(app, x),
         marks: marks(app, x),
         x,
         y: None,
@@ -48,17 +54,37 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     .render(inner, buf);
 }
 
-fn lines(app: &App) -> Vec<ChartLine> {
+/// Over what the curves that are shown are means.
+fn averaged(app: &App) -> String {
+    let counts = || app.visible_curves().map(|curve| curve.prompts);
+    let Some(Some(fewest)) = counts().min() else {
+        return if counts().next().is_some() { "means, of how many prompts is not recorded" } else { "no curve" }
+            .to_owned();
+    };
+    let most = counts().flatten().max().unwrap_or(fewest);
+    match (fewest, most) {
+        (1, 1) => "one prompt".to_owned(),
+        _ if fewest == most => format!("mean of {most} prompts"),
+        _ => format!("mean of {fewest}–{most} prompts"),
+    }
+}
+
+/// A line for every stretch of every curve; the last that is in view carries the curve's label.
+fn lines(app: &App, (from, to): (u64, u64)) -> Vec<ChartLine> {
     let view = &app.view;
-    app.visible_curves()
-        .map(|curve| ChartLine {
-            label: curve.id.symbol().to_owned(),
-            series: curve.drawn().clone(),
-            band: curve.band.clone(),
+    let in_view = |line: &Line| line.series.steps.iter().any(|step| (from..=to).contains(step));
+    let of_curve = |curve: &Curve| -> Vec<ChartLine> {
+        let labelled = curve.lines.iter().rposition(in_view);
+        let line = |(at, line): (usize, &Line)| ChartLine {
+            label: if labelled == Some(at) { curve.id.symbol().to_owned() } else { String::new() },
+            series: line.series.clone(),
+            band: line.band.clone(),
             look: view.theme.curve(curve.id),
             focused: view.curve == Some(curve.id),
-        })
-        .collect()
+        };
+        curve.lines.iter().enumerate().map(line).collect()
+    };
+    app.visible_curves().flat_map(of_curve).collect()
 }
 
 /// Stages by name, what the detector said by its first letter; pauses are in the list of events alone.

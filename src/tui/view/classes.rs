@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::chart;
-use super::dynamics::Measure;
+use super::dynamics::{Measure, RATE};
 use super::heatmap::{HeatMap, largest_off_diagonal};
 use super::text::{change, number, panel, percent, title, words, wrap};
 use crate::history::classes::entry;
@@ -123,7 +123,7 @@ pub(super) fn chart(app: &App, area: Rect, buf: &mut Buffer) {
         let title = "share of held-out pictures that are told right".to_owned();
         Chart { title, lines: vec![line], marks: Vec::new(), ..whole.clone() }.render(above, buf);
     }
-    let (title, lines) = (scale_title(view.scale).to_owned(), lines(app, &names, o));
+    let (title, lines) = (scale_title(app.scale()).to_owned(), lines(app, &names, o));
     Chart { title, lines, ..whole }.render(below, buf);
 }
 
@@ -131,7 +131,7 @@ fn scale_title(scale: Scale) -> &'static str {
     match scale {
         Scale::LogProb | Scale::PerToken => "log π of each answer (nats)",
         Scale::Probability => "π of each answer (geometric mean)",
-        Scale::Delta => "Δ log π of each answer from step 0 (nats)",
+        Scale::Delta | Scale::StageDelta => "Δ log π of each answer from step 0 (nats)",
     }
 }
 
@@ -146,10 +146,10 @@ fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine> {
     let line = |v: usize| {
         let log_prob = |reading: &ClassReading| entry(&reading.log_probs, classes, o, v);
         let first = start.map_or(f64::NAN, log_prob);
-        let series = history.over_readings(|reading| match app.view.scale {
+        let series = history.over_readings(|reading| match app.scale() {
             Scale::LogProb | Scale::PerToken => log_prob(reading),
             Scale::Probability => log_prob(reading).exp(),
-            Scale::Delta => log_prob(reading) - first,
+            Scale::Delta | Scale::StageDelta => log_prob(reading) - first,
         });
         let (label, look) = (format!("says {}", names[v]), app.view.theme.class(v));
         ChartLine { label, series: drawn(app, series), band: None, look, focused: v == o }
@@ -258,19 +258,20 @@ pub(super) fn measures(app: &App) -> Vec<Measure> {
     let at = |course: &Series| course.at(app.step()).unwrap_or(f64::NAN);
     let measure = |name: String, course: Series, write: fn(f64) -> String, meaning: &'static str| {
         let value = write(at(&course));
-        Measure { name: name.into(), value, course, meaning }
+        Measure { name: name.into(), value, course, bounds: None, meaning }
     };
     let metric = |key: &MetricKey| history.metrics.get(key).cloned().unwrap_or_default();
     let of_class = |read: fn(&ClassReading) -> &Vec<f32>| {
         history.over_readings(|r| read(r).get(o).map_or(f64::NAN, |&x| f64::from(x)))
     };
+    let accuracy = measure(
+        "accuracy".to_owned(),
+        history.over_readings(|r| r.accuracy),
+        |x| format!("{} %", number(100.0 * x, 1)),
+        "share of held-out pictures that are told right",
+    );
     vec![
-        measure(
-            "accuracy".to_owned(),
-            history.over_readings(|r| r.accuracy),
-            |x| format!("{} %", number(100.0 * x, 1)),
-            "share of held-out pictures that are told right",
-        ),
+        Measure { bounds: RATE, ..accuracy },
         measure("loss".to_owned(), metric(&MetricKey::LOSS), |x| number(x, 4), "cross entropy of the batch"),
         measure("gradient norm".to_owned(), metric(&MetricKey::GRAD_NORM), |x| number(x, 3), "before clipping"),
         measure(

@@ -2,11 +2,12 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
+use unicode_width::UnicodeWidthStr;
 
-use super::text::{change, fitted, left, number, panel, right, title};
+use super::text::{change, direction, fitted, left, number, panel, right, title};
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
@@ -25,7 +26,7 @@ struct Columns {
 
 impl Columns {
     fn new(app: &App, width: usize) -> Self {
-        let small = if app.view.scale == Scale::LogProb || app.view.scale == Scale::Delta { 1 } else { 3 };
+        let small = if matches!(app.scale(), Scale::PerToken | Scale::Probability) { 3 } else { 1 };
         let smoothing = app.view.smoothing.weight().is_some();
         let (key, number, change, decimals) = match width {
             0..40 => (0, 7, 6, small),
@@ -60,25 +61,31 @@ impl Columns {
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let focused = app.view.focus == Panel::Curves;
-    let mut rest = format!("at step {}", app.step());
+    let height = usize::from(area.height.saturating_sub(2));
+    let columns = Columns::new(app, area.width.saturating_sub(2).into());
+    // The headings give way before a curve does; from where changes count must still be said.
+    let crowded = table(app, &columns, false).len() == height;
+    let [_, since, _] = app.since_in_words();
+    let mut rest = match app.measured_step() {
+        None => "nothing measured yet".to_owned(),
+        Some(step) if !crowded => format!("at step {step}"),
+        Some(step) if area.width < 40 => format!("at {step}, {since}"),
+        Some(step) => format!("at step {step} · {since}"),
+    };
     if !app.view.curve_filter.is_empty() {
         rest = format!("/{} · {rest}", Shown::new(&app.view.curve_filter));
     }
     let block = panel(title("curves", rest, focused, theme), focused, theme, app.view.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
-    let columns = Columns::new(app, inner.width.into());
-    let height = usize::from(inner.height);
-    // The headings give way before a curve does.
-    let crowded = table(app, &columns, false).len() == height;
     let mut lines = if crowded { Vec::new() } else { vec![headings(app, &columns)] };
     lines.extend(scrolled(app, &columns, height.saturating_sub(lines.len())));
     Paragraph::new(lines).render(inner, buf);
 }
 
 fn headings(app: &App, columns: &Columns) -> Line<'static> {
-    let unit = match app.view.scale {
-        Scale::Delta | Scale::LogProb => "log p",
+    let unit = match app.scale() {
+        Scale::Delta | Scale::StageDelta | Scale::LogProb => "log p",
         Scale::PerToken => "per token",
         Scale::Probability => "prob.",
     };
@@ -90,7 +97,9 @@ fn headings(app: &App, columns: &Columns) -> Line<'static> {
     if columns.smooth {
         text += &format!(" {}", right("smooth", columns.number));
     }
-    text += &format!(" {}", right(if columns.change < 8 { "Δ" } else { "Δ from 0" }, columns.change));
+    let since = app.since_in_words();
+    let fits = since.iter().find(|words| words.width() <= columns.change).unwrap_or(&since[2]);
+    text += &format!(" {}", right(fits, columns.change));
     Line::styled(text, app.view.theme.dim())
 }
 
@@ -138,13 +147,8 @@ fn row(app: &App, columns: &Columns, digit: char, curve: &Curve) -> Row {
     let step = app.step();
     let look = theme.curve(curve.id);
     let selected = app.view.curve == Some(curve.id);
-    let value = match app.view.scale {
-        // The change has a column of its own.
-        Scale::Delta => app.shown().curve(curve.id, Scale::LogProb, None).at(step),
-        _ => curve.at(step),
-    };
-    let value = value.unwrap_or(f64::NAN);
-    let delta = curve.delta(step).unwrap_or(f64::NAN);
+    let value = curve.level.at(step).unwrap_or(f64::NAN);
+    let delta = app.change(curve).unwrap_or(f64::NAN);
     let mut spans = vec![
         Span::styled(format!("{digit} "), theme.accent()),
         Span::styled(format!("{} ", look.marker), look.style),
@@ -155,17 +159,12 @@ fn row(app: &App, columns: &Columns, digit: char, curve: &Curve) -> Row {
     }
     spans.push(Span::styled(format!(" {}", fitted(value, columns.decimals, columns.number, number)), theme.text()));
     if columns.smooth {
-        let smooth = curve.smooth.as_ref().and_then(|s| s.at(step)).unwrap_or(f64::NAN);
+        let smooth = curve.smooth_level(step).unwrap_or(f64::NAN);
         spans.push(Span::styled(format!(" {}", fitted(smooth, columns.decimals, columns.number, number)), theme.dim()));
     }
-    let direction: Style = if delta > 0.0 {
-        theme.gain()
-    } else if delta < 0.0 {
-        theme.loss()
-    } else {
-        theme.dim()
-    };
-    spans.push(Span::styled(format!(" {}", fitted(delta, columns.decimals, columns.change, change)), direction));
+    let delta = fitted(delta, columns.decimals, columns.change, change);
+    let direction = direction(&delta, theme);
+    spans.push(Span::styled(format!(" {delta}"), direction));
     if columns.description > 0 {
         spans.push(Span::styled(format!("  {}", left(describe(curve.id), columns.description)), theme.dim()));
     }

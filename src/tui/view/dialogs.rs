@@ -17,8 +17,7 @@ const KEYS: usize = 14;
 /// Draws the help overlay from row `first` on.
 pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
-    let offered = keymap::bindings(app.dashboard_mode()).filter(|b| app.offers(b.action));
-    keys(offered, what, first, (&app.view.theme, app.view.glyphs), area, buf);
+    keys(app.offered_keys(), what, first, (&app.view.theme, app.view.glyphs), area, buf);
 }
 
 /// Draws keys and what they do, from row `first` on; `what` is what they work on.
@@ -31,20 +30,34 @@ pub(in crate::tui) fn keys(
     buf: &mut Buffer,
 ) {
     let place = centred(area, 78, area.height);
-    let rows: Vec<_> = bindings
-        .map(|b| {
-            let keys = b.keys.iter().map(|k: &Key| k.name()).collect::<Vec<_>>().join(" ");
-            let keys = Span::styled(format!(" {}", left(&keys, KEYS)), theme.accent());
-            Line::from(vec![keys, Span::styled(b.help, theme.text())])
-        })
-        .collect();
-    let block = panel(title("keys", format!("{what} · j and k scroll, Esc closes"), true, theme), true, theme, glyphs);
+    let said = format!("{what} · j k PgDn PgUp scroll, Esc closes");
+    let block = panel(title("keys", said, true, theme), true, theme, glyphs);
     let inner = block.inner(place);
-    let first = usize::from(first).min(rows.len().saturating_sub(inner.height.into()));
-    let seen: Vec<_> = rows.into_iter().skip(first).take(inner.height.into()).collect();
+    let rows: Vec<Vec<Line<'_>>> = bindings.map(|b| row(b, glyphs, theme, inner.width)).collect();
+    // A page that would end below the last key begins earlier.
+    let mut lines = 0;
+    let fitting = rows.iter().rev().take_while(|row| {
+        lines += row.len();
+        lines <= usize::from(inner.height)
+    });
+    let latest = rows.len() - fitting.count().max(1).min(rows.len());
+    let seen: Vec<_> = rows.into_iter().skip(latest.min(first.into())).flatten().take(inner.height.into()).collect();
     Clear.render(place, buf);
     block.render(place, buf);
     Paragraph::new(seen).style(theme.text()).render(inner, buf);
+}
+
+/// A key and what it does, in as many lines as that takes.
+fn row(binding: &Binding, glyphs: Glyphs, theme: &Theme, width: u16) -> Vec<Line<'static>> {
+    let name = |key: &Key| if glyphs.is_plain() { key.plain_name() } else { key.name() };
+    let keys = binding.keys.iter().map(name).collect::<Vec<_>>().join(" ");
+    let room = usize::from(width).saturating_sub(KEYS + 1);
+    let mut lines = wrap(&words(binding.help, theme.text()), room);
+    for (i, line) in lines.iter_mut().enumerate() {
+        let name = if i == 0 { keys.as_str() } else { "" };
+        line.spans.insert(0, Span::styled(format!(" {}", left(name, KEYS)), theme.accent()));
+    }
+    lines
 }
 
 /// Draws the question before quitting.

@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::text::{change, left, number, panel, percent, spark, title};
-use crate::history::{Series, Window};
+use crate::history::{Series, Standing};
 use crate::protocol::MetricKey;
 use crate::tui::app::{App, Panel};
 
@@ -20,11 +20,16 @@ const VALUE: usize = 17;
 /// Columns of what a measure means, where there is room for it.
 const MEANING: usize = 62;
 
+/// The bounds of a rate.
+pub(super) const RATE: Option<(f64, f64)> = Some((0.0, 1.0));
+
 /// One measure: its name, its value now, its course, what it means.
 pub(super) struct Measure {
     pub(super) name: Cow<'static, str>,
     pub(super) value: String,
     pub(super) course: Series,
+    /// What the bars of its course span: a rate all of [`RATE`], anything else its own extremes.
+    pub(super) bounds: Option<(f64, f64)>,
     pub(super) meaning: &'static str,
 }
 
@@ -32,13 +37,17 @@ pub(super) struct Measure {
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let focused = app.view.focus == Panel::Dynamics;
-    let span = app.window().map_or_else(String::new, |w| format!("steps {} to {}", w.since, w.step));
-    let block = panel(title("dynamics", span, focused, theme), focused, theme, app.view.glyphs);
+    let (begun, until) = app.stage_span();
+    let standing = app.standing().filter(|s| s.step > begun);
+    let mut rest = standing.map_or_else(String::new, |w| format!("steps {} to {} · ", w.since, w.step));
+    rest += &format!("bars from {begun}");
+    let block = panel(title("dynamics", rest, focused, theme), focused, theme, app.view.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
     let width = usize::from(inner.width);
     let meaning = width > NAME + VALUE + MEANING;
     let course = width.saturating_sub(NAME + VALUE + 3 + if meaning { MEANING } else { 0 }).min(60);
+    let bars = |m: &Measure| spark(&m.course, (begun, until), m.bounds, course, app.view.glyphs);
     let lines: Vec<_> = measures(app)
         .into_iter()
         .take(inner.height.into())
@@ -46,7 +55,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
             let mut spans = vec![
                 Span::styled(format!(" {}", left(&m.name, NAME)), theme.dim()),
                 Span::styled(left(&m.value, VALUE), theme.text()),
-                Span::styled(format!(" {}", spark(&m.course, app.step(), course, app.view.glyphs)), theme.dim()),
+                Span::styled(format!(" {}", bars(&m)), theme.dim()),
             ];
             if meaning {
                 spans.push(Span::styled(format!("  {}", m.meaning), theme.dim()));
@@ -62,8 +71,11 @@ fn measures(app: &App) -> Vec<Measure> {
         return super::classes::measures(app);
     }
     let mut all = Vec::new();
-    if let Some(window) = app.window() {
-        all.extend(of_the_detector(app, window));
+    let (begun, until) = app.stage_span();
+    if let Some(standing) = app.standing().filter(|s| s.step > begun) {
+        // In a stage that pushes nothing down no pair is said to be displaced or squeezed, and of means there are no pairs.
+        let pairs = if app.pushes_down_in(standing.stage) && !standing.of_means { 0 } else { 2 };
+        all.extend(of_the_detector(app, standing).into_iter().skip(pairs));
     }
     let scalars = [
         (MetricKey::LOSS, "loss", 4, "what the optimiser minimises"),
@@ -74,23 +86,24 @@ fn measures(app: &App) -> Vec<Measure> {
         (MetricKey::LEARNING_RATE, "learning rate", 7, "warm-up included"),
     ];
     for (key, name, decimals, meaning) in scalars {
-        if let Some(course) = app.shown().metrics.get(&key) {
-            let value = course.at(app.step()).unwrap_or(f64::NAN);
-            all.push(Measure { name: name.into(), value: number(value, decimals), course: course.clone(), meaning });
+        let course = app.shown().metrics.get(&key).map(|course| course.within(begun, until)).unwrap_or_default();
+        if let Some((_, value)) = course.last() {
+            let bounds = if key == MetricKey::REWARDS_ACCURACIES { RATE } else { None };
+            all.push(Measure { name: name.into(), value: number(value, decimals), course, bounds, meaning });
         }
     }
     if all.is_empty() {
         let value = "nothing yet".to_owned();
-        all.push(Measure { name: "".into(), value, course: Series::default(), meaning: "" });
+        all.push(Measure { name: "".into(), value, course: Series::default(), bounds: None, meaning: "" });
     }
     all
 }
 
-fn of_the_detector(app: &App, now: &Window) -> [Measure; 5] {
-    let course = |read: fn(&Window) -> f64| {
+fn of_the_detector(app: &App, now: &Standing) -> [Measure; 5] {
+    let course = |read: fn(&Standing) -> f64| {
         let mut series = Series::default();
-        for window in &app.shown().detector.windows {
-            series.push(window.step, read(window));
+        for standing in app.shown().detector.standings.iter().filter(|s| s.stage == now.stage) {
+            series.push(standing.step, read(standing));
         }
         series
     };
@@ -99,31 +112,36 @@ fn of_the_detector(app: &App, now: &Window) -> [Measure; 5] {
         Measure {
             name: "displaced pairs".into(),
             value: format!("{} [{:.0}–{:.0}]", percent(now.displacement_rate), low * 100.0, high * 100.0),
-            course: course(|w| w.displacement_rate),
-            meaning: "y⁺ and y⁻ both fell while the margin grew; 95 % interval",
+            course: course(|s| s.displacement_rate),
+            bounds: RATE,
+            meaning: "y⁺ and y⁻ both fell since the stage began; 95 % interval",
         },
         Measure {
             name: "squeezed pairs".into(),
             value: percent(now.squeezing_rate),
-            course: course(|w| w.squeezing_rate),
+            course: course(|s| s.squeezing_rate),
+            bounds: RATE,
             meaning: "of these, the argmax y* took the freed probability",
         },
         Measure {
             name: "share to y*".into(),
             value: percent(now.star_share),
-            course: course(|w| w.star_share),
+            course: course(|s| s.star_share),
+            bounds: RATE,
             meaning: "of all probability that any token gained",
         },
         Measure {
             name: "to bystanders".into(),
             value: change(now.bystanders, 4),
-            course: course(|w| w.bystanders),
+            course: course(|s| s.bystanders),
+            bounds: None,
             meaning: "net probability of every other token, per position",
         },
         Measure {
             name: "entropy".into(),
             value: format!("{} nats", change(now.entropy, 3)),
-            course: course(|w| w.entropy),
+            course: course(|s| s.entropy),
+            bounds: None,
             meaning: "falling: peakier; rising: flattening out",
         },
     ]

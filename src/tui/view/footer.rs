@@ -8,13 +8,15 @@ use ratatui::widgets::Widget;
 use super::text::fit;
 use crate::text::Shown;
 use crate::tui::app::{App, Dialog, Panel, Replay};
-use crate::tui::keymap::{self, Action, Binding, Context, LabAction};
+use crate::tui::chart::Glyphs;
+use crate::tui::keymap::{self, Action, Binding, Context, LabAction, Rows};
 use crate::tui::theme::Theme;
 
 /// Draws the last row.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    if let Some(notice) = app.notice() {
+    // While a dialog is open, its keys or the filter that is typed stay in sight.
+    if let Some(notice) = app.notice().filter(|_| app.view.dialog.is_none()) {
         notice.line(area.width, theme).render(area, buf);
         return;
     }
@@ -27,7 +29,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(text, theme.accent()));
     }
     let room = usize::from(area.width).saturating_sub(used);
-    spans.extend(keys(hints(app).map(|binding| (key_name(binding), hint(app, binding))), room, theme));
+    spans.extend(keys(hints(app).map(|binding| (key_name(binding, app.view.glyphs), hint(app, binding))), room, theme));
     Line::from(spans).render(area, buf);
 }
 
@@ -61,6 +63,8 @@ pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
     let recording = !app.hide_clock;
     keymap::bindings(app.mode()).filter(|b| !b.hint.is_empty() && app.offers(b.action)).filter(move |b| {
         match b.context {
+            // Quitting is no transport.
+            _ if b.action == Action::Quit => true,
             Context::Live => trainer,
             Context::Replay => recording,
             _ => true,
@@ -78,13 +82,14 @@ fn hint(app: &App, binding: &Binding) -> &'static str {
 }
 
 /// The name of a row's first key; of a pair, both.
-pub(in crate::tui) fn key_name(binding: &Binding) -> String {
+pub(in crate::tui) fn key_name(binding: &Binding, glyphs: Glyphs) -> String {
     match binding.action {
+        Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) if glyphs.is_plain() => "Left/Right".to_owned(),
         Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) => "←→".to_owned(),
         Action::ZoomIn | Action::Lab(LabAction::Eta(true)) => "+-".to_owned(),
         Action::Lab(LabAction::Peaks(true)) => "pP".to_owned(),
         Action::Lab(LabAction::Classes(false)) => "[]".to_owned(),
-        Action::ListDown => "jk".to_owned(),
+        Action::List(Rows::Next) => "jk".to_owned(),
         _ => binding.keys.first().map(|k| k.name()).unwrap_or_default(),
     }
 }

@@ -55,7 +55,7 @@ fn title(app: &App, area: Rect, buf: &mut Buffer) {
 fn verdict(app: &App) -> (String, Style) {
     let theme = &app.view.theme;
     let detector = &app.history().detector;
-    let says_nothing = detector.windows.is_empty() && detector.state == DynamicsState::Healthy;
+    let says_nothing = detector.standings.is_empty() && detector.state == DynamicsState::Healthy;
     if app.history().class_count() > 0 {
         (super::classes::verdict(app), theme.accent())
     } else if app.history().run.is_none() || says_nothing {
@@ -176,9 +176,9 @@ fn banner(app: &App, area: Rect, buf: &mut Buffer) {
     let detector = &app.history().detector;
     let style = app.view.theme.state(detector.state);
     buf.set_style(area, style);
-    let reason = Shown::new(&detector.reason);
+    let announcement = Shown::new(&detector.announcement());
     let mut said = words(&format!("! {}", detector.state.title().to_uppercase()), style.add_modifier(Modifier::BOLD));
-    said.extend(words(&format!("· {reason}"), style));
+    said.extend(words(&format!("· {announcement}"), style));
     let width = usize::from(area.width).saturating_sub(2);
     let mut lines = wrap(&said, width);
     if lines.len() > usize::from(area.height) {

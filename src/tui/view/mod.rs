@@ -23,6 +23,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::app::{App, Dialog, Panel};
+use super::ascii;
 
 pub use layout::{MIN_HEIGHT, MIN_WIDTH};
 
@@ -53,6 +54,11 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     }
     buf.set_style(area, app.view.theme.text());
+    render_parts(app, area, buf);
+    ascii::settle(app.view.glyphs, area, buf);
+}
+
+fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
         Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);

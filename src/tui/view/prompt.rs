@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::text::{Words, change, changed, left, number, panel, title, words, wrap};
+use super::text::{Words, change, changed, direction, left, number, panel, title, words, wrap};
 use crate::protocol::{Evaluation, MassFlow, ProbeKind, RunStarted, TokenFlow};
 use crate::text::Shown;
 use crate::tui::app::{App, Panel};
@@ -23,7 +23,7 @@ struct Section {
     words: Words,
 }
 
-/// The first evaluation and the one that is shown.
+/// The evaluation that changes are counted from and the one that is shown.
 type Between<'a> = (Option<&'a Evaluation>, Option<&'a Evaluation>);
 
 /// Draws the panel.
@@ -35,12 +35,17 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let pair = visible.iter().copied().find(|&p| p == app.view.prompt).or(visible.first().copied());
     let at = pair.and_then(|p| visible.iter().position(|&v| v == p)).map_or(0, |i| i + 1);
     let narrow = area.width < 100;
-    let mut rest = format!("{at}/{}", visible.len());
-    if !narrow {
-        rest += &format!(" · at step {} · j and k choose", app.step());
+    let of_means = app.shown().run.as_ref().is_some_and(|run| run.means);
+    let mut rest = if of_means { "means alone are recorded".to_owned() } else { format!("{at}/{}", visible.len()) };
+    if let (false, Some(step)) = (narrow, app.measured_step()) {
+        rest += &format!(" · at step {step}");
+        rest += if of_means { "" } else { " · j and k choose" };
     }
     if app.view.by_change {
-        rest = format!("{at}/{} by rise of {}", visible.len(), app.leaking().symbol());
+        let [since, short, _] = app.since_in_words();
+        let since = if narrow { short } else { since };
+        rest =
+            format!("{at}/{} by rise of {} {}", visible.len(), app.leaking().symbol(), since.trim_start_matches("Δ "));
     }
     if !app.view.prompt_filter.is_empty() {
         rest = format!("/{} · {rest}", Shown::new(&app.view.prompt_filter));
@@ -61,11 +66,12 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 /// What the detector says of this pair.
 fn flags(app: &App, pair: usize, narrow: bool) -> Line<'static> {
     let theme = &app.view.theme;
-    let Some(window) = app.window() else { return Line::default() };
-    if window.squeezed.get(pair) == Some(&true) {
+    // What the detector says of a pair holds in a stage that pushes answers down.
+    let Some(standing) = app.standing().filter(|w| app.pushes_down_in(w.stage)) else { return Line::default() };
+    if standing.squeezed.get(pair) == Some(&true) {
         let said = if narrow { " squeezed " } else { " displaced and squeezed: y⁺ fell, y* took its mass " };
         Line::styled(said, theme.warning().add_modifier(Modifier::BOLD))
-    } else if window.displaced.get(pair) == Some(&true) {
+    } else if standing.displaced.get(pair) == Some(&true) {
         Line::styled(if narrow { " displaced " } else { " displaced: y⁺ fell with y⁻ " }, theme.warning())
     } else {
         Line::styled(" not displaced ", theme.dim())
@@ -76,6 +82,7 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
     let theme = &app.view.theme;
     let probe = &run.probes[pair];
     let (first, now) = (app.shown().evaluations.first(), app.evaluation());
+    let between = (app.origin(), now);
     let mut sections = vec![Section {
         label: "prompt",
         style: theme.dim(),
@@ -84,7 +91,7 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
     // What leaks, as text: the response that the list is ordered by, unless it is shown below anyway.
     let leaking = app.leaking().kind();
     if (app.view.by_change || app.view.curve.is_some()) && !matches!(leaking, ProbeKind::Chosen | ProbeKind::Rejected) {
-        sections.extend(response(app, run, leaking, leaking.symbol(), (first, now), pair));
+        sections.extend(response(app, run, leaking, leaking.symbol(), between, pair));
     }
     let (before, after) = greedy(app, first, now, pair);
     if !after.is_empty() {
@@ -92,7 +99,7 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
         sections.push(Section { label: "at step 0", style: theme.dim(), words: before });
     }
     for (kind, label) in [(ProbeKind::Chosen, "y⁺ chosen"), (ProbeKind::Rejected, "y⁻ rejected")] {
-        sections.extend(response(app, run, kind, label, (first, now), pair));
+        sections.extend(response(app, run, kind, label, between, pair));
     }
     sections.extend(flows(app, now, pair));
     let along = |e: Option<&Evaluation>| e.and_then(|e| e.chosen.argmax_tokens.get(pair)).cloned().unwrap_or_default();
@@ -135,21 +142,24 @@ fn tokens(app: &App, argmax: &[String], labels: &[String]) -> Words {
 
 /// Which tokens gained and lost probability at the positions of y⁺.
 fn flows(app: &App, now: Option<&Evaluation>, pair: usize) -> Vec<Section> {
-    let flow = now.and_then(|e| e.stage_flow.as_ref().or(e.window_flow.as_ref()));
+    let flow = now.and_then(|e| e.stage_flow.as_ref());
     if let Some((flow, tokens)) = flow.and_then(|f| Some((f, f.pairs.get(pair)?))) {
         return vec![mass(app, "gained", flow, &tokens.gained), mass(app, "lost", flow, &tokens.lost)];
     }
     Vec::new()
 }
 
-/// The log-prob of an answer and its change since the start.
+/// The log-prob of an answer and its change, as the table of curves counts it.
 fn log_p(app: &App, kind: ProbeKind, (first, now): Between<'_>, pair: usize) -> Words {
     let theme = &app.view.theme;
     let value = |e: Option<&Evaluation>| e.and_then(|e| e.logps.get(&kind)?.get(pair)).map(|&x| f64::from(x));
     let (Some(start), Some(now)) = (value(first), value(now)) else { return Vec::new() };
-    let delta = now - start;
-    let style = if delta < 0.0 { theme.loss() } else { theme.gain() };
-    vec![(number(now, 1), theme.accent()), (format!("({} nats)", change(delta, 1)), style)]
+    let delta = change(now - start, 1);
+    let style = direction(&delta, theme);
+    let [since, ..] = app.since_in_words();
+    let mut said = vec![(number(now, 1), theme.accent()), (format!("({delta}"), style)];
+    said.extend(words(&format!("{})", since.trim_start_matches("Δ ")), style));
+    said
 }
 
 /// The free-running greedy answers at the start and now; what changed is emphasised.

@@ -139,7 +139,9 @@ fn the_alarm_is_raised_with_its_reason_if_and_only_if_the_detector_says_so() {
             let screen = plain(&drawn(&app, width, height));
             let banner = format!("! {}", state.title().to_uppercase());
             assert_eq!(screen.contains(&banner), state.is_alarm(), "{state:?} at {width}×{height}:\n{screen}");
-            assert_eq!(screen.contains("on 41 % of pairs y⁺ and y⁻ both fell"), state.is_alarm());
+            let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert_eq!(words.contains("began at step 70 with 25 % of pairs; now 50 %, worsening"), state.is_alarm());
+            assert_eq!(words.contains("on 41 % of pairs y⁺ and y⁻ both fell"), state.is_alarm());
         }
     }
 }
@@ -182,6 +184,85 @@ fn without_colour_no_cell_has_one() {
         assert!(frame.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
         assert!(frame.content.iter().any(|c| c.modifier.contains(Modifier::BOLD)));
     }
+}
+
+#[test]
+fn what_fell_since_the_stage_began_is_negative_beside_the_banner() {
+    let mut app = squeezing();
+    app.history_mut().detector.reason = "y⁺ and y⁻ both fell since step 64".to_owned();
+    for (width, height) in SIZES {
+        let screen = plain(&drawn(&app, width, height));
+        assert!(screen.contains("Δ log p since the stage began (nats)"), "{width}×{height}:\n{screen}");
+        assert!(screen.contains("Δ in DPO") || screen.contains("Δ DPO"), "{width}×{height}:\n{screen}");
+        let row = screen.lines().find_map(|l| l.split_once("● y⁺  ")).unwrap_or_else(|| panic!("{screen}")).1;
+        assert!(row.contains("−4.3") && !row.contains('+'), "{width}×{height}: {row}");
+    }
+    key(&mut app, 'y');
+    let screen = plain(&drawn(&app, 120, 40));
+    assert!(screen.contains("Δ log p from step 0 (nats)") && screen.contains("Δ from 0"), "{screen}");
+    assert!(screen.contains("(+8.3 from step 0)"), "the prompt counts with the table:\n{screen}");
+    // An axis that has no room for its name leaves it to the panel's title.
+    app.view.focus = Panel::Prompt;
+    let low = plain(&drawn(&app, 80, 21));
+    assert!(low.contains("Δ log p from step 0"), "{low}");
+}
+
+#[test]
+fn labels_carry_the_step_that_was_measured() {
+    let mut app = live_at(62);
+    for (width, height) in SIZES {
+        let screen = plain(&drawn(&app, width, height));
+        assert!(screen.contains("step 62/100") && screen.contains("at step 60"), "{screen}");
+        assert!(!screen.contains("at step 62"), "{width}×{height}:\n{screen}");
+    }
+    let (_, info) = crate::tui::run::screenshot_sized(&app, 80, 24);
+    assert_eq!((info.step, info.view), (60, "dashboard"));
+    app = App::live("made_up", theme(), Glyphs::Braille);
+    for event in run_events().into_iter().take(4) {
+        app.update(Message::Trainer(Arc::new(event)));
+    }
+    let screen = plain(&drawn(&app, 120, 40));
+    assert!(screen.contains("nothing measured yet") && !screen.contains("at step"), "{screen}");
+    assert_eq!(crate::tui::run::screenshot_sized(&app, 80, 24).1.view, "waiting");
+}
+
+#[test]
+fn the_chart_says_over_how_many_prompts_its_curves_are_means() {
+    let events = |change: &dyn Fn(&mut crate::protocol::RunStarted)| {
+        let mut app = App::live("made_up", theme(), Glyphs::Braille);
+        for mut event in run_events() {
+            if let TrainerEvent::RunStarted(run) = &mut event {
+                change(run);
+            }
+            app.update(Message::Trainer(Arc::new(event)));
+        }
+        plain(&drawn(&app, 120, 40))
+    };
+    assert!(events(&|_| {}).contains("mean of 8 prompts"));
+    let fewer = events(&|run| {
+        run.probes.iter_mut().take(3).for_each(|p| drop(p.responses.remove(&crate::protocol::ProbeKind::IrrHum)));
+    });
+    assert!(fewer.contains("mean of 5–8 prompts"), "{fewer}");
+    let means = events(&|run| {
+        run.means = true;
+        run.probes.truncate(1);
+    });
+    assert!(means.contains("means, of how many prompts is not recorded"), "{means}");
+    assert!(!means.contains("1 prompt") && !means.contains("one prompt") && !means.contains("1/1"), "{means}");
+}
+
+#[test]
+fn a_stage_that_pushes_nothing_down_has_no_squeezed_pairs() {
+    let mut app = squeezing();
+    let named = |app: &App| {
+        let screen = plain(&drawn(app, 120, 40));
+        (screen.contains("squeezed pairs"), screen.contains("share to y*"), screen.contains("─ squeezed "))
+    };
+    assert_eq!(named(&app), (true, true, true));
+    app.history_mut().detector.standings.iter_mut().for_each(|s| s.stage = 0);
+    assert_eq!(named(&app), (false, true, false));
+    app.history_mut().detector.standings.iter_mut().for_each(|s| s.step = 40);
+    assert_eq!(named(&app), (false, false, false), "another stage's standings say nothing of this one");
 }
 
 #[test]

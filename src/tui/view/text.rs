@@ -74,6 +74,15 @@ pub(in crate::tui) fn change(x: f64, decimals: usize) -> String {
     }
 }
 
+/// The style of a change as it is written: a gain, a loss, or neither where it rounds to nothing.
+pub(in crate::tui) fn direction(written: &str, theme: &Theme) -> Style {
+    match written.trim_start().chars().next() {
+        Some('+') => theme.gain(),
+        Some('−') => theme.loss(),
+        _ => theme.dim(),
+    }
+}
+
 fn minus(text: &str) -> String {
     text.replacen('-', "−", 1)
 }
@@ -188,38 +197,64 @@ pub(super) fn changed<T: PartialEq>(before: &[T], now: &[T]) -> (Vec<bool>, Vec<
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 const ASCII_BARS: [char; 5] = ['_', '.', '-', '=', '#'];
 
-/// A line of bars, one a column: in each the value farthest from the mean, so that spikes survive. Gaps stay gaps.
+/// A line of bars over the steps `from` to `to`, so that the rows of a panel are aligned in time. A bar is the mean of the
+/// values in its column; a value stands for the steps since the one before it. Bars span `bounds`, or their own extremes.
+/// Gaps stay gaps.
 #[allow(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "columns of a screen and values scaled to 0..1"
 )]
-pub(super) fn spark(series: &Series, until: u64, width: usize, glyphs: Glyphs) -> String {
-    let values = &series.values[..series.steps.partition_point(|&s| s <= until)];
-    let finite = || values.iter().copied().filter(|x| x.is_finite());
-    let (count, sum) = finite().fold((0.0, 0.0), |(n, sum), x| (n + 1.0, sum + x));
-    let (low, high) = finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x)));
-    let columns = width.min(values.len());
-    if count == 0.0 || columns == 0 {
-        return " ".repeat(width);
-    }
-    let mean: f64 = sum / count;
+pub(super) fn spark(
+    series: &Series,
+    (from, to): (u64, u64),
+    bounds: Option<(f64, f64)>,
+    width: usize,
+    glyphs: Glyphs,
+) -> String {
+    let bins = bins(series, (from, to), width);
+    let finite = || bins.iter().copied().filter(|x| x.is_finite());
+    let (low, high) =
+        bounds.unwrap_or_else(|| finite().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), x| (a.min(x), b.max(x))));
     let bars: &[char] = if glyphs == Glyphs::Ascii { &ASCII_BARS } else { &BARS };
-    let bar = |column: usize| {
-        let (from, to) = (column * values.len() / columns, (column + 1) * values.len() / columns);
-        let farthest = values[from..to]
-            .iter()
-            .copied()
-            .filter(|x| x.is_finite())
-            .max_by(|a, b| (a - mean).abs().total_cmp(&(b - mean).abs()));
-        farthest.map_or(' ', |x| {
-            let share = if high > low { (x - low) / (high - low) } else { 0.5 };
-            bars[((share * bars.len() as f64) as usize).min(bars.len() - 1)]
-        })
+    let bar = |x: f64| {
+        let share = if high > low { ((x - low) / (high - low)).clamp(0.0, 1.0) } else { 0.5 };
+        bars[((share * bars.len() as f64) as usize).min(bars.len() - 1)]
     };
-    let line: String = (0..columns).map(bar).collect();
-    left(&line, width)
+    bins.iter().map(|&x| if x.is_finite() { bar(x) } else { ' ' }).collect()
+}
+
+/// The mean of the finite values of each of `width` columns over the steps `from` to `to`; NaN is a gap. A column between
+/// two values has the later one, which stands for the steps up to it; after the last there is nothing.
+#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "columns of a screen")]
+fn bins(series: &Series, (from, to): (u64, u64), width: usize) -> Vec<f64> {
+    let span = u128::from(to.saturating_sub(from).max(1));
+    let column = |step: u64| ((u128::from(step - from) * width as u128).div_ceil(span) as usize).saturating_sub(1);
+    let mut sums = vec![(0.0, 0_u32, false); width];
+    let begin = series.steps.partition_point(|&s| s < from);
+    let end = series.steps.partition_point(|&s| s <= to);
+    for (&step, &value) in series.steps[begin..end].iter().zip(&series.values[begin..end]) {
+        let Some((sum, count, measured)) = sums.get_mut(column(step)) else { continue };
+        *measured = true;
+        if value.is_finite() {
+            *sum += value;
+            *count += 1;
+        }
+    }
+    let mut next = f64::NAN;
+    let mut bins: Vec<f64> = sums
+        .into_iter()
+        .rev()
+        .map(|(sum, count, measured)| {
+            if measured {
+                next = if count > 0 { sum / f64::from(count) } else { f64::NAN };
+            }
+            next
+        })
+        .collect();
+    bins.reverse();
+    bins
 }
 
 #[cfg(test)]
@@ -257,18 +292,42 @@ mod tests {
     }
 
     #[test]
-    fn a_spike_survives_and_a_gap_stays() {
-        let mut series = Series::default();
-        for step in 0..1000_u32 {
-            series.push(u64::from(step), if step == 501 { 9.0 } else { 1.0 });
-        }
-        let line = spark(&series, 1000, 10, Glyphs::Braille);
-        assert_eq!(line.chars().filter(|&c| c == '█').count(), 1);
-        let mut gap = Series::default();
-        for (step, x) in [1.0, f64::NAN, 2.0].into_iter().enumerate() {
-            gap.push(step as u64, x);
-        }
-        assert_eq!(spark(&gap, 9, 3, Glyphs::Braille), "▁ █");
+    fn bars_are_means_of_their_columns() {
+        let noise: Vec<f64> = (0..1000).map(|i| if i % 2 == 0 { 1.0 } else { 3.0 } + f64::from(i / 500)).collect();
+        let series = Series { steps: (1..=1000).collect(), values: noise };
+        assert_eq!(bins(&series, (0, 1000), 4), [2.0, 2.0, 3.0, 3.0]);
+        assert_eq!(spark(&series, (0, 1000), None, 4, Glyphs::Braille), "▁▁██");
+    }
+
+    #[test]
+    fn a_rate_is_read_off_the_height_of_its_bar() {
+        let rate =
+            |x: f64| spark(&Series { steps: vec![1], values: vec![x] }, (0, 1), Some((0.0, 1.0)), 1, Glyphs::Braille);
+        assert_eq!([0.0, 0.08, 0.5, 0.92, 1.0].map(rate), ["▁", "▁", "▅", "█", "█"]);
+    }
+
+    #[test]
+    fn rows_are_aligned_in_time_and_gaps_stay() {
+        let dense = Series { steps: (1..=12).collect(), values: vec![1.0; 12] };
+        let sparse = Series { steps: vec![4, 8, 10], values: vec![2.0, f64::NAN, 4.0] };
+        assert_eq!(spark(&dense, (0, 12), None, 6, Glyphs::Braille), "▅▅▅▅▅▅");
+        assert_eq!(
+            spark(&sparse, (0, 12), None, 6, Glyphs::Braille),
+            "▁▁  █ ",
+            "each value in the columns of its steps"
+        );
+        assert_eq!(spark(&sparse, (4, 10), None, 3, Glyphs::Braille), "▁ █");
+        assert_eq!(spark(&Series::default(), (3, 3), None, 3, Glyphs::Ascii), "   ");
+        assert_eq!(spark(&sparse, (0, u64::MAX), None, 0, Glyphs::Ascii), "");
+    }
+
+    #[test]
+    fn the_colour_of_a_change_is_that_of_what_is_written() {
+        let theme = Theme::default();
+        let style = |x: f64| direction(&fitted(x, 1, 6, change), &theme);
+        assert_eq!(style(0.06), theme.gain());
+        assert_eq!(style(-0.06), theme.loss());
+        assert_eq!([0.04, -0.04, f64::NAN].map(style), [theme.dim(); 3]);
     }
 
     #[test]

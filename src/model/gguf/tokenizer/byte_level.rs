@@ -21,8 +21,20 @@ fn split(pattern: &str) -> Value {
     json!({"type": "Split", "pattern": {"Regex": pattern}, "behavior": "Isolated", "invert": false})
 }
 
-fn sequence(first: Value, second: Value) -> Value {
-    json!({"type": "Sequence", "pretokenizers": [first, second]})
+fn sequence<const N: usize>(parts: [Value; N]) -> Value {
+    json!({"type": "Sequence", "pretokenizers": parts.to_vec()})
+}
+
+/// llama.cpp's own split, for tokenizers of which its converter knew nothing better: each pattern divides further what
+/// those before it left.
+fn default_split() -> Value {
+    sequence([
+        split("[\\p{P}\\$\\+<=>\\^~\\|]+"),
+        split("'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)"),
+        split("\\p{N}+"),
+        split("[0-9][0-9][0-9]"),
+        byte_level(false),
+    ])
 }
 
 /// What a name of `tokenizer.ggml.pre` means: normaliser, pre-tokenizer, and whether whole words skip the merges.
@@ -33,12 +45,13 @@ fn conventions(pre: &str) -> Option<(Value, Value, bool)> {
         "olmo" => (nfc, byte_level(true), false),
         "smollm" => {
             let digits = json!({"type": "Digits", "individual_digits": true});
-            (Value::Null, sequence(digits, byte_level(true)), false)
+            (Value::Null, sequence([digits, byte_level(true)]), false)
         }
         "llama-bpe" | "llama3" | "llama-v3" => {
-            (Value::Null, sequence(split(&gpt4_pattern("{1,3}")), byte_level(false)), true)
+            (Value::Null, sequence([split(&gpt4_pattern("{1,3}")), byte_level(false)]), true)
         }
-        "qwen2" => (nfc, sequence(split(&gpt4_pattern("")), byte_level(false)), false),
+        "qwen2" | "deepseek-r1-qwen" => (nfc, sequence([split(&gpt4_pattern("")), byte_level(false)]), false),
+        "default" => (Value::Null, default_split(), false),
         _ => return None,
     })
 }
@@ -48,7 +61,10 @@ pub(super) fn parts(metadata: &Metadata) -> Result<Parts> {
     let pre = metadata.text("tokenizer.ggml.pre").unwrap_or_default();
     let (normalizer, pre_tokenizer, ignore_merges) = conventions(pre).ok_or_else(|| {
         metadata.error(
-            format!("tokenizer.ggml.pre is '{pre}', and only gpt-2, llama-bpe, olmo, qwen2 and smollm are known here"),
+            format!(
+                "tokenizer.ggml.pre is '{pre}', and only default, deepseek-r1-qwen, gpt-2, llama-bpe, olmo, qwen2 and smollm \
+                 are known here"
+            ),
             FOLDER_INSTEAD,
         )
     })?;

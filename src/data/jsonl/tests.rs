@@ -47,12 +47,17 @@ fn broken_rows_are_refused_with_place_and_advice() {
         (r#"{"id":1}"#, r#":2: has no "prompt""#),
         (r#"{"chosen":"c"}"#, r#":2: has no "prompt""#),
         (r#"{"prompt":"p","rejected":"c"}"#, r#":2: has no "chosen""#),
-        (r#"{"prompt":"p","chosen":" "}"#, r#":2: "chosen" is empty"#),
         (r#"{"prompt":"","chosen":"c"}"#, r#":2: "prompt" is empty"#),
         (r#"{"prompt":"p","chosen":3}"#, r#":2: "chosen" is a number"#),
-        (r#"{"prompt":"p","chosen":null}"#, r#":2: "chosen" is null"#),
+        (r#"{"prompt":"p","chosen":null}"#, r#":2: has no "chosen""#),
         (r#"{"prompt":"p","chosen":{"a":[1]}}"#, r#":2: "chosen" is an object"#),
-        (r#"{"prompt":"p","chosen":[ ]}"#, r#":2: "chosen" is an empty list"#),
+        (r#"{"prompt":"p","chosen":NaN}"#, r#":2: "chosen" is no text: it holds NaN or Infinity"#),
+        (r#"{"prompt":"p","chosen":"c","tools":[{"a":-Infinity}]}"#, r#":2: "tools" is no text: it holds NaN"#),
+        (r#"{"prompt":"p","chosen":"c","tools":3}"#, r#":2: "tools" is a number"#),
+        (r#"{"prompt":"p","chosen":"c","tools":"{"}"#, r#":2: "tools" is text that is no JSON"#),
+        (r#"{"prompt":"p","chosen":"c","tools":[3]}"#, r#":2: "tools" holds something that is no JSON schema"#),
+        (r#"{"prompt":"p","chosen":"c","chat_template_kwargs":[]}"#, r#":2: "chat_template_kwargs" is a list"#),
+        (r#"{"prompt":"p","chosen":"c","chat_template_kwargs":{"tools":1}}"#, r#"sets "tools", which"#),
         (r#"{"prompt":"p","chosen":"c","irr_hum":["x"]}"#, r#":2: "irr_hum" is a list"#),
         (r#"{"prompt":"p","choosen":"c"}"#, r#"did you mean "chosen"?"#),
         (r#"{"prompt":"p","chosen":"c","Rejected":"r"}"#, r#"did you mean "rejected"?"#),
@@ -61,7 +66,10 @@ fn broken_rows_are_refused_with_place_and_advice() {
         (r#"{"prompt":[{"from":"user","value":"x"}],"chosen":"c"}"#, r#"message 1 of "prompt": it has no role"#),
         (r#"{"prompt":"p","chosen":[{"role":"assistant"}]}"#, r#"message 1 of "chosen": it has no content"#),
         (r#"{"prompt":"p","chosen":[{"role":"assistant","content":["x"]}]}"#, "its content is a list"),
-        (r#"{"prompt":"p","chosen":[{"role":"a","content":"b","tool_calls":[{}]}]}"#, "tool calls are not read"),
+        (
+            r#"{"prompt":"p","chosen":[{"role":"a","content":[{"type":"image"}]}]}"#,
+            r#"its content has a part of the type "image", and only text is read"#,
+        ),
         (r#"{"prompt":"p","chosen":[{"role":"a","content":"b"},3]}"#, r#""chosen" is a list"#),
         (r#"{"chosen":[{"role":"user","content":"b"}]}"#, "is no conversation that ends with an answer"),
         (r#"{"messages":[{"role":"user","content":"b"}]}"#, "is no conversation that ends with an answer"),
@@ -87,9 +95,19 @@ fn broken_files_are_refused() {
     assert!(error.contains("rows.jsonl:1: is not UTF-8, from byte 12"), "{error}");
     let error = parse(vec![b'x'; MAX_LINE + 1]).unwrap_err().to_string();
     assert!(error.contains("rows.jsonl:1: line is longer than 16 MiB"), "{error}");
-    let error = parse(b"[{\"prompt\":\"p\"}]").unwrap_err().to_string();
-    assert!(error.contains("rows.jsonl:1: begins a JSON array"), "{error}");
-    assert!(Lines::open(Path::new("no/such/file.jsonl")).unwrap_err().to_string().contains("cannot be read"));
+    let row = r#"{"prompt":"p","chosen":"c"}"#;
+    for (list, expected) in [
+        (r#"[{"prompt":"p"}]"#.to_owned(), "rows.jsonl: row 1: has no \"chosen\""),
+        (format!("[{row},\n {row}, 3]"), "rows.jsonl: row 3: invalid type: integer `3`"),
+        (format!("[{row}, {row}"), "rows.jsonl: row 2: the list has no end"),
+        (format!("[{row}, "), "rows.jsonl: row 2: the list has no end"),
+        (format!("[{row}] {row}"), "rows.jsonl: row 1: something follows the list"),
+    ] {
+        let error = parse(list).unwrap_err();
+        assert!(error.to_string().contains(expected), "{error}");
+        assert_eq!(error.exit_status(), 2);
+    }
+    assert!(Lines::open(Path::new("no/such/file.jsonl")).err().unwrap().to_string().contains("cannot be read"));
     let many: Vec<String> = (0..=MAX_KEYS).map(|i| format!("\"{i}\":0")).collect();
     let error = parse(format!("{{{}}}", many.join(","))).unwrap_err().to_string();
     assert!(error.contains("more than 1000 keys"), "{error}");
@@ -98,6 +116,64 @@ fn broken_files_are_refused() {
     assert_eq!(parse(unread).unwrap().len(), 1);
     let read = format!("{{\"prompt\":\"p\",\"chosen\":{deep}}}");
     assert!(parse(read).unwrap_err().to_string().contains("\"chosen\" is a list"));
+}
+
+#[test]
+fn a_list_and_a_compressed_file_hold_the_rows_that_their_lines_would() {
+    let rows = r#"{"prompt":"p, ]","chosen":"c\"","x":[{}]}
+{"prompt":"q","chosen":"d"}"#;
+    let expected = parse(rows).unwrap();
+    let list = format!("\u{feff} [\n{}\n]\n", rows.replace('\n', " ,\n\n"));
+    let read = parse(list).unwrap();
+    assert_eq!(read.len(), 2);
+    for (of_list, of_lines) in read.iter().zip(&expected) {
+        assert_eq!((of_list.number, &of_list.prompt), (of_lines.number, &of_lines.prompt));
+        assert_eq!(of_list.responses, of_lines.responses);
+    }
+    assert_eq!(parse("[ ]").unwrap(), []);
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rows.jsonl.gz");
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut packer, rows.as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    std::fs::write(&path, &packed).unwrap();
+    let unpack = || Lines::open(&path)?.collect::<Result<Vec<_>>>();
+    assert_eq!(unpack().unwrap(), expected.into_iter().map(Entry::Row).collect::<Vec<_>>());
+    std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
+    assert_eq!(unpack().unwrap_err().exit_status(), 2);
+}
+
+#[test]
+fn null_is_absent_and_what_is_not_read_may_be_anything() {
+    let rows = parse(
+        r#"{"prompt":"p NaN","chosen":"c \\","rejected":null,"irr_hum":null,"score":NaN,"margin":[-Infinity,{"a":Infinity}]}
+{"prompt":"p","chosen":"","rejected":"r"}
+{"prompt":"p","chosen":[],"rejected":"r"}
+{"prompt":"p","completion":" "}
+{"text":""}
+{"messages":[]}
+{"messages":[{"role":"user","content":"q"},{"role":"assistant","content":""}]}
+{"chosen":[],"rejected":[{"role":"user","content":"q"},{"role":"assistant","content":"a"}]}
+{"prompt":"p","chosen":[{"role":"assistant","content":"a"}],"rejected":[{"role":"assistant","content":" "}]}"#,
+    )
+    .unwrap();
+    assert_eq!(rows.len(), 1, "the others have an empty answer: {rows:?}");
+    assert_eq!((text(&rows[0].prompt), rows[0].responses.len()), ("p NaN", 1));
+}
+
+#[test]
+fn messages_keep_what_a_template_may_ask_for() {
+    let rows = parse(
+        r#"{"prompt":[{"content":[{"type":"text","text":"a"},{"text":"b","type":"text"}],"role":"user","n":1,"z":null}],"chosen":[{"role":"assistant","content":null,"tool_calls":[{"id":"x"}]}],"tools":"[{\"b\":1,\"a\":2}]","chat_template_kwargs":{"think":false,"none":null}}"#,
+    )
+    .unwrap();
+    let Turns::Messages(prompt) = &rows[0].prompt else { panic!("messages") };
+    assert_eq!(prompt[0].content, "ab");
+    assert_eq!(prompt[0].value(false).to_string(), "{'content': 'ab', 'role': 'user', 'n': 1}");
+    assert!(prompt[0].value(true).to_string().starts_with("{'content': [{'type': 'text', 'text': 'a'}"));
+    assert_eq!(rows[0].arguments.tools.as_ref().unwrap().to_string(), "[{'b': 1, 'a': 2}]");
+    assert_eq!(rows[0].arguments.named, [("think".to_owned(), false.into())]);
 }
 
 #[test]
@@ -128,7 +204,7 @@ proptest! {
         }).collect();
         let line = serde_json::json!({ "prompt": messages, "chosen": "c" }).to_string();
         let Turns::Messages(read) = parse(line).unwrap().remove(0).prompt else { panic!("messages") };
-        let read: Vec<_> = read.into_iter().map(|m| (m.role, m.content, m.rest["name"].clone())).collect();
+        let read: Vec<_> = read.into_iter().map(|m| (m.role.clone(), m.content.clone(), m.value(false).get_attr("name").unwrap().to_string())).collect();
         prop_assert_eq!(read, turns);
     }
 

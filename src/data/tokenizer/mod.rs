@@ -1,16 +1,22 @@
-//! The tokenizer: a Hugging Face `tokenizer.json`, or a byte-level BPE trained on documents.
+//! The tokenizer: a Hugging Face `tokenizer.json` and the small files beside it, or a byte-level BPE trained on documents.
+
+pub(crate) mod boundary;
+pub mod picture;
+pub(crate) mod settings;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::Error as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::byte_level::ByteLevel;
 use tokenizers::models::bpe::{BPE, BpeTrainer};
-use tokenizers::{AddedToken, NormalizerWrapper, TokenizerImpl};
+use tokenizers::{AddedToken, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TokenizerImpl};
 
+use self::settings::Settings;
 use crate::error::Location;
 use crate::{Error, Result};
 
@@ -28,6 +34,25 @@ pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     eos: Option<u32>,
     pad: Option<u32>,
+    /// What ends a generation besides [`Self::eos`].
+    stops: Arc<[u32]>,
+    /// What the tokenizer's call puts before a text.
+    before: Arc<[u32]>,
+    /// Rows of the model's embedding, where there is a model; ids may go beyond.
+    embedded: Option<usize>,
+}
+
+/// What a model's configuration says of its tokenizer's ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct ModelIds {
+    /// Ends an answer.
+    pub(crate) eos: Option<u32>,
+    /// Fills up a batch.
+    pub(crate) pad: Option<u32>,
+    /// Any of them ends a generation.
+    pub(crate) stops: Vec<u32>,
+    /// Rows of the embedding.
+    pub(crate) embedded: usize,
 }
 
 impl fmt::Debug for Tokenizer {
@@ -93,12 +118,40 @@ impl Tokenizer {
         // A file may ask for texts to be cut or filled up; here that is the batch's affair.
         inner.with_padding(None).with_truncation(None).map_err(|error| error.to_string())?;
         let (eos, pad) = (inner.token_to_id(EOS), inner.token_to_id(PAD));
-        Ok(Self { inner, eos, pad })
+        let (stops, before) = ([].into(), before(&inner));
+        Ok(Self { inner, eos, pad, stops, before, embedded: None })
     }
 
-    /// The same tokenizer with the special tokens that a model's configuration names.
-    pub fn with_special_tokens(self, eos: Option<u32>, pad: Option<u32>) -> Self {
-        Self { eos: eos.or(self.eos), pad: pad.or(self.pad), ..self }
+    /// The same tokenizer with the tokens that the files beside it add or describe, and with what its class puts around a
+    /// text.
+    ///
+    /// # Errors
+    /// When the end token that they name is in no vocabulary, or a token cannot be added.
+    pub(crate) fn with_settings(mut self, settings: &Settings) -> Result<Self> {
+        let failed = |error: tokenizers::Error| Error::failed(format!("a token cannot be added: {error}"));
+        let further = settings.further(|token| self.inner.token_to_id(token).is_some())?;
+        self.inner.add_tokens(further).map_err(failed)?;
+        if let Some([begins, ends]) = settings.around() {
+            let around = [begins, ends].map(|token| token.and_then(|token| Some((token, self.token_id(token)?))));
+            self.inner.with_post_processor(post_processor(around));
+        }
+        if let (Some(wanted), Some(PreTokenizerWrapper::ByteLevel(there))) =
+            (settings.prefix_space(), self.inner.get_pre_tokenizer())
+            && there.add_prefix_space != wanted
+        {
+            let changed = ByteLevel::new(wanted, there.trim_offsets, there.use_regex);
+            self.inner.with_pre_tokenizer(Some(changed));
+        }
+        self.before = before(&self.inner);
+        Ok(self)
+    }
+
+    /// The same tokenizer with what a model's configuration says of its ids.
+    pub(crate) fn with_model(self, ids: ModelIds) -> Self {
+        let ModelIds { eos, pad, mut stops, embedded } = ids;
+        let eos = eos.or(self.eos);
+        stops.retain(|&id| Some(id) != eos);
+        Self { eos, pad: pad.or(self.pad), stops: stops.into(), embedded: Some(embedded), ..self }
     }
 
     /// The `tokenizer.json`, indented.
@@ -114,22 +167,20 @@ impl Tokenizer {
     /// # Errors
     /// When a foreign tokenizer has no token for the text.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        self.ids(text, false)
-    }
-
-    fn ids(&self, text: &str, add_special_tokens: bool) -> Result<Vec<u32>> {
         self.inner
-            .encode_fast(text, add_special_tokens)
+            .encode_fast(text, false)
             .map(|encoding| encoding.get_ids().to_vec())
             .map_err(|error| Error::failed(format!("text cannot be tokenized: {error}")))
     }
 
-    /// The ids of `text` with the special tokens that the tokenizer's template adds.
+    /// The ids of `text` after what the tokenizer's call puts before it (a token that begins a text), which stands there
+    /// once even if the text begins with it; what the call would put after it is left out.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub fn encode_with_special_tokens(&self, text: &str) -> Result<Vec<u32>> {
-        self.ids(text, true)
+    pub fn encode_begun(&self, text: &str) -> Result<Vec<u32>> {
+        let ids = self.encode(text)?;
+        Ok(if ids.starts_with(&self.before) { ids } else { [&self.before[..], &ids].concat() })
     }
 
     /// The text of `ids`, special tokens left out; bytes that are no UTF-8 become U+FFFD, unknown ids nothing.
@@ -158,9 +209,35 @@ impl Tokenizer {
         self.eos
     }
 
-    /// The token that fills up a batch; any will do where none is named, since padding is never attended to.
+    /// What the tokenizer's call puts before a text; mostly nothing, or the token that begins one.
+    pub fn begins(&self) -> &[u32] {
+        &self.before
+    }
+
+    /// Whether a token ends a generation: the end token, or any other that the model's configurations name as one.
+    pub fn is_stop(&self, id: u32) -> bool {
+        Some(id) == self.eos || self.stops.contains(&id)
+    }
+
+    /// A generated answer without the token that ended it.
+    pub fn without_stop<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        match ids.split_last() {
+            Some((&last, rest)) if self.is_stop(last) => rest,
+            _ => ids,
+        }
+    }
+
+    /// The first of the ids that the model has no embedding for.
+    pub fn beyond_the_model(&self, ids: &[u32]) -> Option<u32> {
+        let embedded = self.embedded?;
+        ids.iter().copied().find(|&id| id as usize >= embedded)
+    }
+
+    /// The token that fills up a batch; any that the model has will do where none is named, since padding is never attended
+    /// to.
     pub fn pad(&self) -> u32 {
-        self.pad.or(self.eos).unwrap_or(0)
+        let there = |id: &u32| self.beyond_the_model(&[*id]).is_none();
+        self.pad.filter(there).or(self.eos.filter(there)).unwrap_or(0)
     }
 
     /// The ids of a completion: the text's, and the token that ends it, unless a chat template has written that already
@@ -169,19 +246,70 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::encode`].
     pub fn encode_completion(&self, text: &str) -> Result<Vec<u32>> {
-        let mut ids = self.encode(text)?;
-        let last = ids.iter().rev().copied().find(|&id| !self.token(id).trim().is_empty());
-        if self.eos.is_some() && last != self.eos {
-            ids.reserve_exact(1);
-            ids.extend(self.eos);
+        self.ended(text, self.encode(text)?, false)
+    }
+
+    /// `ids`, those of `text`, and the token that ends it, unless it is there (white space may follow it). A turn that a
+    /// chat template wrote has its end where it ends with any special token.
+    fn ended(&self, text: &str, mut ids: Vec<u32>, is_turn: bool) -> Result<Vec<u32>> {
+        let Some(eos) = self.eos else { return Ok(ids) };
+        let last = ids.iter().rev().copied().find(|&id| !self.is_blank(id));
+        if last.is_some_and(|last| last == eos || is_turn && (self.is_stop(last) || self.is_special(last))) {
+            return Ok(ids);
         }
+        let added = self.inner.get_added_vocabulary();
+        let takes_spaces = added.get_added_tokens_decoder().get(&eos).is_some_and(|token| token.lstrip);
+        if takes_spaces && text.ends_with(char::is_whitespace) {
+            ids = [&ids[..ids.len() - self.encode(text)?.len()], &self.encode(text.trim_end())?].concat();
+        }
+        ids.reserve_exact(1);
+        ids.push(eos);
         Ok(ids)
+    }
+
+    /// Whether a token is white space, spelled as a byte too.
+    fn is_blank(&self, id: u32) -> bool {
+        let token = self.token(id);
+        token.trim().is_empty() || ["<0x09>", "<0x0A>", "<0x0D>", "<0x20>"].contains(&token.as_str())
+    }
+
+    fn is_special(&self, id: u32) -> bool {
+        self.inner.get_added_vocabulary().get_added_tokens_decoder().get(&id).is_some_and(|token| token.special)
     }
 
     /// One more than the largest id, added tokens included; a vocabulary may have holes.
     pub fn vocab_size(&self) -> usize {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
+}
+
+/// What the tokenizer's call puts before a text.
+fn before(inner: &tokenizers::Tokenizer) -> Arc<[u32]> {
+    let ids = |special| inner.encode_fast("a", special).map(|encoding| encoding.get_ids().to_vec()).unwrap_or_default();
+    let (with, without) = (ids(true), ids(false));
+    let at = with.windows(without.len().max(1)).position(|window| window == without);
+    at.map_or_else(|| [].into(), |at| with[..at].into())
+}
+
+/// What puts the given tokens before and after a text.
+fn post_processor(around: [Option<(&str, u32)>; 2]) -> Option<PostProcessorWrapper> {
+    let special =
+        |token: Option<(&str, u32)>| token.map(|(token, _)| json!({"SpecialToken": {"id": token, "type_id": 0}}));
+    let text = |name: &str| Some(json!({"Sequence": {"id": name, "type_id": 0}}));
+    let [before, after] = around.map(special);
+    let one = |name| [before.clone(), text(name), after.clone()].into_iter().flatten();
+    let tokens: serde_json::Map<String, Value> = around
+        .into_iter()
+        .flatten()
+        .map(|(token, id)| (token.to_owned(), json!({"id": token, "ids": [id], "tokens": [token]})))
+        .collect();
+    serde_json::from_value(json!({
+        "type": "TemplateProcessing",
+        "single": one("A").collect::<Vec<_>>(),
+        "pair": one("A").chain(one("B")).collect::<Vec<_>>(),
+        "special_tokens": tokens,
+    }))
+    .ok()
 }
 
 /// The parts of a `tokenizer.json` that are looked at before the crate reads it: it panics on a decoder that is no JSON, and

@@ -4,11 +4,13 @@
 
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
+
 use super::*;
 
 fn compiled(source: &str) -> Result<ChatTemplate> {
-    let special = [("bos_token", "<s>"), ("eos_token", "</s>")].map(|(name, token)| (name.into(), token.into()));
-    ChatTemplate::new(Path::new("chat_template.jinja"), source, &SpecialTokens(special.into()))
+    let named = [("bos_token", "<s>"), ("eos_token", "</s>")].map(|(name, token)| (name.into(), token.into())).into();
+    ChatTemplate::new(Path::new("chat_template.jinja"), source, &SpecialTokens { named, listed: vec!["<x>".into()] })
 }
 
 fn question() -> [Message; 1] {
@@ -16,7 +18,7 @@ fn question() -> [Message; 1] {
 }
 
 fn render(source: &str) -> Result<String, String> {
-    compiled(source).unwrap().render(&question(), true)
+    compiled(source).unwrap().render(&question(), &Arguments::default(), true)
 }
 
 #[derive(Deserialize)]
@@ -35,14 +37,19 @@ struct Case {
 
 #[test]
 fn conversations_are_written_as_transformers_writes_them() {
-    let golden: Golden = serde_json::from_str(include_str!("../../tests/golden/chat_templates.json")).unwrap();
+    let golden: Golden = serde_json::from_str(include_str!("../../../tests/golden/chat_templates.json")).unwrap();
     assert!(golden.templates.len() >= 7 && golden.cases.len() >= 21);
     for case in golden.cases {
         let template = compiled(&golden.templates[&case.template]).unwrap();
         let messages: Vec<Message> =
             case.messages.iter().map(|m| Message::plain(&m["role"], m["content"].clone())).collect();
         for (opened, expected) in [(false, case.closed), (true, case.opened)] {
-            assert_eq!(template.render(&messages, opened).unwrap(), expected, "{}", case.template);
+            assert_eq!(
+                template.render(&messages, &Arguments::default(), opened).unwrap(),
+                expected,
+                "{}",
+                case.template
+            );
         }
     }
 }
@@ -91,7 +98,8 @@ fn a_template_has_no_files_and_refuses_in_words() {
     );
     for source in ["{% include '/etc/passwd' %}", "{{ messages.__class__.__mro__ }}", "{{ open('x') }}", "{{ x.y.z }}"]
     {
-        let refused = compiled(source).map_or(true, |template| template.render(&question(), true).is_err());
+        let refused = compiled(source)
+            .map_or(true, |template| template.render(&question(), &Arguments::default(), true).is_err());
         assert!(refused, "{source}");
     }
 }
@@ -112,7 +120,7 @@ fn a_folders_template_is_found() {
         r#"{"eos_token": {"content": "</s>"}, "bos_token": null, "added_tokens_decoder": {}}"#,
     );
     assert!(found().unwrap().is_none());
-    let rendered = || found().unwrap().unwrap().render(&question(), false).unwrap();
+    let rendered = || found().unwrap().unwrap().render(&question(), &Arguments::default(), false).unwrap();
     write("tokenizer_config.json", r#"{"eos_token": {"content": "</s>"}, "chat_template": "one {{ eos_token }}"}"#);
     assert_eq!(rendered(), "one </s>");
     let named = r#"{"chat_template": [{"name": "rag", "template": "r"}, {"name": "default", "template": "d"}]}"#;
@@ -125,7 +133,7 @@ fn a_folders_template_is_found() {
     assert_eq!(rendered(), "file ");
     let named = |name: &Path| ChatTemplate::named(name.to_str().unwrap(), &SpecialTokens::default()).unwrap();
     for name in [folder.path().to_owned(), folder.path().join("chat_template.jinja"), "file {{ bos_token }}".into()] {
-        assert_eq!(named(&name).render(&question(), false).unwrap(), "file ", "{name:?}");
+        assert_eq!(named(&name).render(&question(), &Arguments::default(), false).unwrap(), "file ", "{name:?}");
     }
     write("tokenizer_config.json", "{\"chat_template\": 3}");
     assert_eq!(found().unwrap_err().exit_status(), 2);

@@ -1,0 +1,307 @@
+//! Templates as they are written for Jinja2, made into what the engine here reads alike: line ends, `{% generation %}`, and
+//! `%` between a text and what is put into it.
+
+/// The filter that stands for the operator `%`.
+pub(super) const PERCENT: &str = "ldyn_percent";
+/// Words of an expression that are no operand.
+const KEYWORDS: [&str; 10] = ["and", "or", "not", "in", "is", "if", "else", "elif", "for", "recursive"];
+
+/// The template as the engine reads it.
+pub(super) fn adapted(source: &str) -> String {
+    // Jinja2 takes every kind of line end for the same.
+    let source = source.replace("\r\n", "\n").replace('\r', "\n");
+    let mut out = String::with_capacity(source.len());
+    let mut rest = source.as_str();
+    while let Some(at) = rest.find('{') {
+        let (before, tag) = rest.split_at(at);
+        out.push_str(before);
+        let length = match tag.as_bytes().get(1) {
+            Some(b'#') => tag.find("#}").map_or(tag.len(), |end| end + 2),
+            Some(b'{') => inside(tag, "}}"),
+            Some(b'%') => inside(tag, "%}"),
+            _ => {
+                out.push('{');
+                rest = &tag[1..];
+                continue;
+            }
+        };
+        let (tag, after) = tag.split_at(length);
+        rest = after;
+        match word(tag) {
+            "generation" => out.push_str(&tag.replacen("generation", "if true", 1)),
+            "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endif", 1)),
+            "raw" if tag.starts_with("{%") => {
+                let end = raw_end(rest);
+                out.push_str(tag);
+                out.push_str(&rest[..end]);
+                rest = &rest[end..];
+            }
+            _ if tag.starts_with("{#") || !tag[2..tag.len().saturating_sub(2).max(2)].contains('%') => {
+                out.push_str(tag)
+            }
+            _ => out.push_str(&with_percent(tag)),
+        }
+    }
+    out + rest
+}
+
+/// Whether a template goes through the parts of a message's content. One that does not is given their text.
+pub(super) fn reads_parts(source: &str) -> bool {
+    source.match_indices("{%").any(|(at, _)| {
+        let tag = &source[at..];
+        let tag = &tag[..inside(tag, "%}")];
+        let loops_over = tag.split_once(" in ").filter(|_| word(tag) == "for");
+        loops_over.is_some_and(|(_, items)| items.contains("content"))
+    })
+}
+
+/// The first word of a statement; nothing for an expression or a comment.
+fn word(tag: &str) -> &str {
+    let Some(statement) = tag.strip_prefix("{%") else { return "" };
+    let statement = statement.trim_start_matches(['-', '+']).trim_start();
+    let end = statement.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(statement.len());
+    &statement[..end]
+}
+
+/// Where raw text ends: at the statement that ends it.
+fn raw_end(text: &str) -> usize {
+    let ends = text.match_indices("{%").find(|&(at, _)| word(&text[at..]) == "endraw");
+    ends.map_or(text.len(), |(at, _)| at)
+}
+
+/// The length of a tag with its closing, which counts neither in a text nor in brackets.
+fn inside(tag: &str, closing: &str) -> usize {
+    let bytes = tag.as_bytes();
+    let (mut at, mut depth) = (2, 0_usize);
+    while at < bytes.len() {
+        match bytes[at] {
+            quote @ (b'"' | b'\'') => at += text_length(&bytes[at..], quote) - 1,
+            _ if depth == 0 && bytes[at..].starts_with(closing.as_bytes()) => return at + 2,
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// The length of a text in quotes, both of them included.
+fn text_length(bytes: &[u8], quote: u8) -> usize {
+    let mut at = 1;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'\\' => at += 1,
+            byte if byte == quote => return at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// A tag with the filter in the place of the operator.
+fn with_percent(tag: &str) -> String {
+    let body = &tag[2..tag.len() - 2];
+    let marks = |c: char| c == '-' || c == '+';
+    let (opening, body) = body.split_at(body.len() - body.trim_start_matches(marks).len());
+    let (body, closing) = body.split_at(body.trim_end_matches(marks).len());
+    let mut reader = Reader { tokens: tokens(body), at: 0, unclosed: false };
+    let rewritten = reader.sequence(None);
+    if reader.unclosed || reader.at < reader.tokens.len() {
+        // Brackets that do not match: the engine says what is wrong.
+        return tag.to_owned();
+    }
+    format!("{}{opening}{rewritten}{closing}{}", &tag[..2], &tag[tag.len() - 2..])
+}
+
+/// A piece of an expression: white space, a text, a word or number, or an operator.
+fn tokens(mut body: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    while let Some(first) = body.chars().next() {
+        let run = |is: fn(char) -> bool| body.find(|c: char| !is(c)).unwrap_or(body.len());
+        let length = match first {
+            '"' | '\'' => text_length(body.as_bytes(), first as u8),
+            _ if first.is_whitespace() => run(char::is_whitespace),
+            _ if first.is_alphanumeric() || first == '_' => run(|c| c.is_alphanumeric() || c == '_'),
+            _ if ["**", "//", "==", "!=", "<=", ">="].iter().any(|two| body.starts_with(two)) => 2,
+            _ => first.len_utf8(),
+        };
+        let (token, rest) = body.split_at(length);
+        tokens.push(token);
+        body = rest;
+    }
+    tokens
+}
+
+/// Reads an expression by Jinja2's precedence, as far as `%` asks for it.
+struct Reader<'a> {
+    tokens: Vec<&'a str>,
+    at: usize,
+    /// Whether a bracket was not closed.
+    unclosed: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// The next token that is no white space, and where it is.
+    fn peek(&self) -> Option<(usize, &'a str)> {
+        let blank = |token: &&str| token.starts_with(char::is_whitespace);
+        let at = self.at + self.tokens[self.at..].iter().take_while(|token| blank(token)).count();
+        Some((at, *self.tokens.get(at)?))
+    }
+
+    /// Everything up to the token at `end`, that one included.
+    fn take(&mut self, end: usize) -> String {
+        let taken = self.tokens[self.at..=end].concat();
+        self.at = end + 1;
+        taken
+    }
+
+    /// Operands and what stands between them, up to the bracket that closes.
+    fn sequence(&mut self, closing: Option<&str>) -> String {
+        let (mut out, mut after_operand) = (String::new(), false);
+        while let Some((at, token)) = self.peek() {
+            if Some(token) == closing {
+                return out + &self.take(at);
+            }
+            if matches!(token, ")" | "]" | "}") {
+                return out;
+            }
+            let signed = matches!(token, "+" | "-") && !after_operand;
+            if signed || is_operand(token) {
+                out += &self.product();
+                after_operand = true;
+            } else {
+                out += &self.take(at);
+                after_operand = false;
+            }
+        }
+        out += &self.tokens[self.at..].concat();
+        self.at = self.tokens.len();
+        self.unclosed |= closing.is_some();
+        out
+    }
+
+    /// Factors.
+    fn product(&mut self) -> String {
+        let mut left = self.factor();
+        while let Some((at, token)) = self.peek() {
+            match token {
+                "*" | "/" | "//" => {
+                    left += &self.take(at);
+                    left += &self.factor();
+                }
+                "%" => {
+                    self.at = at + 1;
+                    let right = self.factor();
+                    left = format!(" (({left})|{PERCENT}({right}))");
+                }
+                _ => break,
+            }
+        }
+        left
+    }
+
+    /// An operand with its sign, what is asked of it, and its powers.
+    fn factor(&mut self) -> String {
+        let mut out = String::new();
+        while let Some((at, "+" | "-")) = self.peek() {
+            out += &self.take(at);
+        }
+        let Some((at, token)) = self.peek() else { return out };
+        if !is_operand(token) {
+            return out;
+        }
+        out += &self.operand(at);
+        while let Some((at, token)) = self.peek() {
+            match token {
+                "." | "|" => {
+                    out += &self.take(at);
+                    out += &self.peek().map(|(at, _)| self.take(at)).unwrap_or_default();
+                }
+                "(" | "[" => out += &self.operand(at),
+                "is" => {
+                    out += &self.take(at);
+                    if let Some((at, "not")) = self.peek() {
+                        out += &self.take(at);
+                    }
+                    out += &self.peek().map(|(at, _)| self.take(at)).unwrap_or_default();
+                    // What the test is given, without brackets.
+                    if let Some((at, token)) = self.peek()
+                        && token != "("
+                        && token != "["
+                        && is_operand(token)
+                    {
+                        out += &self.operand(at);
+                    }
+                }
+                "**" => {
+                    out += &self.take(at);
+                    out += &self.factor();
+                }
+                _ => break,
+            }
+        }
+        out
+    }
+
+    /// A word, a number, texts in a row, or what stands in brackets.
+    fn operand(&mut self, at: usize) -> String {
+        let token = self.tokens[at];
+        let mut out = self.take(at);
+        match token {
+            "(" => out += &self.sequence(Some(")")),
+            "[" => out += &self.sequence(Some("]")),
+            "{" => out += &self.sequence(Some("}")),
+            _ if token.starts_with(['"', '\'']) => {
+                while let Some((at, token)) = self.peek()
+                    && token.starts_with(['"', '\''])
+                {
+                    out += &self.take(at);
+                }
+            }
+            _ => {}
+        }
+        out
+    }
+}
+
+fn is_operand(token: &str) -> bool {
+    let word = token.starts_with(|c: char| c.is_alphanumeric() || c == '_' || c == '"' || c == '\'');
+    (word && !KEYWORDS.contains(&token)) || matches!(token, "(" | "[" | "{")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{adapted, reads_parts};
+
+    #[test]
+    fn a_template_that_goes_through_parts_is_told_from_one_that_does_not() {
+        for goes in ["{% for part in m['content'] %}", "{%- for x in message.content if x.type == 'text' -%}"] {
+            assert!(reads_parts(goes), "{goes}");
+        }
+        for does_not in ["{% for m in messages %}{{ m.content }}{% endfor %}", "{% if m.content is string %}"] {
+            assert!(!reads_parts(does_not), "{does_not}");
+        }
+    }
+
+    #[test]
+    fn what_jinja2_reads_alike_is_written_alike() {
+        for (source, expected) in [
+            ("a\r\nb\rc", "a\nb\nc"),
+            ("{%- generation %}x{% endgeneration -%}", "{%- if true %}x{% endif -%}"),
+            ("{{ '{% generation %}' }}", "{{ '{% generation %}' }}"),
+            ("{# {% generation %} #}{ {", "{# {% generation %} #}{ {"),
+            ("{% raw %}{% generation %} %{% endraw %}", "{% raw %}{% generation %} %{% endraw %}"),
+            ("{{ {'a': {'b': '}}'}} }}", "{{ {'a': {'b': '}}'}} }}"),
+            ("{{- 'a %s' % x -}}", "{{-  (( 'a %s')|ldyn_percent( x)) -}}"),
+            ("{% if 1 + a.b[0] * 3 % n|int is odd %}", "{% if 1 +  (( a.b[0] * 3)|ldyn_percent( n|int is odd)) %}"),
+            ("{{ f(a % b, '%') % (c, d) }}", "{{ (( f( ((a)|ldyn_percent( b)), '%'))|ldyn_percent( (c, d))) }}"),
+            ("{{ a % (b }}", "{{ a % (b }}"),
+            ("{{ unclosed % ", "{{ unclosed % "),
+        ] {
+            let squeezed = |text: &str| text.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+            assert_eq!(squeezed(&adapted(source)), squeezed(expected), "{source}");
+        }
+    }
+}

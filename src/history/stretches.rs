@@ -1,0 +1,141 @@
+//! Curves cut where their count begins anew: on the scale of changes since the stage began, every stage is a line of its
+//! own that leaves from 0, and no line leads from one stage into the next.
+
+use std::ops::Range;
+
+use super::series::{CurveId, Scale, Series};
+use super::store::RunHistory;
+
+/// A part of a curve that is drawn as one line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    /// Its readings, as places in the curve's series.
+    readings: Range<usize>,
+    /// The step at which it leaves from 0, where the reading there belongs to the stage before.
+    origin: Option<u64>,
+}
+
+impl Stretch {
+    /// The stretch of a series that has one value a reading: the curve itself, or a quartile of it.
+    pub fn of(&self, series: &Series) -> Series {
+        let mut part = Series::default();
+        if let Some(step) = self.origin {
+            part.push(step, 0.0);
+        }
+        let places = self.readings.start.min(series.len())..self.readings.end.min(series.len());
+        part.steps.extend_from_slice(&series.steps[places.clone()]);
+        part.values.extend_from_slice(&series.values[places]);
+        part
+    }
+
+    /// Appends the readings of [`Stretch::of`] to what the stretches before it gave: the way back to a value a reading.
+    pub fn collect(&self, part: &Series, into: &mut Series) {
+        let from = usize::from(self.origin.is_some()).min(part.len());
+        into.steps.extend_from_slice(&part.steps[from..]);
+        into.values.extend_from_slice(&part.values[from..]);
+    }
+}
+
+impl RunHistory {
+    /// The stretches of a curve on a scale, in order: one, or one a stage where every stage counts anew.
+    pub fn stretches(&self, curve: CurveId, scale: Scale) -> Vec<Stretch> {
+        let stages: Vec<usize> =
+            self.evaluations.iter().filter(|e| curve.values(e).is_some()).map(|e| e.stage).collect();
+        if scale != Scale::StageDelta {
+            return vec![Stretch { readings: 0..stages.len(), origin: None }];
+        }
+        let mut start = 0;
+        let mut stretch = |part: &[usize]| {
+            let readings = start..start + part.len();
+            start = readings.end;
+            let origin = self.stage_evaluations(part[0]).iter().find(|e| curve.values(e).is_some());
+            Stretch { readings, origin: origin.filter(|e| e.stage != part[0]).map(|e| e.step) }
+        };
+        stages.chunk_by(|a, b| a == b).map(&mut stretch).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::fixture::{evaluation, history, run, stage};
+    use crate::protocol::{ProbeKind, TrainerEvent};
+
+    const CHOSEN: CurveId = CurveId::Probe(ProbeKind::Chosen);
+
+    fn evaluated(step: u64, stage: usize, chosen: f32) -> TrainerEvent {
+        TrainerEvent::Evaluation(Box::new(evaluation(1, stage, step, &[(ProbeKind::Chosen, chosen)], 0.0)))
+    }
+
+    /// y⁺ rises by 10 in SFT and falls by 4 in DPO.
+    fn two_stages() -> RunHistory {
+        history(&[
+            TrainerEvent::RunStarted(Box::new(run(1, 0, vec![stage("SFT", false, 20), stage("DPO", true, 20)]))),
+            TrainerEvent::StageStarted { stage: 0, step: 0 },
+            evaluated(0, 0, -30.0),
+            evaluated(10, 0, -24.0),
+            evaluated(20, 0, -20.0),
+            TrainerEvent::StageStarted { stage: 1, step: 20 },
+            evaluated(30, 1, -23.0),
+            evaluated(40, 1, -24.0),
+        ])
+    }
+
+    #[test]
+    fn every_stage_counts_from_the_evaluation_that_it_started_from() {
+        let history = two_stages();
+        let changes = history.curve(CHOSEN, Scale::StageDelta, None);
+        assert_eq!(changes, Series { steps: vec![0, 10, 20, 30, 40], values: vec![0.0, 6.0, 10.0, -3.0, -4.0] });
+        assert_eq!(history.curve(CHOSEN, Scale::StageDelta, Some(0)), changes, "of one prompt as of the mean");
+        assert_eq!(history.curve(CHOSEN, Scale::Delta, None).values, [0.0, 6.0, 10.0, 7.0, 6.0]);
+        let lines: Vec<Series> = history.stretches(CHOSEN, Scale::StageDelta).iter().map(|s| s.of(&changes)).collect();
+        assert_eq!(
+            lines,
+            [
+                Series { steps: vec![0, 10, 20], values: vec![0.0, 6.0, 10.0] },
+                Series { steps: vec![20, 30, 40], values: vec![0.0, -3.0, -4.0] },
+            ]
+        );
+        assert_eq!(history.stretches(CHOSEN, Scale::Delta).len(), 1);
+    }
+
+    #[test]
+    fn a_stage_that_was_not_announced_counts_from_the_last_reading_before_it() {
+        let history = history(&[
+            TrainerEvent::RunStarted(Box::new(run(1, 0, vec![stage("SFT", false, 20), stage("DPO", true, 20)]))),
+            evaluated(0, 0, -30.0),
+            evaluated(20, 0, -20.0),
+            evaluated(30, 1, -23.0),
+        ]);
+        assert_eq!(history.curve(CHOSEN, Scale::StageDelta, None).values, [0.0, 10.0, -3.0]);
+    }
+
+    #[test]
+    fn a_stage_with_a_measurement_of_its_own_start_leaves_from_that() {
+        let history = history(&[
+            TrainerEvent::RunStarted(Box::new(run(1, 0, vec![stage("SFT", false, 20), stage("DPO", true, 20)]))),
+            TrainerEvent::StageStarted { stage: 0, step: 0 },
+            evaluated(0, 0, -30.0),
+            evaluated(20, 0, -20.0),
+            TrainerEvent::StageStarted { stage: 1, step: 20 },
+            evaluated(20, 1, -20.5),
+            evaluated(30, 1, -23.0),
+        ]);
+        let changes = history.curve(CHOSEN, Scale::StageDelta, None);
+        assert_eq!(changes.values, [0.0, 10.0, 0.0, -2.5]);
+        let stretches = history.stretches(CHOSEN, Scale::StageDelta);
+        assert_eq!(stretches[1].of(&changes), Series { steps: vec![20, 30], values: vec![0.0, -2.5] });
+    }
+
+    #[test]
+    fn what_was_cut_comes_back_a_value_a_reading() {
+        let history = two_stages();
+        let changes = history.curve(CHOSEN, Scale::StageDelta, None);
+        let mut again = Series::default();
+        for stretch in history.stretches(CHOSEN, Scale::StageDelta) {
+            stretch.collect(&stretch.of(&changes), &mut again);
+        }
+        assert_eq!(again, changes);
+        assert!(RunHistory::default().stretches(CHOSEN, Scale::StageDelta).is_empty());
+    }
+}

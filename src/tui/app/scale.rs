@@ -1,0 +1,113 @@
+//! Which scale is shown, and from where changes are counted: one answer for the chart, the table and the prompt.
+
+use super::{App, Curve};
+use crate::history::Scale;
+use crate::protocol::{Evaluation, StageInfo};
+use crate::text::Shown;
+
+/// From where changes are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// The run's first evaluation.
+    Start,
+    /// The evaluation that the stage of this index started from.
+    Stage(usize),
+}
+
+impl App {
+    /// The stage that led to the measurements that are shown: an index into the run's stages.
+    fn measured_stage(&self) -> Option<usize> {
+        self.evaluation().map(|e| e.stage).or_else(|| self.reading().map(|r| r.stage))
+    }
+
+    fn stage_info(&self, stage: usize) -> Option<&StageInfo> {
+        self.shown().run.as_ref()?.stages.get(stage)
+    }
+
+    /// Whether the stage that led to what is shown pushes rejected answers down.
+    pub fn pushes_down(&self) -> bool {
+        self.measured_stage().is_some_and(|stage| self.pushes_down_in(stage))
+    }
+
+    /// Whether a stage pushes rejected answers down.
+    pub fn pushes_down_in(&self, stage: usize) -> bool {
+        self.stage_info(stage).is_some_and(|stage| stage.has_rejected)
+    }
+
+    /// The step at which the stage began that is shown, and the step up to which it is. With a cursor that is the stage whose
+    /// steps led there, without one the stage under way.
+    pub fn stage_span(&self) -> (u64, u64) {
+        let starts = &self.shown().stage_starts;
+        let start = match self.view.cursor {
+            Some(cursor) => starts.iter().rev().find(|&&start| start < cursor).or(starts.first()),
+            None => starts.last(),
+        };
+        (start.copied().unwrap_or(0), self.step())
+    }
+
+    /// The scale while the user has chosen none: in a stage that pushes something down, what that stage did; else what the
+    /// run did.
+    pub fn default_scale(&self) -> Scale {
+        if self.pushes_down() { Scale::StageDelta } else { Scale::Delta }
+    }
+
+    /// The scale that is shown.
+    pub fn scale(&self) -> Scale {
+        self.view.scale.unwrap_or_else(|| self.default_scale())
+    }
+
+    /// Goes on to the next scale. Back at the one that the stage decides on, the choice is the stage's again.
+    pub(super) fn next_scale(&mut self) {
+        let mut next = self.scale().next();
+        // A classifier has neither tokens to divide by nor a start of its stage.
+        while self.has_classes() && matches!(next, Scale::StageDelta | Scale::PerToken) {
+            next = next.next();
+        }
+        self.view.scale = Some(next).filter(|&next| next != self.default_scale());
+        self.refresh();
+    }
+
+    /// From where the changes that are shown are counted. A scale of levels leaves that to the stage.
+    pub fn since(&self) -> Since {
+        let scale = if self.scale().is_change() { self.scale() } else { self.default_scale() };
+        match (scale, self.measured_stage()) {
+            (Scale::StageDelta, Some(stage)) => Since::Stage(stage),
+            _ => Since::Start,
+        }
+    }
+
+    /// The same in words, the longest first: whoever has little room takes the last.
+    pub fn since_in_words(&self) -> [String; 3] {
+        match self.since() {
+            Since::Start => ["Δ from step 0", "Δ from 0", "from 0"].map(str::to_owned),
+            Since::Stage(stage) => {
+                let name = self.stage_info(stage).map_or_else(|| Shown::new("stage"), |s| Shown::new(&s.name));
+                [format!("Δ since {name}"), format!("Δ in {name}"), format!("Δ {name}")]
+            }
+        }
+    }
+
+    /// The evaluation that changes are counted from.
+    pub fn origin(&self) -> Option<&Evaluation> {
+        match self.since() {
+            Since::Start => self.shown().evaluations.first(),
+            Since::Stage(stage) => self.shown().stage_evaluations(stage).first(),
+        }
+    }
+
+    /// The change of a curve at the step that is shown.
+    pub fn change(&self, curve: &Curve) -> Option<f64> {
+        let now = curve.at(self.step())?;
+        if self.scale().is_change() {
+            return Some(now);
+        }
+        let from = match self.since() {
+            Since::Start => *curve.raw.values.first()?,
+            Since::Stage(stage) => {
+                let mut span = self.shown().stage_evaluations(stage).iter();
+                curve.at(span.find(|e| curve.id.values(e).is_some())?.step)?
+            }
+        };
+        Some(now - from)
+    }
+}

@@ -1,0 +1,79 @@
+use std::collections::HashSet;
+
+use super::*;
+
+const MODES: [Context; 7] = [Live, Replay, Compare, Help, Quit, Filter, Lab];
+
+fn press(key: Key) -> KeyEvent {
+    match key {
+        Char(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE),
+        Ctrl(c) => KeyEvent::new(KeyCode::Char(c), KeyModifiers::CONTROL),
+        Named(code) => KeyEvent::new(code, KeyModifiers::NONE),
+        Shift(code) => KeyEvent::new(code, KeyModifiers::SHIFT),
+    }
+}
+
+#[test]
+fn every_row_is_reached_by_each_of_its_keys_in_every_mode_it_claims() {
+    for binding in BINDINGS {
+        let modes: Vec<_> = MODES.into_iter().filter(|&m| binding.context.reaches(m)).collect();
+        assert!(!modes.is_empty(), "{:?} works nowhere", binding.action);
+        assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{:?} says nothing", binding.action);
+        for mode in modes {
+            for &key in binding.keys {
+                assert_eq!(lookup(mode, press(key)), Some(binding.action), "{} in {mode:?}", key.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn no_key_is_bound_twice_in_a_mode() {
+    for mode in MODES {
+        let mut seen = HashSet::new();
+        for key in bindings(mode).flat_map(|b| b.keys) {
+            assert!(seen.insert(*key), "{} twice in {mode:?}", key.name());
+        }
+    }
+}
+
+#[test]
+fn the_digits_follow_the_order_of_the_groups() {
+    for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
+        assert_eq!(lookup(Live, press(Char(digit))), Some(Action::Toggle(group)));
+    }
+}
+
+#[test]
+fn only_a_trainer_is_asked_about() {
+    for mode in MODES {
+        let tells = |what: &str| bindings(mode).any(|b| b.help.contains(what));
+        assert_eq!(tells("asks while training"), mode == Live, "{mode:?}");
+        assert_eq!(tells("a second time without waiting"), mode == Live, "{mode:?}");
+    }
+}
+
+#[test]
+fn a_list_is_moved_through_row_by_row_and_page_by_page() {
+    use Rows::{First, Last, Next, PageDown, PageUp, Previous};
+    for (rows, at, to) in
+        [(Next, 3, 4), (Previous, 3, 2), (PageDown, 3, 11), (PageUp, 11, 3), (PageUp, 3, 0), (PageDown, 19, 19)]
+    {
+        assert_eq!(rows.moved(Some(at), 20), Some(to), "{rows:?}");
+    }
+    assert_eq!([First, Last, Next].map(|rows| rows.moved(None, 5)), [Some(0), Some(4), Some(0)]);
+    assert_eq!(Next.moved(Some(0), 0), None);
+    assert_eq!((PageDown.scrolled(0, 10), Last.scrolled(3, 10), Next.scrolled(0, 0)), (8, 9, 0));
+}
+
+#[test]
+fn shift_and_alt_are_told_apart() {
+    let key = |code, modifiers| lookup(Live, KeyEvent::new(code, modifiers));
+    assert_eq!(key(KeyCode::Right, KeyModifiers::SHIFT), Some(Action::Cursor(10)));
+    assert_eq!(key(KeyCode::Right, KeyModifiers::NONE), Some(Action::Cursor(1)));
+    assert_eq!(key(KeyCode::Char('G'), KeyModifiers::SHIFT), Some(Action::List(Rows::Last)));
+    assert_eq!(key(KeyCode::Char('!'), KeyModifiers::SHIFT), Some(Action::Solo));
+    assert_eq!(key(KeyCode::Char('q'), KeyModifiers::ALT), None);
+    assert_eq!(key(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
+    assert_eq!(key(KeyCode::BackTab, KeyModifiers::SHIFT), Some(Action::FocusPrevious));
+}

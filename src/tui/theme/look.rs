@@ -1,0 +1,146 @@
+//! How curves, arms of a comparison and classes are drawn: a row each of dash, marker and colour.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use super::{Ink, Theme};
+use crate::history::CurveId;
+use crate::protocol::ProbeKind;
+
+/// The dash of a line: how it is told apart without colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Dash {
+    /// ────────
+    #[default]
+    Solid,
+    /// ── ── ──
+    Dashed,
+    /// · · · ·
+    Dotted,
+    /// ── · ── ·
+    DashDot,
+    /// ───── ─────
+    LongDash,
+    /// ── · · ── · ·
+    DashDotDot,
+    /// ·   ·   ·
+    Sparse,
+}
+
+impl Dash {
+    /// Dots drawn and dots left out, in turn, along the line. A solid line has no pattern.
+    pub fn pattern(self) -> &'static [u8] {
+        match self {
+            Self::Solid => &[],
+            Self::Dashed => &[4, 4],
+            Self::Dotted => &[1, 3],
+            Self::DashDot => &[5, 3, 1, 3],
+            Self::LongDash => &[10, 4],
+            Self::DashDotDot => &[6, 2, 1, 2, 1, 2],
+            Self::Sparse => &[1, 7],
+        }
+    }
+}
+
+/// How a curve is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CurveLook {
+    /// Its colour. Bold curves are drawn over the others.
+    pub style: Style,
+    /// Its dash.
+    pub dash: Dash,
+    /// The marker at its points and in the legend.
+    pub marker: char,
+}
+
+impl Theme {
+    /// The look of a curve.
+    pub fn curve(&self, curve: CurveId) -> CurveLook {
+        let (dash, marker, dark, light) = row(curve);
+        let mut style = self.ink(dark, light);
+        if leads(curve) {
+            style = style.add_modifier(Modifier::BOLD);
+        }
+        CurveLook { style, dash, marker }
+    }
+
+    /// The look of an arm of a comparison: hue and marker differ among the first [`ARMS`](Self::ARMS), the dash between
+    /// neighbours; further arms repeat them.
+    pub fn arm(&self, index: usize) -> CurveLook {
+        use Dash::{DashDot, DashDotDot, Dashed, Dotted, LongDash, Solid, Sparse};
+        use ProbeKind as P;
+        const HUES: [CurveId; 8] = [
+            CurveId::Probe(P::Chosen),
+            CurveId::Probe(P::Rejected),
+            CurveId::Probe(P::IrrTrain),
+            CurveId::Probe(P::IrrHum),
+            CurveId::ArgmaxChosen,
+            CurveId::Probe(P::RandomPermute),
+            CurveId::Probe(P::ChosenInitial),
+            CurveId::Probe(P::RejectGptsemantic),
+        ];
+        const DASHES: [Dash; 7] = [Solid, Dashed, LongDash, DashDot, Dotted, DashDotDot, Sparse];
+        let look = self.curve(HUES[index % HUES.len()]);
+        CurveLook { style: look.style.remove_modifier(Modifier::BOLD), dash: DASHES[index % DASHES.len()], ..look }
+    }
+
+    /// Arms that can be told apart.
+    pub const ARMS: usize = 8;
+
+    /// The look of what is said of a class: ten hues and dashes of the curves above, and the class's number for a marker.
+    pub fn class(&self, index: usize) -> CurveLook {
+        use ProbeKind as P;
+        const HUES: [CurveId; 10] = [
+            CurveId::Probe(P::RandomPermute),
+            CurveId::Probe(P::IrrTest),
+            CurveId::Probe(P::IrrHum),
+            CurveId::Probe(P::ChosenGptsemantic),
+            CurveId::Probe(P::Rejected),
+            CurveId::Probe(P::IrrTrain),
+            CurveId::ArgmaxRejected,
+            CurveId::Probe(P::RejectGptsemantic),
+            CurveId::Probe(P::ChosenInitial),
+            CurveId::Probe(P::Chosen),
+        ];
+        let (dash, _, dark, light) = row(HUES[index % HUES.len()]);
+        let marker = u32::try_from(index % 36).ok().and_then(|i| char::from_digit(i, 36)).unwrap_or('?');
+        CurveLook { style: self.ink(dark, light), dash, marker }
+    }
+}
+
+/// The curves that tell the story: drawn bold and over the others.
+fn leads(curve: CurveId) -> bool {
+    matches!(curve, CurveId::Probe(ProbeKind::Chosen | ProbeKind::Rejected) | CurveId::ArgmaxChosen)
+}
+
+/// Dash, marker, ink on the dark ground, ink on the light one: a row a curve.
+fn row(curve: CurveId) -> (Dash, char, Ink, Ink) {
+    use Color as C;
+    use Dash::{DashDot, DashDotDot, Dashed, Dotted, LongDash, Solid, Sparse};
+    use ProbeKind as P;
+    let probe = match curve {
+        CurveId::Probe(kind) => kind,
+        CurveId::ArgmaxChosen => return (Solid, '★', Ink(0xFF_E83D, C::LightYellow), Ink(0x00_0000, C::Black)),
+        CurveId::ArgmaxRejected => return (DashDotDot, '☆', Ink(0xCF_BF5A, C::Yellow), Ink(0x42_3D30, C::Black)),
+    };
+    match probe {
+        // Blue.
+        P::Chosen => (Solid, '●', Ink(0x4F_B9F7, C::LightCyan), Ink(0x00_5FA8, C::Blue)),
+        P::ChosenInitial => (Dotted, '○', Ink(0x94_B7D6, C::Cyan), Ink(0x4B_6F93, C::Blue)),
+        P::ChosenSelfr => (DashDot, '◎', Ink(0x7F_A6D9, C::Cyan), Ink(0x3B_66A0, C::Blue)),
+        P::ChosenGptsemantic => (Dashed, '◐', Ink(0x63_A0CC, C::Cyan), Ink(0x1F_6C9E, C::Blue)),
+        P::ChosenGptformat => (DashDotDot, '◒', Ink(0x6F_93C4, C::Cyan), Ink(0x47_5A80, C::Blue)),
+        // Vermilion.
+        P::Rejected => (Solid, '■', Ink(0xFF_7A33, C::LightRed), Ink(0xC2_4100, C::Red)),
+        P::RejectGptsemantic => (Dashed, '□', Ink(0xDB_9067, C::Red), Ink(0x9A_5530, C::Red)),
+        P::RejectGptformat => (Dotted, '▪', Ink(0xC9_8466, C::Red), Ink(0x8A_5A44, C::Red)),
+        // Bluish green.
+        P::IrrTrain => (LongDash, '▲', Ink(0x32_C38C, C::LightGreen), Ink(0x00_7355, C::Green)),
+        P::IrrTest => (DashDotDot, '△', Ink(0x6F_CBB3, C::Green), Ink(0x1F_8355, C::Green)),
+        P::Repeater => (Sparse, '▸', Ink(0x5B_A98F, C::Green), Ink(0x47_7060, C::Green)),
+        // Reddish purple.
+        P::IrrHum => (LongDash, '◆', Ink(0xDD_8CBB, C::LightMagenta), Ink(0x9B_3E82, C::Magenta)),
+        // Grey.
+        P::RandomPermute => (Dashed, '✕', Ink(0xA4_ABB3, C::Gray), Ink(0x5E_646B, C::DarkGray)),
+        P::RandomNonhum => (DashDot, '+', Ink(0x8C_949D, C::Gray), Ink(0x6E_7379, C::DarkGray)),
+    }
+}
