@@ -251,7 +251,20 @@ pub fn line(name: &str, rows: &[&Row]) -> String {
     )
 }
 
-/// The table: by cadence, by family, controls, and every disagreement.
+/// Every stage on a line: what it is labelled and from which step, and the first alarm at each cadence.
+fn each(rows: &[&Row]) -> String {
+    let mut text = "| stage | label | holds from | first alarm (measured every) |\n|---|---|---|---|\n".to_owned();
+    for of_stage in rows.chunk_by(|a, b| a.name == b.name) {
+        let finest = of_stage[0];
+        let step = |step: Option<u64>| step.map_or("–".to_owned(), |s| s.to_string());
+        let alarms: Vec<_> = of_stage.iter().map(|r| format!("{} ({})", step(r.alarm), r.cadence)).collect();
+        let (label, from) = (finest.label.title(), step(finest.holds_from));
+        let _ = writeln!(text, "| {} | {label} | {from} | {} |", finest.name, alarms.join(", "));
+    }
+    text
+}
+
+/// The table: by cadence, by family, stage by stage, controls, and every disagreement.
 pub fn table(runs: &[Labelled]) -> String {
     let judged: Vec<_> = runs.iter().map(judge).collect();
     let rows: Vec<&Row> = judged.iter().flat_map(|(rows, _)| rows).collect();
@@ -278,6 +291,10 @@ pub fn table(runs: &[Labelled]) -> String {
     for family in families {
         text += &line(family, &rows.iter().copied().filter(|r| r.family == family).collect::<Vec<_>>());
     }
+    text.push('\n');
+    let mut by_stage = rows.clone();
+    by_stage.sort_by(|a, b| a.name.cmp(&b.name));
+    text += &each(&by_stage);
     let alarmed = controls.iter().filter(|&&alarmed| alarmed).count();
     let _ = writeln!(text, "\nSFT stages with an alarm: {alarmed} of {}", controls.len());
     let apart: Vec<String> = judged.iter().flat_map(|(rows, _)| disagreements(rows)).collect();

@@ -1,6 +1,6 @@
 //! D1–D4: what off-policy preference optimisation does.
 
-use super::measure::{Place, StageRun, pooled, share, step, steps};
+use super::measure::{Place, StageRun, pooled, share, share_of_pairs, step, steps};
 use super::{Figure, Measured, StageClaim};
 use crate::history::CurveId;
 use crate::history::stats::mean;
@@ -37,7 +37,7 @@ pub(super) const CLAIMS: [StageClaim; 4] = [
 ];
 
 fn d1(runs: &[StageRun<'_>]) -> Measured {
-    let up = share(runs, "pairs with the margin up", |r| {
+    let up = share_of_pairs(runs, "with the margin up", |r| {
         Ok(r.difference(Probe::Chosen, Probe::Rejected)?.iter().map(|&x| x > 0.0).collect())
     })?;
     let margin = pooled(runs, "margin", |r| r.difference(Probe::Chosen, Probe::Rejected))?;
@@ -65,7 +65,7 @@ fn d2(runs: &[StageRun<'_>]) -> Measured {
 
 fn d3(runs: &[StageRun<'_>]) -> Measured {
     let displaced =
-        share(runs, "pairs displaced at the end", |r| Ok(r.displaced(Place::at(r.end()))?.into_values().collect()))?;
+        share_of_pairs(runs, "displaced at the end", |r| Ok(r.displaced(Place::at(r.end()))?.into_values().collect()))?;
     let chosen = pooled(runs, "y⁺", |r| r.probe(Probe::Chosen))?;
     let curve = CurveId::Probe(Probe::Chosen);
     let early = pooled(runs, "y⁺, start to peak (reported only)", |r| r.change(curve, r.peak(curve)?))?;
@@ -78,11 +78,11 @@ fn d4(runs: &[StageRun<'_>]) -> Measured {
     let up_at = |run: &StageRun<'_>, at: usize| -> Result<Vec<bool>, String> {
         Ok(run.change(curve, at)?.iter().map(|&x| x > 0.0).collect())
     };
-    let up = share(runs, "pairs with the argmax up at its peak", |r| up_at(r, r.peak(curve)?))?;
+    let up = share_of_pairs(runs, "with the argmax up at its peak", |r| up_at(r, r.peak(curve)?))?;
     let rise = pooled(runs, "argmax, start to peak", |r| r.change(curve, r.peak(curve)?))?;
     let at_step = peaks(runs, "argmax peaks at step", curve)?;
     let end = pooled(runs, "argmax, start to end", |r| r.change(curve, r.end()))?;
-    let up_end = share(runs, "pairs with the argmax up at the end", |r| up_at(r, r.end()))?;
+    let up_end = share_of_pairs(runs, "with the argmax up at the end", |r| up_at(r, r.end()))?;
     let falling = share(runs, "probes whose mean fell (reported only)", |r| {
         let changes = Probe::ALL.iter().filter_map(|&kind| r.probe(kind).ok());
         Ok(changes.map(|change| mean(&change) < 0.0).collect())

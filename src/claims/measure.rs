@@ -220,6 +220,17 @@ pub(super) fn share(
     Ok(Figure { label: label.into(), unit: Unit::Share, pooled: counted(&hits.concat()), per_seed })
 }
 
+/// Share of all pairs of all runs of which something holds; of means over prompts that are not told apart, the share of
+/// those means. `label` goes on after "pairs".
+pub(super) fn share_of_pairs(
+    runs: &[StageRun<'_>],
+    label: &str,
+    hits: impl Fn(&StageRun<'_>) -> Result<Vec<bool>, String>,
+) -> Result<Figure, String> {
+    let whose = if runs.iter().any(|r| r.run.means) { "means over prompts" } else { "pairs" };
+    share(runs, format!("{whose} {label}"), hits)
+}
+
 /// A step of each run.
 pub(super) fn steps(label: impl Into<String>, per_seed: Vec<(u64, f64)>) -> Figure {
     Figure { unit: Unit::Steps, ..of_runs(label, per_seed) }

@@ -1,6 +1,6 @@
 //! S1–S5: what supervised finetuning does to answers that it was not given.
 
-use super::measure::{StageRun, pooled, share, step, steps};
+use super::measure::{StageRun, pooled, share_of_pairs, step, steps};
 use super::{Measured, StageClaim};
 use crate::history::CurveId;
 use crate::protocol::ProbeKind as Probe;
@@ -19,7 +19,7 @@ pub(super) const CLAIMS: [StageClaim; 5] = [
 
 fn s1(runs: &[StageRun<'_>]) -> Measured {
     let rise = pooled(runs, "y⁺", |r| r.probe(Probe::Chosen))?;
-    let up = share(runs, "pairs with y⁺ up", |r| up(r, Probe::Chosen))?;
+    let up = share_of_pairs(runs, "with y⁺ up", |r| up(r, Probe::Chosen))?;
     Ok((rise.rises(), vec![rise, up]))
 }
 
@@ -54,7 +54,7 @@ fn s3(runs: &[StageRun<'_>]) -> Measured {
     let train = pooled(runs, "irr_train", |r| r.probe(Probe::IrrTrain))?;
     let more = pooled(runs, "irr_train over irr_test", |r| r.difference(Probe::IrrTrain, Probe::IrrTest))?;
     let test = pooled(runs, "irr_test", |r| r.probe(Probe::IrrTest))?;
-    let up = share(runs, "pairs with irr_train up", |r| up(r, Probe::IrrTrain))?;
+    let up = share_of_pairs(runs, "with irr_train up", |r| up(r, Probe::IrrTrain))?;
     Ok((train.rises() && more.rises(), vec![train, more, test, up]))
 }
 

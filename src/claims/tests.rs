@@ -245,6 +245,24 @@ fn each_dpo_claim_can_fail() {
 }
 
 #[test]
+fn means_are_not_called_pairs() {
+    let of = |means: bool| {
+        let mut history = RunHistory::default();
+        let info = vec![stage("DPO", true, 50)];
+        history.apply(&TrainerEvent::RunStarted(Box::new(RunStarted { means, ..run(1, 10, info) })));
+        history.apply(&TrainerEvent::StageStarted { stage: 0, step: 0 });
+        for n in 0..=5 {
+            history.apply(&TrainerEvent::Evaluation(Box::new(measured(0, true, 0, n, 10))));
+        }
+        let claims = check(&[history]).remove(0).claims;
+        let labels = claims.iter().flat_map(|c| &c.figures).map(|f| f.label.clone());
+        labels.collect::<Vec<_>>().join("\n")
+    };
+    assert!(of(false).contains("pairs with the margin up"));
+    assert!(of(true).contains("means over prompts with the margin up") && !of(true).contains("pairs"), "{}", of(true));
+}
+
+#[test]
 fn thresholds_are_shares_of_pairs() {
     let with_up = |n: usize| {
         failing(&[false, true], move |e, stage, t| {

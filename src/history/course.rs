@@ -62,6 +62,8 @@ pub struct Course {
     pub stage: Shown,
     /// What the stage came to.
     pub outcome: StageOutcome,
+    /// Whether its numbers are means over prompts that are not told apart.
+    pub of_means: bool,
     prompts: Vec<String>,
     curves: BTreeMap<CurveId, Readings>,
     /// One an evaluation, the one that the stage started from first.
@@ -115,6 +117,7 @@ impl Course {
         Ok(Self {
             seed: run.seed,
             stage: name,
+            of_means: run.means,
             outcome: StageOutcome {
                 displaced: displaced(run, first, last).into_iter().flatten().collect(),
                 state: standing.map(|s| s.state).unwrap_or_default(),

@@ -151,6 +151,26 @@ impl Detector {
         format!("{said}: {}", self.reason)
     }
 
+    /// The announcement in brief, for a screen too narrow for the reason: since when, on how many pairs, and how far y⁺, y⁻
+    /// and the argmax moved since the stage began, in nats, means over pairs.
+    pub fn headline(&self) -> String {
+        let Some((change, now)) = self.began().zip(self.standings.last()) else { return self.reason.clone() };
+        let mut said = format!("since step {}", change.step);
+        if change.share.is_finite() {
+            said += &format!(": {} of pairs then, {} now", percent(change.share), percent(share(self.state, now)));
+        }
+        if now.direction != Direction::Steady {
+            said += &format!(", {}", now.direction.title());
+        }
+        let moved = [("y⁺", now.chosen), ("y⁻", now.rejected), ("argmax", now.argmax)];
+        let moved = moved.iter().filter(|(_, nats)| nats.is_finite()).map(|(what, nats)| format!("{what} {nats:+.1}"));
+        said += &format!(". Since step {}: {} nats", now.since, moved.collect::<Vec<_>>().join(", "));
+        if now.star_share.is_finite() && now.argmax > 0.0 {
+            said += &format!("; it took {} of the freed mass", percent(now.star_share));
+        }
+        said
+    }
+
     /// Looks at the latest of `evaluations`; returns the marks to be shown: a change of state, an early sign. An evaluation
     /// that repeats a step adds nothing and is passed over.
     pub fn observe(&mut self, run: &RunStarted, stage_starts: &[u64], evaluations: &[Evaluation]) -> Vec<Mark> {

@@ -100,6 +100,9 @@ fn the_reason_is_a_plain_and_displayable_sentence() {
     let announced = history.detector.announcement();
     assert!(announced.starts_with("began at step 10 with 40 % of pairs; now 100 %"), "{announced}");
     assert!(announced.contains("on 100 % of pairs [84–100] y⁺ and y⁻ both fell"), "{announced}");
+    let headline = history.detector.headline();
+    assert!(headline.starts_with("since step 10: 40 % of pairs then, 100 % now"), "{headline}");
+    assert!(headline.contains(". Since step 0: y⁺ -") && headline.contains(" of the freed mass"), "{headline}");
     let collapse = play(&[DEGENERATE], |_| ());
     assert!(
         collapse.detector.reason.ends_with(

@@ -209,8 +209,11 @@ fn place(app: &Compare) -> Line<'static> {
     };
     let end = if app.point() == aligned.end() { ", the end" } else { "" };
     let selected = app.rows().iter().find(|r| r.curve == app.view.curve).map(|r| r.difference);
-    let over = selected.map_or_else(String::new, |d| {
-        if d.paired { format!(" · {} pairs", d.estimate.n) } else { format!(" · unpaired, n {}", d.estimate.n) }
+    let of_means = aligned.arms().iter().flat_map(|arm| &arm.courses).any(|course| course.of_means);
+    let over = selected.map_or_else(String::new, |d| match (of_means, d.paired) {
+        (true, _) => " · means over prompts".to_owned(),
+        (false, true) => format!(" · {} pairs", d.estimate.n),
+        (false, false) => format!(" · unpaired, n {}", d.estimate.n),
     });
     Line::styled(format!(" at {at}{end}{over}"), theme.text())
 }

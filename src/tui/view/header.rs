@@ -171,16 +171,26 @@ fn groups(app: &App, area: Rect, buf: &mut Buffer) {
     Line::from(spans).render(area, buf);
 }
 
-/// The alarm, over the full width: it cannot be missed, and is there only while the detector raises it.
-fn banner(app: &App, area: Rect, buf: &mut Buffer) {
+/// What the alarm says, in lines of a screen `width` columns wide; none while nothing is raised.
+pub(super) fn announced(app: &App, width: u16) -> Vec<Line<'static>> {
     let detector = &app.history().detector;
+    if app.history().run.is_none() || !detector.state.is_alarm() {
+        return Vec::new();
+    }
     let style = app.view.theme.state(detector.state);
-    buf.set_style(area, style);
-    let announcement = Shown::new(&detector.announcement());
+    let announcement = if width < 100 { detector.headline() } else { detector.announcement() };
+    let announcement = Shown::new(&announcement);
     let mut said = words(&format!("! {}", detector.state.title().to_uppercase()), style.add_modifier(Modifier::BOLD));
     said.extend(words(&format!("· {announcement}"), style));
+    wrap(&said, usize::from(width).saturating_sub(2))
+}
+
+/// The alarm, over the full width: it cannot be missed, and is there only while the detector raises it.
+fn banner(app: &App, area: Rect, buf: &mut Buffer) {
+    let style = app.view.theme.state(app.history().detector.state);
+    buf.set_style(area, style);
     let width = usize::from(area.width).saturating_sub(2);
-    let mut lines = wrap(&said, width);
+    let mut lines = announced(app, area.width);
     if lines.len() > usize::from(area.height) {
         lines.truncate(area.height.into());
         if let Some(last) = lines.last_mut() {
@@ -189,7 +199,6 @@ fn banner(app: &App, area: Rect, buf: &mut Buffer) {
             *last = Line::from(Span::styled(text, style));
         }
     }
-    let top = area.y + area.height.saturating_sub(u16::try_from(lines.len()).unwrap_or(u16::MAX)) / 2;
-    let inner = Rect { x: area.x + 1, y: top, width: area.width.saturating_sub(2), height: area.bottom() - top };
+    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
     Paragraph::new(lines).alignment(Alignment::Left).style(style).render(inner, buf);
 }

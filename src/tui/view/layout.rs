@@ -2,6 +2,7 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
+use super::header;
 use crate::tui::app::{App, Panel};
 
 /// Fewest columns in which the dashboard says anything.
@@ -33,14 +34,13 @@ pub(super) struct Places {
 
 /// Divides the screen.
 pub(super) fn places(app: &App, area: Rect) -> Places {
-    let alarm = app.history().run.is_some() && app.history().detector.state.is_alarm();
-    // Low screens give the reason as few rows as it can be read in.
-    let banner = match (alarm, area.height, area.width) {
-        (false, ..) => 0,
-        (true, 0..20, _) | (true, 20..30, 100..) => 1,
-        (true, 20..30, _) => 2,
-        (true, ..) => 3,
+    // Low screens keep their rows for the chart.
+    let most = match area.height {
+        0..20 => 1,
+        20..30 => 2,
+        _ => 3,
     };
+    let banner = u16::try_from(header::announced(app, area.width).len()).unwrap_or(most).min(most);
     let [header, progress, groups, banner, body, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
