@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::tui::chart::Glyphs;
 use crate::tui::environment;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
 

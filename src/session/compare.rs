@@ -12,8 +12,8 @@ use crate::history::{Aligned, Arm, Course, CurveId, RunHistory, Scale};
 use crate::protocol::{ProbeKind, StageInfo};
 use crate::record::{self, Outcome, RunDirectory, Summary};
 use crate::text::Shown;
-use crate::tui::app::Ending;
 use crate::tui::compare::{Compare, CompareView};
+use crate::tui::message::Ending;
 use crate::tui::theme::Theme;
 
 /// Overlays recorded runs: a screen, or files, or a table where stdout is no terminal.

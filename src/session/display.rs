@@ -1,7 +1,7 @@
 //! How a session is shown.
 
 use crate::cli::{DisplayOptions, var};
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
 
 /// The screen's palette and glyphs: the flags' choice, or what the terminal can show.

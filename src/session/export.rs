@@ -8,7 +8,7 @@ use crate::export::{self, Buffer, ScreenshotMeta, csv};
 use crate::record::{self, Recording, RunDirectory};
 use crate::text::Shown;
 use crate::tui::app::App;
-use crate::tui::run::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
+use crate::tui::screenful::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
 
 /// Writes a recorded run as data and figures, and prints the paths.
 ///

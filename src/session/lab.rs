@@ -11,8 +11,8 @@ use crate::dynamics::lab::words::{change, name, probability};
 use crate::dynamics::lab::{FIGURES, one_step};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, LabSettings};
-use crate::tui::app::Ending;
 use crate::tui::lab::Lab;
+use crate::tui::message::Ending;
 
 /// Opens the lab on the terminal.
 ///

@@ -51,7 +51,8 @@ use crate::protocol::{RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory, Summary};
 use crate::text::Shown;
 use crate::train::EventSink as _;
-use crate::tui::app::{App, Ending, Message};
+use crate::tui::app::App;
+use crate::tui::message::{Ending, Message};
 use crate::tui::run::Live;
 
 /// How long the program waits for the trainer's last step after the terminal has gone.

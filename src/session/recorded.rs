@@ -38,7 +38,7 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
         tell(&warning);
     }
     match left.ending() {
-        crate::tui::app::Ending::Signal => Err(Error::Interrupted),
+        crate::tui::message::Ending::Signal => Err(Error::Interrupted),
         _ => Ok(()),
     }
 }

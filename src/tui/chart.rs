@@ -16,6 +16,8 @@
 mod axis;
 mod canvas;
 mod labels;
+mod layout;
+mod line;
 #[cfg(test)]
 mod tests;
 
@@ -23,58 +25,16 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::widgets::Widget;
-use unicode_width::UnicodeWidthStr;
 
 use self::axis::Bounds;
 pub use self::axis::XAxis;
 use self::canvas::{Canvas, Pen};
 use self::labels::EndLabel;
-use super::theme::{CurveLook, Theme};
-use crate::history::Series;
+use self::layout::{Layout, width};
+pub use self::line::ChartLine;
+use super::glyphs::Glyphs;
+use super::theme::Theme;
 use crate::history::reduce::{Columns, reduce};
-
-/// The glyphs that lines are drawn with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Glyphs {
-    /// 2×4 dots a cell.
-    #[default]
-    Braille,
-    /// 1×2 half blocks a cell.
-    Half,
-    /// One dot a cell.
-    Dot,
-    /// 2×4 dots a cell, and ASCII for every character that may be two columns wide in a Chinese, Japanese or Korean
-    /// terminal.
-    Narrow,
-    /// Plain ASCII, and nothing else on the whole screen.
-    Ascii,
-}
-
-/// One line.
-#[derive(Debug, Clone)]
-pub struct ChartLine {
-    /// The label at its end; displayable text. A line that goes on elsewhere has none: it is empty.
-    pub label: String,
-    /// Its values. Series of many thousand points belong through [`reduce`] first, with a pyramid kept beside them.
-    pub series: Series,
-    /// A band around it, lower and upper values; drawn while the line is focused.
-    pub band: Option<(Series, Series)>,
-    /// How it is drawn.
-    pub look: CurveLook,
-    /// Drawn last and bold: wins the cells that it shares.
-    pub focused: bool,
-}
-
-impl ChartLine {
-    /// Focused lines over bold ones over the rest over bands.
-    fn rank(&self) -> u8 {
-        if self.focused { 3 } else { 1 + u8::from(self.look.style.add_modifier.contains(Modifier::BOLD)) }
-    }
-
-    fn style(&self) -> Style {
-        if self.focused { self.look.style.add_modifier(Modifier::BOLD) } else { self.look.style }
-    }
-}
 
 /// A vertical line with a letter at the top.
 #[derive(Debug, Clone)]
@@ -108,44 +68,6 @@ pub struct Chart<'a> {
     pub hint: &'a str,
     /// The palette.
     pub theme: &'a Theme,
-}
-
-/// Where the parts lie; a part that does not fit has no extent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Layout {
-    title: Rect,
-    marks: Rect,
-    /// Values of the ticks and the axis line, left of the plot.
-    y_axis: Rect,
-    plot: Rect,
-    /// Leaders and labels, right of the plot.
-    labels: Rect,
-    /// The axis line and the steps below the plot.
-    x_axis: Rect,
-}
-
-impl Layout {
-    fn new(area: Rect, ticks: u16, labels: u16, with_marks: bool) -> Self {
-        let title = u16::from(area.height >= 6);
-        let marks = u16::from(area.height >= 8 && with_marks);
-        let below = if area.height >= 4 { 2 } else { 0 };
-        let left = if area.width >= 16 && below > 0 { (ticks + 2).min(area.width / 3) } else { 0 };
-        let right = if area.width >= 24 { labels.min(area.width / 3) } else { 0 };
-        let plot = Rect {
-            x: area.x + left,
-            y: area.y + title + marks,
-            width: area.width - left - right,
-            height: area.height - title - marks - below,
-        };
-        Self {
-            title: Rect { height: title, ..area },
-            marks: Rect { y: area.y + title, height: marks, ..plot },
-            y_axis: Rect { x: area.x, width: left, ..plot },
-            plot,
-            labels: Rect { x: plot.right(), width: right, ..plot },
-            x_axis: Rect { y: plot.bottom(), height: below, ..area },
-        }
-    }
 }
 
 impl Widget for Chart<'_> {
@@ -302,9 +224,4 @@ impl Chart<'_> {
         canvas.draw(buf);
         ends
     }
-}
-
-/// Columns that displayable text takes on a screen.
-fn width(text: &str) -> u16 {
-    u16::try_from(text.width()).unwrap_or(u16::MAX)
 }

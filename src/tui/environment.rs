@@ -1,7 +1,7 @@
 //! What the environment says of the terminal: how many colours it has, which glyphs, and whether it can show a screen at
 //! all. Everything here is a function of the variables, which the caller reads.
 
-use super::chart::Glyphs;
+use super::glyphs::Glyphs;
 use super::theme::{ColorDepth, Theme, ThemeKind};
 
 /// Why there is no screen on a terminal that only prints, and what is needed.

@@ -6,19 +6,20 @@
 //!
 //! [`compare`] is a screen of its own, over several runs at once.
 //!
-//! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`run::screenshot`] draws off-screen.
+//! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`screenful::screenshot`] draws off-screen.
 //!
 //! Invariants: `app` and `view` do no I/O; only `theme` names colours; untrusted text is drawn as
 //! [`Shown`](crate::text::Shown); whatever a clock decides disappears under [`app::App::hide_clock`].
 
 pub mod app;
-mod ascii;
 pub mod chart;
 pub mod compare;
 pub mod environment;
+pub mod glyphs;
 pub mod input;
 pub mod keymap;
 pub mod lab;
+pub mod message;
 pub mod notice;
 pub mod paper;
 pub mod run;
@@ -29,4 +30,5 @@ mod testing;
 #[cfg(test)]
 mod tests;
 pub mod theme;
+mod upkeep;
 pub mod view;

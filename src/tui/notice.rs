@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ratatui::text::Line;
 
-use super::app::Message;
+use super::message::Message;
 use super::theme::Theme;
 use super::view::text::fit;
 use crate::text::Shown;

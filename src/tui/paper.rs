@@ -1,6 +1,6 @@
 //! How files are drawn: the same whatever the terminal can show.
 
-use super::chart::Glyphs;
+use super::glyphs::Glyphs;
 use super::theme::{ColorDepth, Theme, ThemeKind};
 
 /// The look of every file, screenshots and exports alike: the theme and the glyphs that were named, else the defaults, in

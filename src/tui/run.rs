@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -11,11 +10,10 @@ use crossbeam_channel::{Receiver, Sender, after, never, select};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::app::{App, Effect, Message};
 use super::input::{Input, Reader};
-use super::screenful::Screenful;
+use super::message::{Effect, Message};
+use super::screenful::{Screenful, WriteScreenshot};
 use super::terminal::{self, Guard, Screen};
-use super::view;
 use crate::error::{Error, Result};
 use crate::protocol::{TrainerCommand, TrainerEvent};
 use crate::text::Shown;
@@ -39,24 +37,6 @@ pub struct Live {
     /// One message when the trainer is no more, after its last event: what ended it, if it did not end well.
     pub finished: Receiver<std::result::Result<(), Shown>>,
 }
-
-/// What a screenshot is of: it names the file and goes into its metadata.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ScreenshotInfo {
-    /// The run's id, raw; the experiment's name before the run has one.
-    pub run_id: String,
-    /// The run's seed, once known.
-    pub seed: Option<u64>,
-    /// The step whose measurements are shown.
-    pub step: u64,
-    /// `dashboard`, or the panel that has the screen; `waiting` before anything is measured.
-    pub view: &'static str,
-    /// Default foreground and background, `0xRRGGBB`.
-    pub ground: (u32, u32),
-}
-
-/// Writes a screenshot; returns the files.
-pub type WriteScreenshot<'a> = Box<dyn FnMut(&Buffer, &ScreenshotInfo) -> Result<Vec<PathBuf>> + 'a>;
 
 /// Runs a screen on the terminal until it is left; returns the state it was left in ([`App::ending`] says why of the
 /// dashboard). `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if
@@ -290,46 +270,19 @@ fn terminal_gone(error: io::Error) -> Error {
     Error::failed(format!("the terminal cannot be written: {error}"))
 }
 
-/// [`screenshot`] of a screen of so many columns and rows.
-pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
-    screenshot(app, Rect::new(0, 0, columns, rows))
-}
-
-/// The screen as files show it, without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]),
-/// and what it is of: the same state gives the same buffer on any machine and any terminal.
-pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
-    let mut still = app.still();
-    (still.view.theme, still.view.glyphs) = (app.view.paper.theme(), app.view.paper.glyphs);
-    let mut frame = Buffer::empty(area);
-    view::render(&still, area, &mut frame);
-    let run = still.shown().run.as_ref();
-    let measured = still.measured_step();
-    let view = match measured {
-        // Not yet what the recording shows at this step.
-        None => "waiting",
-        Some(_) if still.view.maximised => still.title_of(still.view.focus),
-        Some(_) => "dashboard",
-    };
-    let info = ScreenshotInfo {
-        run_id: run.map_or_else(|| app.experiment().to_string(), |r| r.run_id.clone()),
-        seed: run.map(|r| r.seed),
-        step: measured.unwrap_or(still.step()),
-        view,
-        ground: still.view.theme.ground(),
-    };
-    (frame, info)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::path::PathBuf;
+
     use crossbeam_channel::{bounded, unbounded};
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::*;
     use crate::protocol::RunPhase;
-    use crate::tui::app::Ending;
-    use crate::tui::chart::Glyphs;
+    use crate::tui::app::App;
+    use crate::tui::glyphs::Glyphs;
+    use crate::tui::message::Ending;
     use crate::tui::testing::{plain, run_events, theme};
 
     fn key(c: char) -> Input {

@@ -1,16 +1,36 @@
 //! What the loop needs of a screen: a state that takes messages, a frame, and what a screenshot is of. The dashboard is
 //! one; whatever else wants the terminal is another and gets keys, signals, resizing and suspension from the same loop.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use super::app::{App, Effect, Message};
-use super::chart::Glyphs;
-use super::run::{ScreenshotInfo, screenshot};
+use super::app::App;
+use super::glyphs::Glyphs;
+use super::message::{Effect, Message};
 use super::view;
+use crate::error::Result;
 use crate::text::Shown;
+
+/// What a screenshot is of: it names the file and goes into its metadata.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScreenshotInfo {
+    /// The run's id, raw; the experiment's name before the run has one.
+    pub run_id: String,
+    /// The run's seed, once known.
+    pub seed: Option<u64>,
+    /// The step whose measurements are shown.
+    pub step: u64,
+    /// `dashboard`, or the panel that has the screen; `waiting` before anything is measured.
+    pub view: &'static str,
+    /// Default foreground and background, `0xRRGGBB`.
+    pub ground: (u32, u32),
+}
+
+/// Writes a screenshot; returns the files.
+pub type WriteScreenshot<'a> = Box<dyn FnMut(&Buffer, &ScreenshotInfo) -> Result<Vec<PathBuf>> + 'a>;
 
 /// A state that fills the terminal. Like [`App`] it does no I/O and reads no clock.
 pub trait Screenful {
@@ -73,4 +93,34 @@ impl Screenful for App {
     fn dropped(&self) -> u64 {
         Self::dropped(self)
     }
+}
+
+/// [`screenshot`] of a screen of so many columns and rows.
+pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
+    screenshot(app, Rect::new(0, 0, columns, rows))
+}
+
+/// The screen as files show it, without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]),
+/// and what it is of: the same state gives the same buffer on any machine and any terminal.
+pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
+    let mut still = app.still();
+    (still.view.theme, still.view.glyphs) = (app.view.paper.theme(), app.view.paper.glyphs);
+    let mut frame = Buffer::empty(area);
+    view::render(&still, area, &mut frame);
+    let run = still.shown().run.as_ref();
+    let measured = still.measured_step();
+    let view = match measured {
+        // Not yet what the recording shows at this step.
+        None => "waiting",
+        Some(_) if still.view.maximised => still.title_of(still.view.focus),
+        Some(_) => "dashboard",
+    };
+    let info = ScreenshotInfo {
+        run_id: run.map_or_else(|| app.experiment().to_string(), |r| r.run_id.clone()),
+        seed: run.map(|r| r.seed),
+        step: measured.unwrap_or(still.step()),
+        view,
+        ground: still.view.theme.ground(),
+    };
+    (frame, info)
 }

@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::app::App;
-use super::chart::Glyphs;
+use super::glyphs::Glyphs;
 use super::theme::{Theme, ThemeKind};
 use super::view;
 use crate::history::{Direction, DynamicsState, Standing, StateChange};
@@ -182,7 +182,7 @@ pub(crate) fn live_at(step: u64) -> App {
     let mut app = App::live("made_up", theme(), Glyphs::Braille);
     let replay = super::app::Replay::new(run_events());
     for event in run_events().into_iter().take(replay.position_of(step)) {
-        app.update(super::app::Message::Trainer(std::sync::Arc::new(event)));
+        app.update(super::message::Message::Trainer(std::sync::Arc::new(event)));
     }
     app
 }
@@ -253,7 +253,7 @@ pub(crate) fn classes_at(step: u64) -> App {
     let mut app = App::live("digits", theme(), Glyphs::Braille);
     let until = super::app::Replay::new(class_events()).position_of(step);
     for event in class_events().into_iter().take(until) {
-        app.update(super::app::Message::Trainer(std::sync::Arc::new(event)));
+        app.update(super::message::Message::Trainer(std::sync::Arc::new(event)));
     }
     app
 }

@@ -7,9 +7,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::app::{App, Dialog, Effect, Message, Panel};
-use super::chart::Glyphs;
+use super::app::{App, Dialog, Panel};
+
+use super::glyphs::Glyphs;
 use super::lab::Lab;
+use super::message::{Effect, Message};
 use super::paper::Paper;
 use super::screenful::Screenful;
 use super::testing::{class_events, classes_at, live_at, plain, run_events, squeezing, theme};

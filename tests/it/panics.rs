@@ -10,7 +10,7 @@ use ldyn_tui::cli::DisplayOptions;
 use ldyn_tui::experiment::Experiment;
 use ldyn_tui::session::Job;
 use ldyn_tui::tui::app::App;
-use ldyn_tui::tui::chart::Glyphs;
+use ldyn_tui::tui::glyphs::Glyphs;
 use ldyn_tui::tui::run::{Live, run};
 use ldyn_tui::tui::theme::Theme;
 

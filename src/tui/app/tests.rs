@@ -8,7 +8,8 @@ use ratatui::buffer::Buffer;
 
 use super::*;
 use crate::history::{CurveId, Scale};
-use crate::protocol::{ProbeGroup, ProbeKind};
+use crate::protocol::{ProbeGroup, ProbeKind, TrainerEvent};
+use crate::tui::message::{Effect, Message};
 use crate::tui::testing::{class_events, classes_at, draw, live_at, plain, run_events, squeezing, theme};
 use crate::tui::theme::ThemeKind;
 

@@ -5,10 +5,11 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::curves::curves;
-use super::{App, Dialog, Effect, Ending, Message, Panel};
+use super::{App, Dialog, Panel};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 use crate::tui::keymap::{self, Action};
+use crate::tui::message::{Effect, Ending, Message};
 
 /// Longest filter, characters.
 const FILTER_MAX: usize = 60;

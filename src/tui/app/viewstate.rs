@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
 

@@ -4,8 +4,9 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthChar;
 
-use super::{Glyphs, Layout, width};
+use super::layout::{Layout, width};
 use crate::history::reduce::Columns;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
 
 /// The values at the bottom and the top of the plot; finite, and apart.

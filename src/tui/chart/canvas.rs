@@ -4,8 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::Glyphs;
 use crate::history::Series;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Dash;
 
 impl Glyphs {

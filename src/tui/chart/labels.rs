@@ -4,8 +4,11 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
+use super::axis;
 use super::canvas::{Canvas, Pen};
-use super::{ChartLine, Glyphs, Layout, axis, width};
+use super::layout::{Layout, width};
+use super::line::ChartLine;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Dash;
 
 /// Columns between the end of the lines and the labels.

@@ -6,8 +6,8 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
-use crate::history::CurveId;
-use crate::tui::theme::{ColorDepth, Dash, ThemeKind};
+use crate::history::{CurveId, Series};
+use crate::tui::theme::{ColorDepth, CurveLook, Dash, ThemeKind};
 
 const THEME: Theme = Theme { kind: ThemeKind::Dark, depth: ColorDepth::True };
 

@@ -1,23 +1,18 @@
 //! The state of a comparison, and what keys make of it. No I/O, no clock: the same messages give the same screens.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crossterm::event::KeyEvent;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
-use super::view;
 use crate::history::{Aligned, Arm, By, CurveId, Difference, Scale, Series};
-use crate::text::Shown;
-use crate::tui::app::{Effect, Ending, Message};
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap::{self, Action, Context, Rows};
-use crate::tui::notice::{Notice, Notices};
+use crate::tui::message::{Effect, Ending};
+use crate::tui::notice::Notice;
 use crate::tui::paper::Paper;
-use crate::tui::run::ScreenshotInfo;
-use crate::tui::screenful::Screenful;
+use crate::tui::screenful::ScreenshotInfo;
 use crate::tui::theme::{Theme, ThemeKind};
+use crate::tui::upkeep::Upkeep;
 
 /// How the comparison is looked at.
 #[derive(Debug, Clone)]
@@ -75,9 +70,7 @@ pub struct Compare {
     theme_locked: bool,
     overlays: Vec<Overlay>,
     rows: Vec<Row>,
-    notices: Notices,
-    ending: Ending,
-    dirty: bool,
+    pub(super) upkeep: Upkeep,
 }
 
 impl Compare {
@@ -91,9 +84,7 @@ impl Compare {
             arms,
             overlays: Vec::new(),
             rows: Vec::new(),
-            notices: Notices::default(),
-            ending: Ending::default(),
-            dirty: true,
+            upkeep: Upkeep::default(),
         };
         app.refresh();
         app
@@ -121,7 +112,7 @@ impl Compare {
 
     /// The line in the footer.
     pub(super) fn notice(&self) -> Option<&Notice> {
-        self.notices.shown().filter(|_| !self.hide_clock)
+        self.upkeep.notice().filter(|_| !self.hide_clock)
     }
 
     /// The point at which differences are read.
@@ -132,11 +123,11 @@ impl Compare {
 
     /// Why the screen was left.
     pub fn ending(&self) -> Ending {
-        self.ending
+        self.upkeep.ending()
     }
 
     /// What a screenshot of it is of.
-    fn info(&self) -> ScreenshotInfo {
+    pub(super) fn info(&self) -> ScreenshotInfo {
         let labels: Vec<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step, or none")]
         let step = match (&self.aligned, self.view.by) {
@@ -156,14 +147,18 @@ impl Compare {
         }
     }
 
-    /// The screen without clocks, notices and dialogs, of so many columns and rows, and what it is of.
-    pub fn screenshot_sized(&self, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
-        Screenful::screenshot(self, Rect::new(0, 0, columns, rows))
+    /// The comparison as files show it: without clocks, notices and dialogs.
+    pub(super) fn still(&self) -> Self {
+        let mut still = self.clone();
+        still.hide_clock = true;
+        still.view.help = None;
+        (still.view.theme, still.view.glyphs) = (self.view.paper.theme(), self.view.paper.glyphs);
+        still
     }
 
     /// Works out the lines and the panel again.
     fn refresh(&mut self) {
-        self.dirty = true;
+        self.upkeep.touch();
         self.overlays.clear();
         self.rows.clear();
         let Ok(aligned) = &self.aligned else { return };
@@ -182,7 +177,7 @@ impl Compare {
     }
 
     fn refresh_rows(&mut self) {
-        self.dirty = true;
+        self.upkeep.touch();
         let Ok(aligned) = &self.aligned else { return };
         let (CompareView { scale, arm, .. }, point) = (&self.view, self.point());
         let row = |curve| Row {
@@ -194,10 +189,10 @@ impl Compare {
         self.rows = aligned.curves().into_iter().map(row).collect();
     }
 
-    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let mode = if self.view.help.is_some() { Context::Help } else { Context::Compare };
         let Some(action) = keymap::lookup(mode, key) else { return Vec::new() };
-        self.dirty = true;
+        self.upkeep.touch();
         match action {
             Action::Quit | Action::Interrupt => return vec![Effect::Quit],
             Action::Suspend => return vec![Effect::Suspend],
@@ -225,7 +220,7 @@ impl Compare {
                 self.refresh();
             }
             Action::NextTheme if self.theme_locked => {
-                self.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
+                self.upkeep.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
             }
             Action::NextTheme => {
                 self.view.theme.kind = self.view.theme.kind.next();
@@ -262,11 +257,6 @@ impl Compare {
         self.view.arm = 1 + (self.view.arm.saturating_sub(1) + by) % others;
         self.refresh();
     }
-
-    fn notify(&mut self, text: &str, failure: bool) {
-        self.notices.tell(text, failure);
-        self.dirty = true;
-    }
 }
 
 /// Where the points of the axis lie on the chart: steps are themselves, losses and margins are spaced evenly.
@@ -275,55 +265,5 @@ pub(super) fn places(aligned: &Aligned) -> Vec<u64> {
     match aligned.by() {
         By::Step => aligned.axis().map(|step| step as u64).collect(),
         By::Loss | By::Margin => (0..=aligned.end() as u64).collect(),
-    }
-}
-
-impl Screenful for Compare {
-    fn update(&mut self, message: Message) -> Vec<Effect> {
-        self.dirty |= self.notices.take(&message);
-        match message {
-            Message::Key(key) => return self.key(key),
-            Message::Resize => self.dirty = true,
-            // The notices took it.
-            Message::Tick(_) | Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => {}
-            Message::Terminate => {
-                self.ending = Ending::Signal;
-                return vec![Effect::Quit];
-            }
-            Message::Suspend => return vec![Effect::Suspend],
-            // There is no trainer.
-            Message::Trainer(_) | Message::TrainerGone(_) | Message::Dropped(_) => {}
-        }
-        Vec::new()
-    }
-
-    fn render(&self, area: Rect, buf: &mut Buffer) {
-        view::render(self, area, buf);
-    }
-
-    fn tick_interval(&self) -> Option<Duration> {
-        self.notices.tick_interval()
-    }
-
-    fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.dirty)
-    }
-
-    fn glyphs(&self) -> Glyphs {
-        self.view.glyphs
-    }
-
-    fn subject(&self) -> Shown {
-        Shown::new("compare")
-    }
-
-    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
-        let mut still = self.clone();
-        still.hide_clock = true;
-        still.view.help = None;
-        (still.view.theme, still.view.glyphs) = (self.view.paper.theme(), self.view.paper.glyphs);
-        let mut frame = Buffer::empty(area);
-        view::render(&still, area, &mut frame);
-        (frame, self.info())
     }
 }

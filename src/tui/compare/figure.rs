@@ -8,8 +8,9 @@ use ratatui::widgets::Widget;
 use super::app::places;
 use super::view::x_axis;
 use crate::history::{Aligned, CurveId, Scale, Series};
-use crate::tui::ascii;
-use crate::tui::chart::{Chart, ChartLine, Glyphs};
+use crate::tui::chart::{Chart, ChartLine};
+use crate::tui::glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
 use crate::tui::view::text::{fit, panel, title};
 
@@ -52,6 +53,6 @@ pub fn figure(
         }
         .render_over(x_axis(aligned), inner, &mut buf);
     }
-    ascii::settle(glyphs, area, &mut buf);
+    glyphs::settle(glyphs, area, &mut buf);
     buf
 }

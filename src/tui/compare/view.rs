@@ -19,8 +19,8 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{Compare, Row};
 use crate::history::{Aligned, By, Scale};
-use crate::tui::ascii;
 use crate::tui::chart::{Chart, ChartLine, XAxis};
+use crate::tui::glyphs;
 use crate::tui::keymap::{self, Context};
 use crate::tui::theme::Theme;
 use crate::tui::view::text::{change, fit, fitted, left, number, panel, right, title};
@@ -39,7 +39,7 @@ pub fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
     }
     buf.set_style(area, app.view.theme.text());
     render_parts(app, area, buf);
-    ascii::settle(app.view.glyphs, area, buf);
+    glyphs::settle(app.view.glyphs, area, buf);
 }
 
 fn render_parts(app: &Compare, area: Rect, buf: &mut Buffer) {

@@ -1,24 +1,19 @@
 //! The lab's state. [`Lab`] takes messages as the dashboard does: without I/O, without a clock.
 
-use std::time::Duration;
-
 use crossterm::event::KeyEvent;
-use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
 
-use super::view;
 use crate::dynamics::lab::{self, Outcome, Step};
 use crate::error::Result;
 use crate::experiment::{LabSettings, LabShape};
 use crate::text::Shown;
-use crate::tui::app::{Effect, Ending, Message};
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap::{self, Action, Context, LabAction};
-use crate::tui::notice::{Notice, Notices};
+use crate::tui::message::{Effect, Ending};
+use crate::tui::notice::Notice;
 use crate::tui::paper::Paper;
-use crate::tui::run::ScreenshotInfo;
-use crate::tui::screenful::Screenful;
+use crate::tui::screenful::ScreenshotInfo;
 use crate::tui::theme::{Theme, ThemeKind};
+use crate::tui::upkeep::Upkeep;
 
 /// Steps that can be taken back.
 const UNDO: usize = 500;
@@ -63,9 +58,7 @@ pub struct Lab {
     past: Vec<Vec<f64>>,
     steps: u64,
     outcome: Outcome,
-    notices: Notices,
-    ending: Ending,
-    dirty: bool,
+    pub(super) upkeep: Upkeep,
 }
 
 impl Lab {
@@ -90,9 +83,7 @@ impl Lab {
             logits,
             past: Vec::new(),
             steps: 0,
-            notices: Notices::default(),
-            ending: Ending::default(),
-            dirty: true,
+            upkeep: Upkeep::default(),
         })
     }
 
@@ -125,12 +116,12 @@ impl Lab {
 
     /// The line in the footer.
     pub fn notice(&self) -> Option<&Notice> {
-        self.notices.shown()
+        self.upkeep.notice()
     }
 
     /// Why the screen was left.
     pub fn ending(&self) -> Ending {
-        self.ending
+        self.upkeep.ending()
     }
 
     /// Which keys work now.
@@ -138,14 +129,21 @@ impl Lab {
         if self.help.is_some() { Context::Help } else { Context::Lab }
     }
 
-    fn notify(&mut self, text: &str, failure: bool) {
-        self.notices.tell(text, failure);
-        self.dirty = true;
+    /// The lab as files show it: without notices and dialogs.
+    pub(super) fn still(&self) -> Self {
+        let (theme, glyphs) = (self.paper.theme(), self.paper.glyphs);
+        Self { help: None, upkeep: Upkeep::default(), theme, glyphs, ..self.clone() }
     }
 
-    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    /// What a screenshot of it is of.
+    pub(super) fn info(&self) -> ScreenshotInfo {
+        let ground = self.paper.theme().ground();
+        ScreenshotInfo { run_id: self.name.clone(), seed: None, step: self.steps, view: "lab", ground }
+    }
+
+    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let Some(action) = keymap::lookup(self.mode(), key) else { return Vec::new() };
-        self.dirty = true;
+        self.upkeep.touch();
         match action {
             Action::Quit | Action::Interrupt => return vec![Effect::Quit],
             Action::Suspend => return vec![Effect::Suspend],
@@ -158,7 +156,7 @@ impl Lab {
                 self.help = self.help.map(|row| by.scrolled(row, rows));
             }
             Action::NextTheme if self.theme_locked => {
-                self.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
+                self.upkeep.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
             }
             Action::NextTheme => {
                 self.theme.kind = self.theme.kind.next();
@@ -243,7 +241,7 @@ impl Lab {
                 self.steps -= 1;
                 self.look();
             }
-            None => self.notify("there is no step to take back", false),
+            None => self.upkeep.notify("there is no step to take back", false),
         }
     }
 
@@ -251,63 +249,8 @@ impl Lab {
     fn look(&mut self) {
         match lab::take(&self.logits, Step::of(&self.settings)) {
             Ok(outcome) => self.outcome = outcome,
-            Err(error) => self.notify(&error.to_string(), true),
+            Err(error) => self.upkeep.notify(&error.to_string(), true),
         }
-    }
-}
-
-impl Screenful for Lab {
-    fn update(&mut self, message: Message) -> Vec<Effect> {
-        self.dirty |= self.notices.take(&message);
-        match message {
-            Message::Key(key) => return self.key(key),
-            Message::Resize => self.dirty = true,
-            // The notices took it.
-            Message::Tick(_) | Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => {}
-            Message::Terminate => {
-                self.ending = Ending::Signal;
-                return vec![Effect::Quit];
-            }
-            Message::Suspend => return vec![Effect::Suspend],
-            // Nothing is trained here.
-            Message::Trainer(_) | Message::TrainerGone(_) | Message::Dropped(_) => {}
-        }
-        Vec::new()
-    }
-
-    fn render(&self, area: Rect, buf: &mut Buffer) {
-        view::render(self, area, buf);
-    }
-
-    fn tick_interval(&self) -> Option<Duration> {
-        self.notices.tick_interval()
-    }
-
-    fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.dirty)
-    }
-
-    fn glyphs(&self) -> Glyphs {
-        self.glyphs
-    }
-
-    fn subject(&self) -> Shown {
-        self.name()
-    }
-
-    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
-        let mut frame = Buffer::empty(area);
-        let (theme, glyphs) = (self.paper.theme(), self.paper.glyphs);
-        let still = Self { help: None, notices: Notices::default(), theme, glyphs, ..self.clone() };
-        view::render(&still, area, &mut frame);
-        let info = ScreenshotInfo {
-            run_id: self.name.clone(),
-            seed: None,
-            step: self.steps,
-            view: "lab",
-            ground: theme.ground(),
-        };
-        (frame, info)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::dynamics::lab::Outcome;
 use crate::dynamics::lab::words::probability;
 use crate::history::CurveId;
 use crate::protocol::ProbeKind;
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::{Theme, ThemeKind};
 use crate::tui::view::text::right;
 

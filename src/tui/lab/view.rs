@@ -8,7 +8,7 @@ use ratatui::widgets::{Paragraph, Widget};
 use super::app::{Lab, Scale};
 use super::bars;
 use crate::dynamics::lab::words::{change, name, probability};
-use crate::tui::ascii;
+use crate::tui::glyphs;
 use crate::tui::keymap::{self, Context};
 use crate::tui::view::text::{fit, left, number, panel, right, title, words, wrap};
 use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
@@ -45,7 +45,7 @@ pub(super) fn render(lab: &Lab, area: Rect, buf: &mut Buffer) {
     }
     buf.set_style(area, lab.theme.text());
     render_parts(lab, area, buf);
-    ascii::settle(lab.glyphs, area, buf);
+    glyphs::settle(lab.glyphs, area, buf);
 }
 
 fn render_parts(lab: &Lab, area: Rect, buf: &mut Buffer) {

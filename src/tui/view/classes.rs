@@ -7,8 +7,8 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::chart;
-use super::dynamics::{Measure, RATE};
 use super::heatmap::{HeatMap, largest_off_diagonal};
+use super::measure::{Measure, RATE};
 use super::text::{change, number, panel, percent, title, words, wrap};
 use crate::history::classes::entry;
 use crate::history::{Scale, Series};

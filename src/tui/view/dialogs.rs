@@ -7,7 +7,7 @@ use ratatui::widgets::{Clear, Paragraph, Widget};
 
 use super::text::{fit, left, panel, title, words, wrap};
 use crate::tui::app::App;
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap::{self, Binding, Context, Key};
 use crate::tui::theme::Theme;
 

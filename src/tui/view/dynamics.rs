@@ -1,12 +1,11 @@
 //! The measures behind the verdict, and the optimiser's own numbers, each with its course so far.
 
-use std::borrow::Cow;
-
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
+use super::measure::{Measure, RATE};
 use super::text::{change, left, number, panel, percent, spark, title};
 use crate::history::{Series, Standing};
 use crate::protocol::MetricKey;
@@ -19,19 +18,6 @@ const VALUE: usize = 17;
 
 /// Columns of what a measure means, where there is room for it.
 const MEANING: usize = 62;
-
-/// The bounds of a rate.
-pub(super) const RATE: Option<(f64, f64)> = Some((0.0, 1.0));
-
-/// One measure: its name, its value now, its course, what it means.
-pub(super) struct Measure {
-    pub(super) name: Cow<'static, str>,
-    pub(super) value: String,
-    pub(super) course: Series,
-    /// What the bars of its course span: a rate all of [`RATE`], anything else its own extremes.
-    pub(super) bounds: Option<(f64, f64)>,
-    pub(super) meaning: &'static str,
-}
 
 /// Draws the panel.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {

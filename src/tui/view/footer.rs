@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::text::fit;
 use crate::text::Shown;
 use crate::tui::app::{App, Dialog, Panel, Replay};
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap::{self, Action, Binding, Context, LabAction, Rows};
 use crate::tui::theme::Theme;
 

@@ -14,7 +14,7 @@ use crate::history::DynamicsState;
 use crate::protocol::{ProbeGroup, RunPhase, TrainerCommand};
 use crate::text::Shown;
 use crate::tui::app::{App, Replay};
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 
 /// Draws everything above the body.
 pub(super) fn render(app: &App, places: &Places, buf: &mut Buffer) {

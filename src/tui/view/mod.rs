@@ -10,6 +10,7 @@ pub(super) mod footer;
 mod header;
 mod heatmap;
 mod layout;
+mod measure;
 mod prompt;
 pub(super) mod text;
 mod waiting;
@@ -23,7 +24,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::app::{App, Dialog, Panel};
-use super::ascii;
+use super::glyphs;
 
 pub use layout::{MIN_HEIGHT, MIN_WIDTH};
 
@@ -55,7 +56,7 @@ pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     buf.set_style(area, app.view.theme.text());
     render_parts(app, area, buf);
-    ascii::settle(app.view.glyphs, area, buf);
+    glyphs::settle(app.view.glyphs, area, buf);
 }
 
 fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {

@@ -11,9 +11,9 @@ use ratatui::style::{Color, Modifier};
 use super::*;
 use crate::history::DynamicsState;
 use crate::protocol::{ProbeGroup, RunPhase, TrainerEvent};
-use crate::tui::app::Message;
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap;
+use crate::tui::message::Message;
 use crate::tui::testing::{
     class_events, classes_at, draw as drawn, live_at, mono, plain, run_events, squeezing, theme,
 };
@@ -220,7 +220,7 @@ fn labels_carry_the_step_that_was_measured() {
         assert!(screen.contains("step 62/100") && screen.contains("at step 60"), "{screen}");
         assert!(!screen.contains("at step 62"), "{width}×{height}:\n{screen}");
     }
-    let (_, info) = crate::tui::run::screenshot_sized(&app, 80, 24);
+    let (_, info) = crate::tui::screenful::screenshot_sized(&app, 80, 24);
     assert_eq!((info.step, info.view), (60, "dashboard"));
     app = App::live("made_up", theme(), Glyphs::Braille);
     for event in run_events().into_iter().take(4) {
@@ -228,7 +228,7 @@ fn labels_carry_the_step_that_was_measured() {
     }
     let screen = plain(&drawn(&app, 120, 40));
     assert!(screen.contains("nothing measured yet") && !screen.contains("at step"), "{screen}");
-    assert_eq!(crate::tui::run::screenshot_sized(&app, 80, 24).1.view, "waiting");
+    assert_eq!(crate::tui::screenful::screenshot_sized(&app, 80, 24).1.view, "waiting");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use ratatui::widgets::{Block, BorderType};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::history::Series;
-use crate::tui::chart::Glyphs;
+use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
 
 /// The frame of a panel.

@@ -30,12 +30,4 @@ pub(super) const OPEN: &[(&str, &str)] = &[
     ("model/gguf/tokenizer/byte_level.rs", "model/gguf/tokenizer/mod.rs"),
     ("model/gguf/tokenizer/mod.rs", "model/gguf/tokenizer/sentencepiece.rs"),
     ("session/sweep/classes.rs", "session/sweep/table.rs"),
-    ("tui/chart.rs", "tui/chart/axis.rs"),
-    ("tui/chart.rs", "tui/chart/canvas.rs"),
-    ("tui/chart.rs", "tui/chart/labels.rs"),
-    ("tui/compare/view.rs", "tui/compare/app.rs"),
-    ("tui/lab/app.rs", "tui/lab/view.rs"),
-    ("tui/notice.rs", "tui/app/mod.rs"),
-    ("tui/screenful.rs", "tui/run.rs"),
-    ("tui/view/dynamics.rs", "tui/view/classes.rs"),
 ];

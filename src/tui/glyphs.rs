@@ -7,7 +7,22 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::chart::Glyphs;
+/// The glyphs that everything is drawn with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Glyphs {
+    /// 2×4 dots a cell.
+    #[default]
+    Braille,
+    /// 1×2 half blocks a cell.
+    Half,
+    /// One dot a cell.
+    Dot,
+    /// 2×4 dots a cell, and ASCII for every character that may be two columns wide in a Chinese, Japanese or Korean
+    /// terminal.
+    Narrow,
+    /// Plain ASCII, and nothing else on the whole screen.
+    Ascii,
+}
 
 impl Glyphs {
     /// The character as these glyphs draw it.

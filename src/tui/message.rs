@@ -1,0 +1,62 @@
+//! What reaches a screen from outside, what it asks for in return, and why it was left.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossterm::event::KeyEvent;
+
+use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::text::Shown;
+
+/// What happened outside.
+#[derive(Debug, Clone)]
+pub enum Message {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The terminal has a new size.
+    Resize,
+    /// The trainer said something.
+    Trainer(Arc<TrainerEvent>),
+    /// The trainer is no more; with what ended it, if it did not end well.
+    TrainerGone(Result<(), Shown>),
+    /// The time since the program started.
+    Tick(Duration),
+    /// So many events were not shown because the screen was slow, in all. They are in the run file.
+    Dropped(u64),
+    /// A screenshot was written.
+    ScreenshotWritten(Vec<PathBuf>),
+    /// A screenshot was not written.
+    ScreenshotFailed(Shown),
+    /// A signal asks the program to end.
+    Terminate,
+    /// A signal asks the program to stop until it is continued.
+    Suspend,
+}
+
+/// What is to be done outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell the trainer.
+    Command(TrainerCommand),
+    /// Leave the screen.
+    Quit,
+    /// Hand the terminal to the shell until the program is continued.
+    Suspend,
+    /// Draw the screen off-screen, without clocks, and write it.
+    Screenshot,
+    /// Write the whole screen again: something else has drawn on it.
+    Redraw,
+}
+
+/// Why the screen was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ending {
+    /// The user quit.
+    #[default]
+    Quit,
+    /// Ctrl-C while the trainer was still at work: it was told to stop and not waited for.
+    Forced,
+    /// A signal, or the terminal is gone.
+    Signal,
+}
