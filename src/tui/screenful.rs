@@ -112,7 +112,7 @@ pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
     let view = match measured {
         // Not yet what the recording shows at this step.
         None => "waiting",
-        Some(_) if still.view.maximised => still.title_of(still.view.focus),
+        Some(_) if still.view.maximised => still.focus().title(),
         Some(_) => "dashboard",
     };
     let info = ScreenshotInfo {

@@ -181,7 +181,7 @@ fn control_l_draws_every_screen_anew() {
     let mut typing = live_at(60);
     press(&mut typing, KeyCode::Char('/'));
     assert_eq!(typing.update(control_l()), [Effect::Redraw]);
-    assert_eq!(typing.view.filter(), "", "the key is no letter of the filter");
+    assert_eq!(typing.filter(), "", "the key is no letter of the filter");
 }
 
 #[test]

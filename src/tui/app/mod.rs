@@ -3,6 +3,7 @@
 
 mod curves;
 mod navigate;
+mod panel;
 mod replay;
 mod scale;
 mod still;
@@ -15,9 +16,10 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
+pub use panel::Panel;
 pub use replay::Replay;
 pub use scale::Since;
-pub use viewstate::{Dialog, Panel, Smoothing, ViewState};
+pub use viewstate::{Dialog, Smoothing, ViewState};
 
 use super::glyphs::Glyphs;
 use super::keymap::{self, Action, Binding, Context};
@@ -211,13 +213,32 @@ impl App {
         self.view.class.min(self.shown().class_count().saturating_sub(1))
     }
 
-    /// The word for a panel in titles and file names.
-    pub fn title_of(&self, panel: Panel) -> &'static str {
-        match panel {
-            Panel::Curves if self.has_classes() => "influence",
-            Panel::Prompt if self.has_classes() => "kernel",
-            _ => panel.title(),
-        }
+    /// The focused panel: the one last focused, if this run has it.
+    pub fn focus(&self) -> Panel {
+        let (first, _) = Panel::first(self.has_classes());
+        Panel::all(self.has_classes()).find(|&panel| panel == self.view.focus).unwrap_or(first)
+    }
+
+    /// The panel of the narrow layout's lower place.
+    pub fn lower(&self) -> Panel {
+        let (_, first) = Panel::first(self.has_classes());
+        Panel::all(self.has_classes()).find(|&panel| panel == self.view.lower).unwrap_or(first)
+    }
+
+    /// The filter of the focused list.
+    pub fn filter(&self) -> &str {
+        if self.focus() == Panel::Prompt { &self.view.prompt_filter } else { &self.view.curve_filter }
+    }
+
+    fn filter_mut(&mut self) -> &mut String {
+        if self.focus() == Panel::Prompt { &mut self.view.prompt_filter } else { &mut self.view.curve_filter }
+    }
+
+    /// Focuses the panel that lies so many places further in the order of Tab.
+    fn focus_next(&mut self, by: isize) {
+        let all: Vec<Panel> = Panel::all(self.has_classes()).collect();
+        let at = all.iter().position(|&panel| panel == self.focus()).unwrap_or(0);
+        self.view.focus_on(all[(at + all.len()).saturating_add_signed(by) % all.len()]);
     }
 
     /// Whether an action can do anything in this run: a classifier has no groups and no lists to filter.

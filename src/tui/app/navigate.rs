@@ -1,6 +1,7 @@
 //! The cursor, the range of steps and the lists.
 
-use super::{App, Dialog, Panel};
+use super::panel::List;
+use super::{App, Dialog};
 use crate::tui::keymap::Rows;
 
 /// Fewest steps that a chart shows.
@@ -79,12 +80,12 @@ impl App {
             self.view.dialog = Some(Dialog::Help(by.scrolled(row, rows)));
             return;
         }
-        match self.view.focus {
-            Panel::Chart | Panel::Curves | Panel::Prompt | Panel::Dynamics if self.has_classes() => {
+        match self.focus().list() {
+            List::Classes => {
                 let at = by.moved(Some(self.class()), self.shown().class_count());
                 self.view.class = at.unwrap_or_default();
             }
-            Panel::Chart | Panel::Curves => {
+            List::Curves => {
                 let shown: Vec<_> = self.visible_curves().map(|c| c.id).collect();
                 let at = self.view.curve.and_then(|c| shown.iter().position(|&s| s == c));
                 if let Some(&curve) = by.moved(at, shown.len()).and_then(|at| shown.get(at)) {
@@ -93,14 +94,14 @@ impl App {
                     self.refresh();
                 }
             }
-            Panel::Prompt | Panel::Dynamics => {
+            List::Prompts => {
                 let shown = self.visible_prompts();
                 let at = shown.iter().position(|&p| p == self.view.prompt);
                 if let Some(&prompt) = by.moved(at, shown.len()).and_then(|at| shown.get(at)) {
                     self.view.prompt = prompt;
                 }
             }
-            Panel::Events => {
+            List::Events => {
                 let count = self.shown().marks.len();
                 let at = self.view.event.or(count.checked_sub(1));
                 if let Some(at) = by.moved(at, count) {

@@ -118,7 +118,7 @@ impl App {
             return self.act(action);
         }
         if let (Some(Dialog::Filter), KeyCode::Char(c)) = (self.view.dialog, key.code) {
-            let filter = self.view.filter_mut();
+            let filter = self.filter_mut();
             if filter.chars().count() < FILTER_MAX {
                 filter.push(c);
             }
@@ -149,8 +149,8 @@ impl App {
             Action::Toggle(group) => self.view.toggle(group),
             Action::Solo => self.view.solo(),
             Action::ShowAll => self.view.hidden.clear(),
-            Action::FocusNext => self.view.focus_on(self.view.focus.next(1)),
-            Action::FocusPrevious => self.view.focus_on(self.view.focus.next(Panel::ALL.len() - 1)),
+            Action::FocusNext => self.focus_next(1),
+            Action::FocusPrevious => self.focus_next(-1),
             Action::Maximise => self.view.maximised = !self.view.maximised,
             Action::Back => self.back(),
             Action::Cursor(by) => self.move_cursor(by),
@@ -178,7 +178,7 @@ impl App {
             Action::Confirm => return self.confirm(),
             Action::Cancel => self.cancel(),
             Action::Erase => {
-                self.view.filter_mut().pop();
+                self.filter_mut().pop();
             }
             // Another screen's.
             Action::NextAlignment | Action::Lab(_) => {}
@@ -232,7 +232,7 @@ impl App {
 
     fn cancel(&mut self) {
         if self.view.dialog.take() == Some(Dialog::Filter) {
-            self.view.filter_mut().clear();
+            self.filter_mut().clear();
         }
     }
 
@@ -282,8 +282,8 @@ impl App {
     fn back(&mut self) {
         if self.view.maximised {
             self.view.maximised = false;
-        } else if !self.view.filter().is_empty() {
-            self.view.filter_mut().clear();
+        } else if !self.filter().is_empty() {
+            self.filter_mut().clear();
         } else if self.view.curve.take().is_some() {
             self.refresh();
         } else if self.view.cursor.take().is_some() {

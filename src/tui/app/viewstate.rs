@@ -2,49 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::panel::Panel;
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
-
-/// The panels, in the order of Tab.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Panel {
-    /// The main chart.
-    #[default]
-    Chart,
-    /// The curves as a table: the read-out of the cursor.
-    Curves,
-    /// One prompt and its answers.
-    Prompt,
-    /// What happened.
-    Events,
-    /// The measures behind the verdict.
-    Dynamics,
-}
-
-impl Panel {
-    /// Every panel, in the order of Tab.
-    pub const ALL: [Self; 5] = [Self::Chart, Self::Curves, Self::Prompt, Self::Events, Self::Dynamics];
-
-    /// The word in titles and file names.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Chart => "chart",
-            Self::Curves => "curves",
-            Self::Prompt => "prompt",
-            Self::Events => "events",
-            Self::Dynamics => "dynamics",
-        }
-    }
-
-    pub(super) fn next(self, by: usize) -> Self {
-        let at = Self::ALL.iter().position(|&p| p == self).unwrap_or(0);
-        Self::ALL[(at + by) % Self::ALL.len()]
-    }
-}
 
 /// Smoothing of curves, for display only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -101,9 +65,9 @@ pub(super) fn folded(text: &str) -> String {
 /// How the run is looked at.
 #[derive(Debug, Clone)]
 pub struct ViewState {
-    /// The focused panel.
+    /// The panel last focused; see [`App::focus`](super::App::focus).
     pub focus: Panel,
-    /// The panel of the narrow layout's lower place.
+    /// The panel last put in the narrow layout's lower place; see [`App::lower`](super::App::lower).
     pub lower: Panel,
     /// Whether the focused panel has the screen.
     pub maximised: bool,
@@ -189,18 +153,9 @@ impl ViewState {
         [curve.key(), curve.symbol(), curve.group().title(), description].iter().any(|t| folded(t).contains(&needle))
     }
 
-    /// The filter of the focused list.
-    pub fn filter(&self) -> &str {
-        if self.focus == Panel::Prompt { &self.prompt_filter } else { &self.curve_filter }
-    }
-
-    pub(super) fn filter_mut(&mut self) -> &mut String {
-        if self.focus == Panel::Prompt { &mut self.prompt_filter } else { &mut self.curve_filter }
-    }
-
     pub(super) fn focus_on(&mut self, panel: Panel) {
         self.focus = panel;
-        if matches!(panel, Panel::Prompt | Panel::Events | Panel::Dynamics) {
+        if panel.is_lower() {
             self.lower = panel;
         }
     }

@@ -17,7 +17,7 @@ const TITLED: u16 = 8;
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
-    let focused = view.focus == Panel::Chart;
+    let focused = app.focus() == Panel::Chart;
     let mut rest = averaged(app);
     if let Some(weight) = view.smoothing.weight() {
         rest += &format!(" · smoothed {weight}");

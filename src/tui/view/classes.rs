@@ -38,8 +38,7 @@ const MAP_ROWS: u16 = 15;
 /// └───────────────────┴──────────────────┘  └─────────────────────┴──────────────────┘
 /// ```
 pub(super) fn places(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
-    let view = &app.view;
-    let map = if view.focus == Panel::Prompt { Panel::Prompt } else { Panel::Curves };
+    let map = if app.focus() == Panel::Kernel { Panel::Kernel } else { Panel::Influence };
     let width = match body.width {
         0..100 => 33,
         100..160 => 58,
@@ -47,19 +46,18 @@ pub(super) fn places(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
     };
     let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(body);
     if body.height < 2 * MAP_ROWS || body.width < 100 {
-        let lower = if view.lower == Panel::Events { Panel::Events } else { Panel::Dynamics };
         let [chart, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(9)]).areas(main);
-        return vec![(Panel::Chart, chart), (lower, below), (map, side)];
+        return vec![(Panel::Answers, chart), (app.lower(), below), (map, side)];
     }
     let [chart, dynamics, events] =
         Layout::vertical([Constraint::Fill(1), Constraint::Length(9), Constraint::Length(6)]).areas(main);
     let [influence, kernel] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(side);
     vec![
-        (Panel::Chart, chart),
-        (Panel::Curves, influence),
-        (Panel::Prompt, kernel),
+        (Panel::Answers, chart),
+        (Panel::Influence, influence),
+        (Panel::Kernel, kernel),
         (Panel::Events, events),
-        (Panel::Dynamics, dynamics),
+        (Panel::Learning, dynamics),
     ]
 }
 
@@ -86,7 +84,7 @@ fn answers(reading: &ClassReading, classes: usize, o: usize) -> Vec<usize> {
 pub(super) fn chart(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
-    let focused = view.focus == Panel::Chart;
+    let focused = app.focus() == Panel::Answers;
     let (names, o) = (names(app), app.class());
     let name = names.get(o).cloned().unwrap_or_default();
     let mut rest = format!("what it says of pictures of {name} · j k choose");
@@ -174,7 +172,7 @@ pub(super) fn influence(app: &App, area: Rect, buf: &mut Buffer) {
     };
     let explained =
         "row: learnt from; column: looked at. Nats that the updates on the row's class added to its log π there.";
-    map(app, area, buf, Map { panel: Panel::Curves, corner: "u→o", values, signed: true, said, explained });
+    map(app, area, buf, Map { panel: Panel::Influence, corner: "u→o", values, signed: true, said, explained });
 }
 
 /// Draws the kernel's norms.
@@ -189,7 +187,7 @@ pub(super) fn kernel(app: &App, area: Rect, buf: &mut Buffer) {
     let alike: Vec<String> = alike.iter().take(3).map(|&u| format!("{} {}", name(u), number(with(u), 0))).collect();
     let said = if alike.is_empty() { String::new() } else { format!("most like {}: {}", name(o), alike.join(", ")) };
     let explained = "‖K‖ between pictures of two classes: how alike the model finds them, and how hard learning one moves the other.";
-    map(app, area, buf, Map { panel: Panel::Prompt, corner: "‖K‖", values, signed: false, said, explained });
+    map(app, area, buf, Map { panel: Panel::Kernel, corner: "‖K‖", values, signed: false, said, explained });
 }
 
 /// What a panel with a map shows.
@@ -206,7 +204,7 @@ struct Map<'a> {
 
 fn map(app: &App, area: Rect, buf: &mut Buffer, map: Map<'_>) {
     let theme = &app.view.theme;
-    let focused = app.view.focus == map.panel;
+    let focused = app.focus() == map.panel;
     let names = names(app);
     let largest = largest_off_diagonal(map.values, names.len());
     let mut rest = format!("step {}", app.reading().map_or(0, |r| r.step));
@@ -214,7 +212,7 @@ fn map(app: &App, area: Rect, buf: &mut Buffer, map: Map<'_>) {
         rest += &format!(" · from 1 in {every} steps");
     }
     rest += &format!(" · darkest {}", number(largest, if largest < 10.0 { 2 } else { 0 }));
-    let block = panel(title(app.title_of(map.panel), rest, focused, theme), focused, theme, app.view.glyphs);
+    let block = panel(title(map.panel.title(), rest, focused, theme), focused, theme, app.view.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
     if map.values.is_empty() {

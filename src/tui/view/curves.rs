@@ -60,7 +60,7 @@ impl Columns {
 /// Draws the panel.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let focused = app.view.focus == Panel::Curves;
+    let focused = app.focus() == Panel::Curves;
     let height = usize::from(area.height.saturating_sub(2));
     let columns = Columns::new(app, area.width.saturating_sub(2).into());
     // The headings give way before a curve does; from where changes count must still be said.

@@ -19,29 +19,29 @@ const VALUE: usize = 17;
 /// Columns of what a measure means, where there is room for it.
 const MEANING: usize = 62;
 
-/// Draws the panel.
-pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+/// Draws a panel of measures.
+pub(super) fn render(app: &App, panel_of: Panel, measures: &[Measure], area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let focused = app.view.focus == Panel::Dynamics;
+    let focused = app.focus() == panel_of;
     let (begun, until) = app.stage_span();
     let standing = app.standing().filter(|s| s.step > begun);
     let mut rest = standing.map_or_else(String::new, |w| format!("steps {} to {} · ", w.since, w.step));
     rest += &format!("bars from {begun}");
-    let block = panel(title("dynamics", rest, focused, theme), focused, theme, app.view.glyphs);
+    let block = panel(title(panel_of.title(), rest, focused, theme), focused, theme, app.view.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
     let width = usize::from(inner.width);
     let meaning = width > NAME + VALUE + MEANING;
     let course = width.saturating_sub(NAME + VALUE + 3 + if meaning { MEANING } else { 0 }).min(60);
     let bars = |m: &Measure| spark(&m.course, (begun, until), m.bounds, course, app.view.glyphs);
-    let lines: Vec<_> = measures(app)
-        .into_iter()
+    let lines: Vec<_> = measures
+        .iter()
         .take(inner.height.into())
         .map(|m| {
             let mut spans = vec![
                 Span::styled(format!(" {}", left(&m.name, NAME)), theme.dim()),
                 Span::styled(left(&m.value, VALUE), theme.text()),
-                Span::styled(format!(" {}", bars(&m)), theme.dim()),
+                Span::styled(format!(" {}", bars(m)), theme.dim()),
             ];
             if meaning {
                 spans.push(Span::styled(format!("  {}", m.meaning), theme.dim()));
@@ -52,10 +52,8 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     Paragraph::new(lines).render(inner, buf);
 }
 
-fn measures(app: &App) -> Vec<Measure> {
-    if app.has_classes() {
-        return super::classes::measures(app);
-    }
+/// The measures of a language model's run.
+pub(super) fn measures(app: &App) -> Vec<Measure> {
     let mut all = Vec::new();
     let (begun, until) = app.stage_span();
     if let Some(standing) = app.standing().filter(|s| s.step > begun) {

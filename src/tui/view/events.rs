@@ -15,7 +15,7 @@ const LEAD: usize = 10;
 /// Draws the panel.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let focused = app.view.focus == Panel::Events;
+    let focused = app.focus() == Panel::Events;
     let marks = &app.shown().marks;
     let block = panel(
         title("events", format!("{}, n and N jump", marks.len()), focused, theme),

@@ -23,8 +23,8 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let mut spans = Vec::new();
     let mut used = 0;
     if app.view.dialog == Some(Dialog::Filter) {
-        let what = if app.view.focus == Panel::Prompt { "prompts" } else { "curves" };
-        let text = fit(&format!(" {what} with: {}_ ", Shown::new(app.view.filter())), usize::from(area.width) / 2);
+        let what = if app.focus() == Panel::Prompt { "prompts" } else { "curves" };
+        let text = fit(&format!(" {what} with: {}_ ", Shown::new(app.filter())), usize::from(area.width) / 2);
         used += Span::raw(text.as_str()).width();
         spans.push(Span::styled(text, theme.accent()));
     }

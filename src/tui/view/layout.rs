@@ -54,18 +54,18 @@ pub(super) fn places(app: &App, area: Rect) -> Places {
 }
 
 fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
-    let view = &app.view;
-    if view.maximised {
-        return vec![(view.focus, body)];
+    if app.view.maximised {
+        return vec![(app.focus(), body)];
     }
     if body.width < 72 || body.height < 15 {
         // One panel at a time, and the chart above where there is room for both.
-        return match view.focus {
-            Panel::Chart => vec![(Panel::Chart, body)],
+        let (chart, _) = Panel::first(app.has_classes());
+        return match app.focus() {
+            focus if focus == chart => vec![(chart, body)],
             focus if body.height < 16 => vec![(focus, body)],
             focus => {
                 let [top, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
-                vec![(Panel::Chart, top), (focus, bottom)]
+                vec![(chart, top), (focus, bottom)]
             }
         };
     }
@@ -81,7 +81,7 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
     if body.height < 30 || body.width < 100 {
         let lower = if body.height < 24 { 8 } else { body.height / 3 };
         let [chart, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
-        return vec![(Panel::Chart, chart), (view.lower, lower), (Panel::Curves, side)];
+        return vec![(Panel::Chart, chart), (app.lower(), lower), (Panel::Curves, side)];
     }
     let table = TABLE_ROWS.min(body.height * 3 / 5);
     let aside = body.height - table >= 18;
@@ -101,7 +101,7 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
     }
 }
 
-/// Places in the order of [`Panel::ALL`].
+/// Places in the order of Tab.
 fn named(places: [Rect; 5]) -> Vec<(Panel, Rect)> {
-    Panel::ALL.into_iter().zip(places).collect()
+    Panel::all(false).zip(places).collect()
 }

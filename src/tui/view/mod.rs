@@ -87,13 +87,14 @@ fn render_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
         return;
     }
     match panel {
-        Panel::Chart if app.has_classes() => classes::chart(app, area, buf),
-        Panel::Curves if app.has_classes() => classes::influence(app, area, buf),
-        Panel::Prompt if app.has_classes() => classes::kernel(app, area, buf),
         Panel::Chart => chart::render(app, area, buf),
         Panel::Curves => curves::render(app, area, buf),
         Panel::Prompt => prompt::render(app, area, buf),
+        Panel::Answers => classes::chart(app, area, buf),
+        Panel::Influence => classes::influence(app, area, buf),
+        Panel::Kernel => classes::kernel(app, area, buf),
         Panel::Events => events::render(app, area, buf),
-        Panel::Dynamics => dynamics::render(app, area, buf),
+        Panel::Dynamics => dynamics::render(app, panel, &dynamics::measures(app), area, buf),
+        Panel::Learning => dynamics::render(app, panel, &classes::measures(app), area, buf),
     }
 }

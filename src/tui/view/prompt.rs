@@ -29,7 +29,7 @@ type Between<'a> = (Option<&'a Evaluation>, Option<&'a Evaluation>);
 /// Draws the panel.
 pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let focused = app.view.focus == Panel::Prompt;
+    let focused = app.focus() == Panel::Prompt;
     let visible = app.visible_prompts();
     // A filter that hides the selected prompt shows the first one it lets through.
     let pair = visible.iter().copied().find(|&p| p == app.view.prompt).or(visible.first().copied());

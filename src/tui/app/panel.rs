@@ -1,0 +1,108 @@
+//! The panels: what each is called, in which runs it is, and what its keys go through.
+
+/// A panel of the dashboard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Panel {
+    /// The curves of a language model's run over steps.
+    #[default]
+    Chart,
+    /// The curves as a table: the read-out of the cursor.
+    Curves,
+    /// One prompt and its answers.
+    Prompt,
+    /// What a classifier says of pictures of one class, over steps.
+    Answers,
+    /// What learning from each class did to the others.
+    Influence,
+    /// How alike a classifier finds the classes.
+    Kernel,
+    /// What happened.
+    Events,
+    /// The measures behind the verdict.
+    Dynamics,
+    /// The measures of a classifier's learning.
+    Learning,
+}
+
+/// Which runs have a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum In {
+    Every,
+    /// Runs of a language model.
+    Answers,
+    /// Runs of a classifier.
+    Classes,
+}
+
+/// What the keys of a list (`j`, `k`, Home, End) go through in a panel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum List {
+    Curves,
+    Prompts,
+    Classes,
+    Events,
+}
+
+/// One panel: its word in titles and file names, its runs, its list, and whether it takes the lower place of a small screen.
+struct Row(Panel, &'static str, In, List, bool);
+
+/// Every panel, in the order of Tab.
+const PANELS: [Row; 9] = [
+    Row(Panel::Chart, "chart", In::Answers, List::Curves, false),
+    Row(Panel::Curves, "curves", In::Answers, List::Curves, false),
+    Row(Panel::Prompt, "prompt", In::Answers, List::Prompts, true),
+    Row(Panel::Answers, "chart", In::Classes, List::Classes, false),
+    Row(Panel::Influence, "influence", In::Classes, List::Classes, false),
+    Row(Panel::Kernel, "kernel", In::Classes, List::Classes, false),
+    Row(Panel::Events, "events", In::Every, List::Events, true),
+    Row(Panel::Dynamics, "dynamics", In::Answers, List::Prompts, true),
+    Row(Panel::Learning, "dynamics", In::Classes, List::Classes, true),
+];
+
+impl Panel {
+    /// The panels of a run, in the order of Tab.
+    pub fn all(of_classes: bool) -> impl Iterator<Item = Self> {
+        let kind = if of_classes { In::Classes } else { In::Answers };
+        PANELS.iter().filter(move |row| row.2 == In::Every || row.2 == kind).map(|row| row.0)
+    }
+
+    /// The panel that a run opens on, and the one in the lower place of a small screen.
+    pub(in crate::tui) fn first(of_classes: bool) -> (Self, Self) {
+        if of_classes { (Self::Answers, Self::Learning) } else { (Self::Chart, Self::Prompt) }
+    }
+
+    fn row(self) -> &'static Row {
+        PANELS.iter().find(|row| row.0 == self).unwrap_or(&PANELS[0])
+    }
+
+    /// The word in titles and file names.
+    pub fn title(self) -> &'static str {
+        self.row().1
+    }
+
+    /// What its keys go through.
+    pub(super) fn list(self) -> List {
+        self.row().3
+    }
+
+    /// Whether it can take the lower place of a small screen.
+    pub(super) fn is_lower(self) -> bool {
+        self.row().4
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_run_has_five_panels_and_opens_on_one_of_them() {
+        for of_classes in [false, true] {
+            let all: Vec<_> = Panel::all(of_classes).collect();
+            assert_eq!(all.len(), 5);
+            let (focus, lower) = Panel::first(of_classes);
+            assert!(all.contains(&focus) && all.contains(&lower) && lower.is_lower());
+        }
+        assert!(PANELS.iter().all(|row| row.0.row().0 == row.0));
+    }
+}
