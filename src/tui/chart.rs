@@ -53,7 +53,7 @@ pub struct Chart<'a> {
     /// Title of the y axis.
     pub title: String,
     /// The lines.
-    pub lines: Vec<ChartLine>,
+    pub lines: Vec<ChartLine<'a>>,
     /// Vertical marks.
     pub marks: Vec<ChartMark>,
     /// First and last step shown.

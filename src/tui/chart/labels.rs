@@ -26,7 +26,7 @@ pub(super) struct EndLabel {
 
 impl EndLabel {
     /// The label of a line that ends at the dot.
-    pub(super) fn new(line: &ChartLine, x: i64, y: i64, glyphs: Glyphs) -> Self {
+    pub(super) fn new(line: &ChartLine<'_>, x: i64, y: i64, glyphs: Glyphs) -> Self {
         let text = format!("{} {}", glyphs.glyph(line.look.marker), line.label);
         Self { text, style: line.style(), dot: (x, y), rank: line.rank() }
     }

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use proptest::prelude::*;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -11,14 +13,14 @@ use crate::tui::theme::{ColorDepth, CurveLook, Dash, ThemeKind};
 
 const THEME: Theme = Theme { kind: ThemeKind::Dark, depth: ColorDepth::True };
 
-fn line(label: &str, values: &[f64]) -> ChartLine {
+fn line(label: &str, values: &[f64]) -> ChartLine<'static> {
     let look = CurveLook { style: Style::new().fg(Color::Cyan), dash: Dash::Solid, marker: '●' };
     let steps = (0..values.len() as u64).map(|i| i * 10).collect();
     let series = Series { steps, values: values.to_vec() };
-    ChartLine { label: label.into(), series, band: None, look, focused: false }
+    ChartLine { label: label.into(), series: Cow::Owned(series), band: None, look, focused: false }
 }
 
-fn chart(lines: Vec<ChartLine>) -> Chart<'static> {
+fn chart(lines: Vec<ChartLine<'static>>) -> Chart<'static> {
     Chart {
         title: "log p (nats, sum)".into(),
         lines,
@@ -40,8 +42,10 @@ fn full(theme: &'static Theme) -> Chart<'static> {
         line.look = theme.curve(curve);
         line.focused = i == 5;
         line.band = line.focused.then(|| {
-            let moved =
-                |by: f64| Series { values: line.series.values.iter().map(|x| x + by).collect(), ..line.series.clone() };
+            let moved = |by: f64| {
+                let values = line.series.values.iter().map(|x| x + by).collect();
+                Cow::Owned(Series { steps: line.series.steps.clone(), values })
+            };
             (moved(-4.0), moved(2.0))
         });
         line
@@ -115,8 +119,10 @@ fn a_gap_stays_empty_and_an_infinity_has_a_mark() {
 #[test]
 fn one_outlier_in_a_million_points_is_visible_at_forty_columns() {
     let values: Vec<f64> = (0..1_000_000).map(|i| if i == 123_456 { 50.0 } else { 0.0 }).collect();
-    let mut chart =
-        chart(vec![ChartLine { series: Series { steps: (0..1_000_000).collect(), values }, ..line("loss", &[]) }]);
+    let mut chart = chart(vec![ChartLine {
+        series: Cow::Owned(Series { steps: (0..1_000_000).collect(), values }),
+        ..line("loss", &[])
+    }]);
     chart.x = (0, 999_999);
     let buffer = drawn(chart, 40, 12);
     let top: Vec<_> = (0..40).filter(|&x| buffer[(x, 2)].fg == Color::Cyan).collect();
@@ -153,7 +159,7 @@ fn value() -> impl Strategy<Value = f64> {
     ]
 }
 
-fn any_line() -> impl Strategy<Value = ChartLine> {
+fn any_line() -> impl Strategy<Value = ChartLine<'static>> {
     let series = prop::collection::vec((0u64..40, value()), 0..60);
     (series, 0usize..16, any::<bool>(), "[a-z⁺漢]{0,14}").prop_map(|(points, curve, focused, label)| {
         let mut series = Series::default();
@@ -163,8 +169,8 @@ fn any_line() -> impl Strategy<Value = ChartLine> {
             series.push(at, value);
         }
         let look = CurveId::all().nth(curve).map_or(line("", &[]).look, |c| THEME.curve(c));
-        let band = focused.then(|| (series.smoothed(0.5), series.clone()));
-        ChartLine { label, series, band, look, focused }
+        let band = focused.then(|| (Cow::Owned(series.smoothed(0.5)), Cow::Owned(series.clone())));
+        ChartLine { label, series: Cow::Owned(series), band, look, focused }
     })
 }
 

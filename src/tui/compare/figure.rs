@@ -1,5 +1,7 @@
 //! Small multiples off-screen: one chart a curve, one line an arm. What a sweep ends with.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
@@ -35,7 +37,7 @@ pub fn figure(
         block.render(row, &mut buf);
         let line = |(at, arm): (usize, &crate::history::Arm)| ChartLine {
             label: arm.label.to_string(),
-            series: Series { steps: places.clone(), values: aligned.mean(at, curve, Scale::StageDelta) },
+            series: Cow::Owned(Series { steps: places.clone(), values: aligned.mean(at, curve, Scale::StageDelta) }),
             band: None,
             look: theme.arm(at),
             focused: false,

@@ -10,6 +10,8 @@
 //! └ footer: the keys ─────────┴───────────────┘
 //! ```
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::{Modifier, Style};
@@ -59,7 +61,8 @@ fn render_parts(app: &Compare, area: Rect, buf: &mut Buffer) {
     rows(app, differences, buf);
     hints(app, keys, buf);
     if let Some(row) = app.view.help {
-        dialogs::keys(keymap::bindings(Context::Compare), "a comparison", row, (theme, app.view.glyphs), body, buf);
+        let help = dialogs::Keys { what: "a comparison", first: row, theme, glyphs: app.view.glyphs };
+        help.render(keymap::bindings(Context::Compare), body, buf);
     }
 }
 
@@ -135,15 +138,15 @@ fn chart(app: &Compare, area: Rect, buf: &mut Buffer) {
     };
     let lines = app.overlays().iter().enumerate().map(|(at, overlay)| ChartLine {
         label: app.arms()[at].label.to_string(),
-        series: overlay.mean.clone(),
-        band: overlay.band.clone(),
+        series: Cow::Borrowed(&overlay.mean),
+        band: overlay.band.as_ref().map(|(low, high)| (Cow::Borrowed(low), Cow::Borrowed(high))),
         look: view.theme.arm(at),
         focused: at == view.arm,
     });
     overlay(app, aligned, lines.collect(), inner, buf);
 }
 
-fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine>, area: Rect, buf: &mut Buffer) {
+fn overlay(app: &Compare, aligned: &Aligned, lines: Vec<ChartLine<'_>>, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let places = super::app::places(aligned);
     Chart {

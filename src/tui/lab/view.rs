@@ -77,7 +77,8 @@ fn render_parts(lab: &Lab, area: Rect, buf: &mut Buffer) {
     render_footer(lab, keys, buf);
     if let Some(row) = lab.help {
         let body = Rect { y: area.y + 1, height: area.height - 2, ..area };
-        dialogs::keys(keymap::bindings(Context::Lab), "the squeeze lab", row, (&lab.theme, lab.glyphs), body, buf);
+        let help = dialogs::Keys { what: "the squeeze lab", first: row, theme: &lab.theme, glyphs: lab.glyphs };
+        help.render(keymap::bindings(Context::Lab), body, buf);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The main chart: what the model believes about every kind of answer, over the steps.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
@@ -70,15 +72,15 @@ fn averaged(app: &App) -> String {
 }
 
 /// A line for every stretch of every curve; the last that is in view carries the curve's label.
-fn lines(app: &App, (from, to): (u64, u64)) -> Vec<ChartLine> {
+fn lines<'a>(app: &'a App, (from, to): (u64, u64)) -> Vec<ChartLine<'a>> {
     let view = &app.view;
     let in_view = |line: &Line| line.series.steps.iter().any(|step| (from..=to).contains(step));
-    let of_curve = |curve: &Curve| -> Vec<ChartLine> {
+    let of_curve = |curve: &'a Curve| -> Vec<ChartLine<'a>> {
         let labelled = curve.lines.iter().rposition(in_view);
-        let line = |(at, line): (usize, &Line)| ChartLine {
+        let line = |(at, line): (usize, &'a Line)| ChartLine {
             label: if labelled == Some(at) { curve.id.symbol().to_owned() } else { String::new() },
-            series: line.series.clone(),
-            band: line.band.clone(),
+            series: Cow::Borrowed(&line.series),
+            band: line.band.as_ref().map(|(low, high)| (Cow::Borrowed(low), Cow::Borrowed(high))),
             look: view.theme.curve(curve.id),
             focused: view.curve == Some(curve.id),
         };

@@ -1,6 +1,8 @@
 //! The panels of a classifier's run: what it says of one class, what learning from each class did to the others, and how
 //! alike it finds them. They take the places that a language model's run gives to curves and prompts.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
@@ -117,7 +119,8 @@ pub(super) fn chart(app: &App, area: Rect, buf: &mut Buffer) {
     if !above.is_empty() {
         let look = CurveLook { style: theme.accent(), dash: Dash::Solid, marker: '●' };
         let series = drawn(app, app.shown().over_readings(|r| r.accuracy));
-        let line = ChartLine { label: "accuracy".to_owned(), series, band: None, look, focused: false };
+        let line =
+            ChartLine { label: "accuracy".to_owned(), series: Cow::Owned(series), band: None, look, focused: false };
         let title = "share of held-out pictures that are told right".to_owned();
         Chart { title, lines: vec![line], marks: Vec::new(), ..whole.clone() }.render(above, buf);
     }
@@ -137,7 +140,7 @@ fn drawn(app: &App, series: Series) -> Series {
     app.view.smoothing.weight().map_or_else(|| series.clone(), |weight| series.smoothed(weight))
 }
 
-fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine> {
+fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine<'static>> {
     let (history, classes) = (app.shown(), names.len());
     let Some(now) = app.reading() else { return Vec::new() };
     let start = history.classes.first();
@@ -150,7 +153,7 @@ fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine> {
             Scale::Delta | Scale::StageDelta => log_prob(reading) - first,
         });
         let (label, look) = (format!("says {}", names[v]), app.view.theme.class(v));
-        ChartLine { label, series: drawn(app, series), band: None, look, focused: v == o }
+        ChartLine { label, series: Cow::Owned(drawn(app, series)), band: None, look, focused: v == o }
     };
     answers(now, classes, o).into_iter().map(line).collect()
 }

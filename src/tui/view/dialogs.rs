@@ -17,34 +17,41 @@ const KEYS: usize = 14;
 /// Draws the help overlay from row `first` on.
 pub(super) fn help(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let what = if app.dashboard_mode() == Context::Replay { "a recorded run" } else { "a live run" };
-    keys(app.offered_keys(), what, first, (&app.view.theme, app.view.glyphs), area, buf);
+    Keys { what, first, theme: &app.view.theme, glyphs: app.view.glyphs }.render(app.offered_keys(), area, buf);
 }
 
-/// Draws keys and what they do, from row `first` on; `what` is what they work on.
-pub(in crate::tui) fn keys(
-    bindings: impl Iterator<Item = &'static Binding>,
-    what: &str,
-    first: u16,
-    (theme, glyphs): (&Theme, Glyphs),
-    area: Rect,
-    buf: &mut Buffer,
-) {
-    let place = centred(area, 78, area.height);
-    let said = format!("{what} · j k PgDn PgUp scroll, Esc closes");
-    let block = panel(title("keys", said, true, theme), true, theme, glyphs);
-    let inner = block.inner(place);
-    let rows: Vec<Vec<Line<'_>>> = bindings.map(|b| row(b, glyphs, theme, inner.width)).collect();
-    // A page that would end below the last key begins earlier.
-    let mut lines = 0;
-    let fitting = rows.iter().rev().take_while(|row| {
-        lines += row.len();
-        lines <= usize::from(inner.height)
-    });
-    let latest = rows.len() - fitting.count().max(1).min(rows.len());
-    let seen: Vec<_> = rows.into_iter().skip(latest.min(first.into())).flatten().take(inner.height.into()).collect();
-    Clear.render(place, buf);
-    block.render(place, buf);
-    Paragraph::new(seen).style(theme.text()).render(inner, buf);
+/// The help of a screen: its keys and what they do.
+pub(in crate::tui) struct Keys<'a> {
+    /// What the keys work on.
+    pub(in crate::tui) what: &'a str,
+    /// The row that the page begins with.
+    pub(in crate::tui) first: u16,
+    pub(in crate::tui) theme: &'a Theme,
+    pub(in crate::tui) glyphs: Glyphs,
+}
+
+impl Keys<'_> {
+    /// Draws the help of these keys.
+    pub(in crate::tui) fn render(self, keys: impl Iterator<Item = &'static Binding>, area: Rect, buf: &mut Buffer) {
+        let Self { what, first, theme, glyphs } = self;
+        let place = centred(area, 78, area.height);
+        let said = format!("{what} · j k PgDn PgUp scroll, Esc closes");
+        let block = panel(title("keys", said, true, theme), true, theme, glyphs);
+        let inner = block.inner(place);
+        let rows: Vec<Vec<Line<'_>>> = keys.map(|b| row(b, glyphs, theme, inner.width)).collect();
+        // A page that would end below the last key begins earlier.
+        let mut lines = 0;
+        let fitting = rows.iter().rev().take_while(|row| {
+            lines += row.len();
+            lines <= usize::from(inner.height)
+        });
+        let latest = rows.len() - fitting.count().max(1).min(rows.len());
+        let seen: Vec<_> =
+            rows.into_iter().skip(latest.min(first.into())).flatten().take(inner.height.into()).collect();
+        Clear.render(place, buf);
+        block.render(place, buf);
+        Paragraph::new(seen).style(theme.text()).render(inner, buf);
+    }
 }
 
 /// A key and what it does, in as many lines as that takes.
