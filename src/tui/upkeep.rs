@@ -6,11 +6,18 @@ use super::message::{Effect, Ending, Message};
 use super::notice::{Notice, Notices};
 
 /// The notice of a screen without a trainer, why it was left, and whether it changed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Upkeep {
     notices: Notices,
     ending: Ending,
     dirty: bool,
+}
+
+impl Default for Upkeep {
+    /// A screen that was not drawn yet.
+    fn default() -> Self {
+        Self { notices: Notices::default(), ending: Ending::default(), dirty: true }
+    }
 }
 
 impl Upkeep {
