@@ -24,7 +24,7 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// It as the footer's row, of so many columns.
+    /// The notice as the footer's row, `width` columns wide.
     pub(super) fn line(&self, width: u16, theme: &Theme) -> Line<'static> {
         let style = if self.failure { theme.warning() } else { theme.accent() };
         Line::styled(fit(&format!(" {}", self.text), width.into()), style)

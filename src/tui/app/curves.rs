@@ -10,7 +10,7 @@ pub struct Curve {
     pub id: CurveId,
     /// Prompts that the mean is over; `None` where the run records means alone and not of how many.
     pub prompts: Option<usize>,
-    /// As measured, a value an evaluation.
+    /// The values as they were measured, one an evaluation.
     pub raw: Series,
     /// The level that a change is a change of: log-probs where the scale shows changes, else the same as `raw`.
     pub level: Series,

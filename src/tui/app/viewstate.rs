@@ -13,7 +13,7 @@ use crate::tui::theme::{Theme, ThemeKind};
 /// Smoothing of curves, for display only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Smoothing {
-    /// As measured.
+    /// Curves as they were measured.
     #[default]
     Off,
     /// Moving average with weight 0.6 on the past.

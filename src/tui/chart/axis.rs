@@ -189,7 +189,7 @@ fn step_label(step: u64, gap: u64) -> String {
     }
 }
 
-/// As much of the text as fits in `columns`, with … where something was left out.
+/// The text cut to `columns`, with … where something was left out.
 pub(super) fn clipped(text: &str, columns: u16) -> String {
     if width(text) <= columns {
         return text.to_owned();

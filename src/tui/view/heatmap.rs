@@ -171,15 +171,26 @@ mod tests {
     }
 
     #[test]
-    fn no_size_and_no_values_panic() {
-        let names: Vec<String> = (0..12).map(|i| format!("class {i} \u{6f22}")).collect();
+    fn any_size_and_any_values_stay_in_their_area_and_show_the_selected_class() {
+        let names: Vec<String> = (0..12).map(|i| format!("c{i:02} \u{6f22}")).collect();
         let theme = theme();
         for values in [vec![f32::NAN; 144], vec![f32::INFINITY; 144], vec![0.0; 144], vec![-1e30; 3], Vec::new()] {
-            for width in [0, 1, 2, 5, 8, 20, 60, 300] {
-                for height in [0, 1, 2, 30] {
-                    for selected in [0, 11, 99] {
-                        drawn(HeatMap { selected, ..map(&names, &values, true, &theme) }, width, height);
-                    }
+            for (width, height) in
+                [0, 1, 2, 5, 8, 20, 60, 300].into_iter().flat_map(|w| [(w, 0), (w, 1), (w, 2), (w, 30)])
+            {
+                for selected in [0, 11, 99] {
+                    let mut buffer =
+                        Buffer::filled(Rect::new(0, 0, width + 2, height + 2), ratatui::buffer::Cell::new("x"));
+                    let area = Rect::new(1, 1, width, height);
+                    HeatMap { selected, ..map(&names, &values, true, &theme) }.render(area, &mut buffer);
+                    let frame = buffer.area.positions().filter(|&at| !area.contains(at));
+                    assert!(frame.into_iter().all(|at| buffer[at].symbol() == "x"), "{width}×{height}");
+                    let room = width >= 8 && height >= 2 && selected < names.len();
+                    assert!(
+                        !room || plain(&buffer).contains(&names[selected][..3]),
+                        "{width}×{height}:\n{}",
+                        plain(&buffer)
+                    );
                 }
             }
         }
