@@ -1,8 +1,41 @@
 //! What a language model is made of: a table of choices from which [`Transformer`](super::Transformer) is assembled,
 //! whatever family the checkpoint belongs to.
 
-use super::rope::Rotary;
 pub use crate::experiment::Role;
+
+/// How heads are rotated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rotary {
+    /// Numbers of each head that are rotated; the rest passes as it is.
+    pub size: usize,
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// How the frequencies are stretched for texts longer than those of pretraining.
+    pub scaling: Scaling,
+}
+
+/// A stretch of the rotary frequencies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scaling {
+    /// None.
+    None,
+    /// Every frequency over `factor`.
+    Linear {
+        /// At least 1.
+        factor: f64,
+    },
+    /// Llama 3's: slow frequencies over `factor`, fast ones as they are, those between blended.
+    Llama3 {
+        /// At least 1.
+        factor: f64,
+        /// Wavelengths above `original_positions / low` are slow.
+        low: f64,
+        /// Wavelengths below `original_positions / high` are fast.
+        high: f64,
+        /// Longest sequence of pretraining, tokens.
+        original_positions: f64,
+    },
+}
 
 /// The choices and sizes of a decoder-only transformer with pre-norm blocks.
 #[derive(Debug, Clone, PartialEq)]

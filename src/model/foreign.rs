@@ -1,10 +1,10 @@
 //! What lies where a checkpoint is looked for and is none that can be read here: adapters, other tools' weights, parts of a
 //! file, stand-ins for files that were not downloaded. Each is told by name, with the way out.
 
-use std::io::Read as _;
 use std::path::Path;
 
-use crate::error::{Error, Location, Result};
+use super::files::{pointer, read_small, refuse};
+use crate::error::Result;
 
 const LARGEST_CONFIG: u64 = 1 << 20;
 
@@ -14,9 +14,6 @@ const CONVERT: &str =
 
 /// What is there instead, and the way out.
 pub(crate) type Told = (String, &'static str);
-
-/// The first words of a stand-in that Git leaves where large files are kept elsewhere (Git LFS).
-const POINTER: &[u8] = b"version https://git-lfs";
 
 /// What a folder holds in the place of a file that it lacks, if that is known.
 pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Told> {
@@ -87,23 +84,9 @@ pub(super) fn part(path: &Path, parts: usize) -> Result<()> {
     )
 }
 
-/// Says that a file is a stand-in for one that Git LFS keeps elsewhere.
-pub(crate) fn pointer(path: &Path) -> Result<()> {
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(POINTER.len() as u64).read_to_end(&mut start));
-    if read.is_err() || start != POINTER {
-        return Ok(());
-    }
-    refuse(
-        path,
-        "is a pointer of Git LFS: the file that it stands for was not downloaded",
-        "in its repository: git lfs install && git lfs pull; or download the file from the hub",
-    )
-}
-
 fn adapter(folder: &Path) -> Told {
     let base = || -> Option<String> {
-        let bytes = super::tensors::read_small(&folder.join("adapter_config.json"), LARGEST_CONFIG).ok()?;
+        let bytes = read_small(&folder.join("adapter_config.json"), LARGEST_CONFIG).ok()?;
         let config: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
         Some(config.get("base_model_name_or_path")?.as_str()?.to_owned())
     };
@@ -128,10 +111,6 @@ fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
-}
-
-fn refuse(path: &Path, problem: impl AsRef<str>, advice: &str) -> Result<()> {
-    Err(Error::input(Location::file(path), problem, advice))
 }
 
 #[cfg(test)]

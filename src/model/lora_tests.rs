@@ -10,9 +10,10 @@ use burn::tensor::{Tensor, TensorData};
 use super::{check, parameter_count};
 use crate::backend::TestBackend;
 use crate::backend::floats;
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::experiment::Lora;
 use crate::model::architecture::Role;
+use crate::model::batch::Batch;
 use crate::model::family::tests::{CASES, folder};
 use crate::model::{Checkpoint, Transformer};
 

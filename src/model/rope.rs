@@ -5,42 +5,8 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, Rotary, Scaling};
 use super::fused::Angles;
-
-/// How heads are rotated.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rotary {
-    /// Numbers of each head that are rotated; the rest passes as it is.
-    pub size: usize,
-    /// Base of the frequencies.
-    pub theta: f64,
-    /// How the frequencies are stretched for texts longer than those of pretraining.
-    pub scaling: Scaling,
-}
-
-/// A stretch of the rotary frequencies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scaling {
-    /// None.
-    None,
-    /// Every frequency over `factor`.
-    Linear {
-        /// At least 1.
-        factor: f64,
-    },
-    /// Llama 3's: slow frequencies over `factor`, fast ones as they are, those between blended.
-    Llama3 {
-        /// At least 1.
-        factor: f64,
-        /// Wavelengths above `original_positions / low` are slow.
-        low: f64,
-        /// Wavelengths below `original_positions / high` are fast.
-        high: f64,
-        /// Longest sequence of pretraining, tokens.
-        original_positions: f64,
-    },
-}
 
 impl Scaling {
     /// A frequency (radians a token) after the stretch.

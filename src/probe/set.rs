@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 
 use super::answers;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::lengths::Unfit;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::{Lengths, PreferenceExample};

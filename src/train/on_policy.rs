@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 
 use super::prepare::Pair;
 use super::reference::Reference;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::{Judge, Source};
 use crate::error::Result;

@@ -11,7 +11,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::Batch;
+use crate::model::batch::Batch;
 use crate::model::{self, Transformer};
 use crate::objective::logps::per_token_logps;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::lengths::{Fate, Tokenised, Unfit};
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;

@@ -10,7 +10,7 @@ use super::prepare::Pair;
 use super::reference::Reference;
 use super::state::{Array, SavedState, TrainerState};
 use super::weights;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
 use crate::error::Result;

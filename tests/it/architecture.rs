@@ -158,10 +158,10 @@ fn the_waist_stands_on_std_and_serde_alone() {
 
 #[test]
 fn tensors_live_in_their_rooms() {
-    let rooms = ["backend", "data/batch", "model", "objective", "probe", "train", "score", "selftest"];
+    let rooms = ["backend", "model", "objective", "probe", "train", "score", "selftest"];
     let crates = ["burn", "burn_flex", "burn_ndarray", "burn_cuda", "burn_wgpu", "burn_autodiff"];
     assert_none(
-        "burn is named only in backend, data/batch, model, objective, probe, train, score, selftest",
+        "burn is named only in backend, model, objective, probe, train, score, selftest",
         strangers(&rooms, &crates),
     );
     assert_none("only backend names concrete backends", strangers(&["backend"], &crates[1..5]));
