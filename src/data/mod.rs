@@ -36,7 +36,7 @@ pub use visited::{Each, Visited};
 use std::collections::BTreeMap;
 
 use self::chat::ModelFiles;
-use self::lengths::Unfit;
+use self::lengths::{Trainable, Unfit};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource};
 use crate::protocol::ProbeKind;
@@ -102,7 +102,7 @@ impl Data {
             Self::Drawn(dataset) => dataset,
         };
         for (index, example) in train.iter().enumerate() {
-            if let Err(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(example)? {
+            if let Trainable::No(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(example)? {
                 return Err(Error::usage(format!("training example {}: {problem}", index + 1)));
             }
         }

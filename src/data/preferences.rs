@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use super::chat::{ChatTemplate, ModelFiles, SpecialTokens};
 use super::example::{Form, Others};
 use super::jsonl::Lines;
-use super::lengths::{TOO_LONG, UNKNOWN, Unfit};
+use super::lengths::{TOO_LONG, Trainable, UNKNOWN, Unfit};
 use super::report::DataReport;
 use super::row::{Arguments, EXPECTED, Entry, Message, Place, Row, Turns, is_parquet};
 use super::tokenizer::{EOS, PAD};
@@ -110,13 +110,13 @@ impl PreferenceData {
             };
             let example = self.render(file, &row)?;
             match each(&example)? {
-                Ok(fate) => report.keep(row.number, fate, row.repeats),
-                Err(Unfit::Dropped(why)) => {
+                Trainable::Yes(fate) => report.keep(row.number, fate, row.repeats),
+                Trainable::No(Unfit::Dropped(why)) => {
                     report.drop(row.number, why);
                     continue;
                 }
-                Err(Unfit::Refused(problem)) => return Err(Place::of(file, &row).error(problem, TOO_LONG)),
-                Err(Unfit::Unknown(problem)) => return Err(Place::of(file, &row).error(problem, UNKNOWN)),
+                Trainable::No(Unfit::Refused(problem)) => return Err(Place::of(file, &row).error(problem, TOO_LONG)),
+                Trainable::No(Unfit::Unknown(problem)) => return Err(Place::of(file, &row).error(problem, UNKNOWN)),
             }
             asks |= !example.prompt.is_empty();
             chosen.push(row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()));

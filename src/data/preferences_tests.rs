@@ -44,7 +44,7 @@ impl Files {
         let visited = data.visit(observe, 1, &mut |example| {
             seen.push(example.prompt.clone());
             let drop = example.prompt.contains("drop");
-            Ok(if drop { Err(Unfit::Dropped("it says so")) } else { Ok(Fate::default()) })
+            Ok(if drop { Trainable::No(Unfit::Dropped("it says so")) } else { Trainable::Yes(Fate::default()) })
         })?;
         Ok((visited, seen))
     }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::chat::{ChatTemplate, SpecialTokens};
-use super::lengths::{Lengths, Tokenised};
+use super::lengths::{Lengths, Tokenised, Trainable};
 use super::preferences::PreferenceData;
 use super::row::{Arguments, Message};
 use super::tokenizer::settings::Settings;
@@ -81,12 +81,11 @@ fn random_rows_have_the_ids_that_transformers_and_trl_give_them() {
             let mut found = None;
             let kinds = [ProbeKind::Chosen, ProbeKind::Rejected];
             data.visit(0, 1, &mut |example| {
-                let tokenised = Lengths::default().tokenise(&tokenizer, example, &kinds)?;
-                Ok(tokenised.map(|tokenised| {
-                    let fate = tokenised.fate;
-                    found = Some(tokenised);
-                    fate
-                }))
+                let tokenised =
+                    Lengths::default().tokenise(&tokenizer, example, &kinds)?.or_refuse(|unfit| unfit).unwrap();
+                let fate = tokenised.fate;
+                found = Some(tokenised);
+                Ok(Trainable::Yes(fate))
             })
             .unwrap();
             let Tokenised { prompt, responses, fate } = found.unwrap();

@@ -37,6 +37,13 @@ pub enum Scaling {
     },
 }
 
+/// What is wrong with an architecture, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contradiction {
+    pub(super) problem: String,
+    pub(super) advice: &'static str,
+}
+
 /// The choices and sizes of a decoder-only transformer with pre-norm blocks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Architecture {
@@ -193,7 +200,7 @@ impl Architecture {
 
     /// Whether the sizes fit together; what is wrong, and the way out, otherwise. The bounds keep every product of sizes
     /// far from overflow.
-    pub(super) fn check(&self) -> Result<(), (String, &'static str)> {
+    pub(super) fn check(&self) -> Result<(), Contradiction> {
         for (name, size, largest) in [
             ("vocab_size", self.vocab_size, 1 << 24),
             ("hidden_size", self.hidden_size, 1 << 18),
@@ -205,20 +212,18 @@ impl Architecture {
             ("max_position_embeddings", self.max_position_embeddings, 1 << 24),
         ] {
             if size == 0 || size > largest {
-                return Err((format!("{name} is {size}, not between 1 and {largest}"), "no known model is like that"));
+                let problem = format!("{name} is {size}, not between 1 and {largest}");
+                return Err(Contradiction { problem, advice: "no known model is like that" });
             }
         }
         if !self.heads.is_multiple_of(self.key_value_heads) {
-            return Err((
-                format!(
-                    "num_attention_heads {} is no multiple of num_key_value_heads {}",
-                    self.heads, self.key_value_heads
-                ),
-                "grouped-query attention needs whole groups",
-            ));
+            let (heads, groups) = (self.heads, self.key_value_heads);
+            let problem = format!("num_attention_heads {heads} is no multiple of num_key_value_heads {groups}");
+            return Err(Contradiction { problem, advice: "grouped-query attention needs whole groups" });
         }
         if !(self.norm_eps > 0.0 && self.norm_eps.is_finite()) {
-            return Err((format!("the norms' epsilon is {}", self.norm_eps), "the usual values are 1e-5 and 1e-6"));
+            let problem = format!("the norms' epsilon is {}", self.norm_eps);
+            return Err(Contradiction { problem, advice: "the usual values are 1e-5 and 1e-6" });
         }
         match &self.positions {
             Positions::Rotary(rotary) => rotary.check(self.head_size),

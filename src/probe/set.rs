@@ -40,7 +40,7 @@ impl ProbeSet {
     pub fn new(examples: &[PreferenceExample], tokenizer: &Tokenizer, lengths: &Lengths) -> Result<Self> {
         let probe = |(index, example): (usize, &PreferenceExample)| {
             let kinds: Vec<ProbeKind> = example.responses.keys().copied().collect();
-            let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.map_err(|unfit| {
+            let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.or_refuse(|unfit| {
                 let problem = match unfit {
                     Unfit::Refused(problem) | Unfit::Unknown(problem) => problem,
                     Unfit::Dropped(why) => why.to_owned(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Location};
-use crate::model::architecture::Activation;
+use crate::model::architecture::{Activation, Contradiction};
 
 /// Why a `config.json` cannot be used.
 pub(super) enum Refusal {
@@ -21,8 +21,8 @@ impl From<serde_json::Error> for Refusal {
     }
 }
 
-impl From<(String, &'static str)> for Refusal {
-    fn from((problem, advice): (String, &'static str)) -> Self {
+impl From<Contradiction> for Refusal {
+    fn from(Contradiction { problem, advice }: Contradiction) -> Self {
         Self::Unknown(problem, advice)
     }
 }
