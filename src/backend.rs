@@ -17,7 +17,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use crate::error::{Error, Result};
 use crate::experiment::Precision;
 
-pub(crate) use host::{OnHost, differentiating_on_host, is_host};
+pub(crate) use host::{Attempt, OnHost, differentiating_on_host, is_host};
 pub(crate) use numbers::{floats, int_tensor};
 pub(crate) use product::matmul;
 

@@ -35,7 +35,7 @@
 //! `tests/it/architecture.rs` reads the source and holds the floors, and the invariants that can be read off imports.
 //!
 //! 1. [`protocol`] imports `std` and `serde` alone.
-//! 2. `burn` is named only in [`backend`], `data::batch`, [`model`], [`objective`], [`probe`], [`train`] and [`selftest`].
+//! 2. `burn` is named only in [`backend`], [`model`], [`objective`], [`probe`], [`train`], [`score`] and [`selftest`].
 //! 3. `ratatui` and `crossterm` are named only in [`tui`], and in [`export`] where it renders a buffer.
 //! 4. [`objective`] sees log-probs and masks, never a model.
 //! 5. [`history`], [`record`], [`claims`] and [`export`] import neither [`tui`] nor [`train`]; [`tui`] never imports [`train`].

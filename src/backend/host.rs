@@ -18,12 +18,31 @@ pub(crate) trait OnHost<const N: usize> {
     fn run<I: Backend>(self, inputs: [Tensor<Autodiff<I>, 2>; N]) -> Tensor<Autodiff<I>, 2>;
 }
 
+/// What became of an operation that has a kernel of its own in this machine's memory, when it is differentiated.
+#[derive(Debug)]
+pub(crate) enum Attempt<B: Backend, const N: usize> {
+    /// The kernel's result.
+    Done(Tensor<B, 2>),
+    /// The inputs: there is no kernel for them.
+    NoKernel([Tensor<B, 2>; N]),
+}
+
+impl<B: Backend, const N: usize> Attempt<B, N> {
+    /// The kernel's result, or what `compute` makes of the inputs.
+    pub(crate) fn or_else(self, compute: impl FnOnce([Tensor<B, 2>; N]) -> Tensor<B, 2>) -> Tensor<B, 2> {
+        match self {
+            Self::Done(output) => output,
+            Self::NoKernel(inputs) => compute(inputs),
+        }
+    }
+}
+
 /// Does `work` where `B` is a backend that differentiates in this machine's own memory; elsewhere the inputs come back. The
 /// model does not know its backend's type: it is asked for here, by the list of those that there are.
 pub(crate) fn differentiating_on_host<B: Backend, W: OnHost<N>, const N: usize>(
     work: W,
     inputs: [Tensor<B, 2>; N],
-) -> Result<Tensor<B, 2>, [Tensor<B, 2>; N]> {
+) -> Attempt<B, N> {
     /// The same where `B` is `Autodiff<I>`, which the two options find out; the inputs stay in theirs otherwise.
     fn with<B: Backend, I: Backend, W: OnHost<N>, const N: usize>(
         work: W,
@@ -43,8 +62,8 @@ pub(crate) fn differentiating_on_host<B: Backend, W: OnHost<N>, const N: usize>(
     #[cfg(feature = "ndarray")]
     let done = done.or_else(|work| with::<B, burn_ndarray::NdArray<f32>, _, N>(work, &mut inputs));
     match (done, inputs) {
-        (Ok(output), _) => Ok(output),
-        (Err(_), Some(inputs)) => Err(inputs),
+        (Ok(output), _) => Attempt::Done(output),
+        (Err(_), Some(inputs)) => Attempt::NoKernel(inputs),
         (Err(_), None) => unreachable!("inputs are taken only to be worked on"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Figure, Unit};
+use super::claim::{Figure, Measured, Unit};
 use crate::history::stats::{Estimate, float, mean, rate, stratified_mean};
 use crate::history::{CurveId, RunHistory};
 use crate::protocol::{Evaluation, MetricKey, ProbeKind, RunStarted, StageInfo};
@@ -16,6 +16,13 @@ pub(super) struct StageRun<'a> {
     pub(super) stage: usize,
     /// At least two.
     pub(super) evaluations: &'a [Evaluation],
+}
+
+/// A claim that is read in one stage of every run.
+pub(super) struct StageClaim {
+    pub(super) id: &'static str,
+    pub(super) statement: &'static str,
+    pub(super) measure: fn(&[StageRun<'_>]) -> Measured,
 }
 
 /// A place in a stage: at an evaluation, or a share of the way from it to the next.

@@ -8,9 +8,12 @@
 use std::io::Read;
 use std::path::Path;
 
-use super::MNIST_FILES;
 use super::pictures::{CLASSES, PIXELS, PictureSet, Pictures, SIDE};
 use crate::error::{Error, Location, Result};
+
+/// The files of MNIST, unpacked: training pictures and labels, held-out pictures and labels.
+pub const MNIST_FILES: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// Unsigned bytes in three dimensions.
 const PICTURES_MAGIC: u32 = 0x0000_0803;

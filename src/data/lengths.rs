@@ -56,6 +56,28 @@ pub enum Unfit {
     Unknown(String),
 }
 
+/// Whether a row can be trained on: what was made of it, or why it is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trainable<T> {
+    /// What was made of it.
+    Yes(T),
+    /// Why it is not trained on.
+    No(Unfit),
+}
+
+impl<T> Trainable<T> {
+    /// What was made of it; otherwise what `refuse` makes of the reason.
+    ///
+    /// # Errors
+    /// What `refuse` says.
+    pub fn or_refuse<E>(self, refuse: impl FnOnce(Unfit) -> E) -> Result<T, E> {
+        match self {
+            Self::Yes(made) => Ok(made),
+            Self::No(unfit) => Err(refuse(unfit)),
+        }
+    }
+}
+
 /// What to do about a row that is too long for the model.
 pub(super) const TOO_LONG: &str = "shorten it, or cut rows with max_length and max_prompt_length in the data";
 
@@ -72,7 +94,7 @@ impl Lengths {
         tokenizer: &Tokenizer,
         example: &PreferenceExample,
         kinds: &[ProbeKind],
-    ) -> Result<Result<Tokenised, Unfit>> {
+    ) -> Result<Trainable<Tokenised>> {
         let Parted { mut prompt, answers, merged } = boundary::part(tokenizer, example, kinds)?;
         let mut fate = Fate { merged, ..Fate::default() };
         if let Some(over) = self.max_prompt_length.and_then(|max| prompt.len().checked_sub(max)).filter(|&n| n > 0) {
@@ -81,7 +103,7 @@ impl Lengths {
         }
         let room = self.max_length.map(|max| max.saturating_sub(prompt.len()));
         if room == Some(0) {
-            return Ok(Err(Unfit::Dropped(NO_ROOM)));
+            return Ok(Trainable::No(Unfit::Dropped(NO_ROOM)));
         }
         let mut responses = Vec::with_capacity(answers.len());
         for (kind, mut ids) in answers {
@@ -94,17 +116,16 @@ impl Lengths {
             if let Some(positions) = self.positions.filter(|&positions| length > positions) {
                 let problem =
                     format!("\"{kind}\" and its prompt have {length} tokens, and the model reads {positions}");
-                return Ok(Err(Unfit::Refused(problem)));
+                return Ok(Trainable::No(Unfit::Refused(problem)));
             }
             if let Some(id) = tokenizer.beyond_the_model(&prompt).or_else(|| tokenizer.beyond_the_model(&ids)) {
                 let token = tokenizer.token(id);
-                return Ok(Err(Unfit::Unknown(format!(
-                    "has the token {token:?} ({id}), for which the model has no embedding"
-                ))));
+                let problem = format!("has the token {token:?} ({id}), for which the model has no embedding");
+                return Ok(Trainable::No(Unfit::Unknown(problem)));
             }
             responses.push((kind, ids));
         }
-        Ok(Ok(Tokenised { prompt: prompt.into(), responses, fate }))
+        Ok(Trainable::Yes(Tokenised { prompt: prompt.into(), responses, fate }))
     }
 }
 

@@ -35,7 +35,8 @@ fn lengths(max_length: usize, max_prompt_length: usize, positions: usize) -> Len
 fn cut(lengths: Lengths, prompt: &str, chosen: &str, rejected: &str) -> Result<(Vec<String>, Fate), Unfit> {
     let tokenizer = bytes();
     let text = |ids: &[u32]| ids.iter().map(|&id| tokenizer.token(id)).collect::<String>().replace(EOS, ".");
-    let tokenised = lengths.tokenise(&tokenizer, &example(prompt, chosen, rejected), &KINDS).unwrap()?;
+    let tokenised =
+        lengths.tokenise(&tokenizer, &example(prompt, chosen, rejected), &KINDS).unwrap().or_refuse(|unfit| unfit)?;
     let mut texts = vec![text(&tokenised.prompt)];
     texts.extend(tokenised.responses.iter().map(|(_, ids)| text(ids)));
     Ok((texts, tokenised.fate))
@@ -88,7 +89,7 @@ proptest! {
         let limits = lengths(max_length, max_prompt_length, 0);
         let whole = tokenizer.encode(prompt).unwrap();
         match limits.tokenise(&tokenizer, &example, &KINDS).unwrap() {
-            Ok(tokenised) => {
+            Trainable::Yes(tokenised) => {
                 prop_assert!(tokenised.prompt.len() <= max_prompt_length && whole.ends_with(&tokenised.prompt));
                 prop_assert_eq!(tokenised.fate.truncated_prompt, whole.len() > max_prompt_length);
                 let answers: BTreeMap<_, _> = tokenised.responses.into_iter().collect();
@@ -98,7 +99,7 @@ proptest! {
                     prop_assert!(tokenizer.encode_completion(text).unwrap().starts_with(ids));
                 }
             }
-            Err(unfit) => {
+            Trainable::No(unfit) => {
                 prop_assert_eq!(unfit, Unfit::Dropped(NO_ROOM));
                 prop_assert!(whole.len().min(max_prompt_length) >= max_length);
             }

@@ -4,7 +4,6 @@
 //! file -> jsonl | parquet -> row (TRL's formats) -> chat template -> text -> tokens, cut to length
 //! ```
 
-pub mod batch;
 pub mod chat;
 pub mod digits;
 pub mod example;
@@ -18,28 +17,29 @@ pub mod pictures;
 mod preferences;
 pub mod report;
 pub mod row;
+mod sequence;
 pub mod tokenizer;
+mod visited;
 pub mod world;
 
 pub use chat::ChatTemplate;
 pub use example::{Dataset, Form, PreferenceExample};
+pub use idx::MNIST_FILES;
 pub use lengths::Lengths;
 pub use pictures::{PictureSet, Pictures};
 pub use preferences::PreferenceData;
 pub(crate) use preferences::Survey;
 pub use report::DataReport;
+pub use sequence::Sequence;
+pub use visited::{Each, Visited};
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use self::lengths::{Fate, Unfit};
+use self::chat::ModelFiles;
+use self::lengths::{Trainable, Unfit};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSource, Experiment};
+use crate::experiment::{DataSource, Experiment, ModelSource};
 use crate::protocol::ProbeKind;
-
-/// The files of MNIST, unpacked: training pictures and labels, held-out pictures and labels.
-pub const MNIST_FILES: [&str; 4] =
-    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// The data of an experiment.
 #[derive(Debug)]
@@ -51,28 +51,11 @@ pub enum Data {
     Files(PreferenceData),
 }
 
-/// What is asked about every training example in turn: what became of it, or why it is not trained on.
-pub type Each<'a> = dyn FnMut(&PreferenceExample) -> Result<Result<Fate, Unfit>> + 'a;
-
-/// What is left of the data once every training example has been seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Visited {
-    /// The examples under observation, with every probe that follows from the data: the first training examples, or held-out
-    /// ones where there are nothing but documents.
-    pub observed: Vec<PreferenceExample>,
-    /// Held-out examples; of a file, as many as are observed.
-    pub held_out: Vec<PreferenceExample>,
-    /// Whether the examples answer prompts; documents do not.
-    pub asks: bool,
-    /// What was done to the rows of a file.
-    pub report: Option<DataReport>,
-}
-
-/// Draws the data that an experiment asks for, or gets its files ready.
+/// Draws the data that an experiment asks for, or gets its files ready; `files_of` tells where the files of its model are.
 ///
 /// # Errors
 /// When the world cannot provide what is asked for.
-pub fn load(experiment: &Experiment) -> Result<Data> {
+pub(crate) fn load(experiment: &Experiment, files_of: fn(&ModelSource) -> ModelFiles) -> Result<Data> {
     Ok(match &experiment.data {
         DataSource::World(task) => Data::Drawn(world::task(experiment.seed, task)?),
         DataSource::WorldDocuments(documents) => {
@@ -87,7 +70,7 @@ pub fn load(experiment: &Experiment) -> Result<Data> {
             };
             Data::Drawn(Dataset { train: free(train), held_out: free(held_out) })
         }
-        DataSource::Preferences(files) => Data::Files(PreferenceData::open(files, &experiment.model)),
+        DataSource::Preferences(files) => Data::Files(PreferenceData::open(files, files_of(&experiment.model))),
         DataSource::Digits(_) | DataSource::Mnist(_) | DataSource::Lab(_) => {
             return Err(Error::usage(
                 "data: there is no text in it; a language model reads world(), preferences(…) or world_documents()",
@@ -119,7 +102,7 @@ impl Data {
             Self::Drawn(dataset) => dataset,
         };
         for (index, example) in train.iter().enumerate() {
-            if let Err(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(example)? {
+            if let Trainable::No(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(example)? {
                 return Err(Error::usage(format!("training example {}: {problem}", index + 1)));
             }
         }
@@ -131,11 +114,6 @@ impl Data {
         train.truncate(observe);
         Ok(Visited { observed: train, held_out, asks, report: None })
     }
-}
-
-/// Whether a file is read as Parquet, by its ending.
-fn is_parquet(file: &Path) -> bool {
-    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
 }
 
 /// Draws or reads the pictures that an experiment asks for.

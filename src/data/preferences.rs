@@ -1,18 +1,18 @@
 //! Preference data in files: rows as they are written become text, and what was done to them is counted.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
-use super::chat::{ChatTemplate, SpecialTokens};
+use super::chat::{ChatTemplate, ModelFiles, SpecialTokens};
 use super::example::{Form, Others};
 use super::jsonl::Lines;
-use super::lengths::{TOO_LONG, UNKNOWN, Unfit};
+use super::lengths::{TOO_LONG, Trainable, UNKNOWN, Unfit};
 use super::report::DataReport;
-use super::row::{Arguments, EXPECTED, Entry, Message, Place, Row, Turns};
+use super::row::{Arguments, EXPECTED, Entry, Message, Place, Row, Turns, is_parquet};
 use super::tokenizer::{EOS, PAD};
 use super::{Each, PreferenceExample, Visited};
 use crate::error::Location;
-use crate::experiment::{ModelSource, PreferenceFiles};
+use crate::experiment::PreferenceFiles;
 use crate::protocol::ProbeKind;
 use crate::{Error, Result};
 
@@ -21,12 +21,9 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct PreferenceData {
     files: PreferenceFiles,
-    /// Where the model lies, where it is in files.
-    model: Option<PathBuf>,
+    model: ModelFiles,
     /// Compiled when the first row asks for it; `None` where there is none.
     template: OnceLock<Option<ChatTemplate>>,
-    /// Whether the model is on the hub and not here yet, and its template with it.
-    awaited: bool,
 }
 
 /// What a look through a file finds.
@@ -40,14 +37,8 @@ pub(crate) struct Survey {
 
 impl PreferenceData {
     /// Gets the files ready. A model that is yet to be downloaded may bring a template.
-    pub fn open(files: &PreferenceFiles, model: &ModelSource) -> Self {
-        let path = match model {
-            ModelSource::Folder(path) | ModelSource::File(path) => Some(path.clone()),
-            ModelSource::Hub(id) => crate::model::hub::cached(id).ok(),
-            _ => None,
-        };
-        let awaited = path.is_none() && matches!(model, ModelSource::Hub(_));
-        Self { files: files.clone(), model: path, template: OnceLock::new(), awaited }
+    pub(crate) fn open(files: &PreferenceFiles, model: ModelFiles) -> Self {
+        Self { files: files.clone(), model, template: OnceLock::new() }
     }
 
     /// The template: the one that the experiment names, or the model's; `None` where there is none.
@@ -55,20 +46,22 @@ impl PreferenceData {
         if let Some(template) = self.template.get() {
             return Ok(template.as_ref());
         }
-        let path = self.model.as_deref();
-        let found = match &self.files.chat_template {
-            Some(name) => {
-                let special = path.map_or_else(|| Ok(own_tokens()), SpecialTokens::of_model)?;
-                Some(ChatTemplate::named(name, &special)?)
+        let ModelFiles { path, settings, .. } = &self.model;
+        let found = match (&self.files.chat_template, path) {
+            (Some(name), None) => Some(ChatTemplate::named(name, &own_tokens(), *settings)?),
+            (Some(name), Some(path)) => {
+                let special = SpecialTokens::of(&settings(path)?);
+                Some(ChatTemplate::named(name, &special, *settings)?)
             }
-            None => path.map(ChatTemplate::of_model).transpose()?.flatten(),
+            (None, Some(path)) => ChatTemplate::of_model(path, *settings)?,
+            (None, None) => None,
         };
         Ok(self.template.get_or_init(|| found).as_ref())
     }
 
     /// Whether the model has to be downloaded before conversations can become text.
     pub(crate) fn awaits_its_model(&self) -> bool {
-        self.awaited && self.files.chat_template.is_none()
+        self.model.awaited && self.files.chat_template.is_none()
     }
 
     /// Looks through a file without keeping anything.
@@ -81,7 +74,7 @@ impl PreferenceData {
             survey.rows += 1;
             if let Entry::Row(row) = entry? {
                 survey.has_rejected &= row.responses.contains_key(&ProbeKind::Rejected);
-                if !self.awaited && is_conversation(&row) && self.template()?.is_none() {
+                if !self.model.awaited && is_conversation(&row) && self.template()?.is_none() {
                     return Err(no_template(Place::of(file, &row)));
                 }
             }
@@ -117,13 +110,13 @@ impl PreferenceData {
             };
             let example = self.render(file, &row)?;
             match each(&example)? {
-                Ok(fate) => report.keep(row.number, fate, row.repeats),
-                Err(Unfit::Dropped(why)) => {
+                Trainable::Yes(fate) => report.keep(row.number, fate, row.repeats),
+                Trainable::No(Unfit::Dropped(why)) => {
                     report.drop(row.number, why);
                     continue;
                 }
-                Err(Unfit::Refused(problem)) => return Err(Place::of(file, &row).error(problem, TOO_LONG)),
-                Err(Unfit::Unknown(problem)) => return Err(Place::of(file, &row).error(problem, UNKNOWN)),
+                Trainable::No(Unfit::Refused(problem)) => return Err(Place::of(file, &row).error(problem, TOO_LONG)),
+                Trainable::No(Unfit::Unknown(problem)) => return Err(Place::of(file, &row).error(problem, UNKNOWN)),
             }
             asks |= !example.prompt.is_empty();
             chosen.push(row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()));
@@ -200,7 +193,7 @@ impl PreferenceData {
 
 /// The rows of a file, by its ending.
 fn open(file: &Path) -> Result<Box<dyn Iterator<Item = Result<Entry>>>> {
-    if !super::is_parquet(file) {
+    if !is_parquet(file) {
         return Ok(Box::new(Lines::open(file)?));
     }
     #[cfg(feature = "parquet")]

@@ -9,6 +9,8 @@ use serde::Deserialize;
 
 use super::*;
 use crate::data::lengths::Fate;
+use crate::experiment::ModelSource;
+use crate::model::model_files;
 
 /// A folder with `train.jsonl` and, where there is any text for it, `held_out.jsonl`.
 struct Files(tempfile::TempDir);
@@ -37,12 +39,12 @@ impl Files {
 
     /// Reads all; drops what has `drop` in its prompt. Also returns the prompts that were seen.
     fn visit(&self, chat_template: Option<&str>, observe: usize) -> Result<(Visited, Vec<String>)> {
-        let data = PreferenceData::open(&self.settings(chat_template), &ModelSource::Base);
+        let data = PreferenceData::open(&self.settings(chat_template), model_files(&ModelSource::Base));
         let mut seen = Vec::new();
         let visited = data.visit(observe, 1, &mut |example| {
             seen.push(example.prompt.clone());
             let drop = example.prompt.contains("drop");
-            Ok(if drop { Err(Unfit::Dropped("it says so")) } else { Ok(Fate::default()) })
+            Ok(if drop { Trainable::No(Unfit::Dropped("it says so")) } else { Trainable::Yes(Fate::default()) })
         })?;
         Ok((visited, seen))
     }
@@ -145,7 +147,7 @@ fn a_file_without_a_row_to_learn_from_is_refused() {
 
 #[test]
 fn an_answer_that_was_begun_is_gone_on_with() {
-    let template = ChatTemplate::named(MARKS, &own_tokens()).unwrap();
+    let template = ChatTemplate::named(MARKS, &own_tokens(), model_files(&ModelSource::Base).settings).unwrap();
     let begun = [Message::plain("user", "q".into()), Message::plain("assistant", "it is ".into())];
     assert_eq!(opened(&template, &begun, &Arguments::default()).unwrap(), "<user>q<eos>\n<assistant>it is");
 }
@@ -229,7 +231,7 @@ fn a_parquet_file_is_read_or_the_way_to_read_it_is_said() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/texts.parquet");
     let survey = {
         let files = Files::new("{}", "").settings(None);
-        PreferenceData::open(&files, &ModelSource::Base).survey(&path)
+        PreferenceData::open(&files, model_files(&ModelSource::Base)).survey(&path)
     };
     if cfg!(feature = "parquet") {
         assert_eq!(survey.unwrap(), Survey { rows: 4, has_rejected: true });

@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::chat::{ChatTemplate, SpecialTokens};
-use super::lengths::{Lengths, Tokenised};
+use super::lengths::{Lengths, Tokenised, Trainable};
 use super::preferences::PreferenceData;
 use super::row::{Arguments, Message};
 use super::tokenizer::settings::Settings;
 use super::tokenizer::{ModelIds, Tokenizer};
 use crate::experiment::{ModelSource, PreferenceFiles};
+use crate::model::model_files;
 use crate::protocol::ProbeKind;
 
 #[derive(Deserialize)]
@@ -76,16 +77,15 @@ fn random_rows_have_the_ids_that_transformers_and_trl_give_them() {
             let chat_template = case.template.as_ref().map(|name| golden.templates[name].clone());
             let files =
                 PreferenceFiles { train, held_out: None, max_length: None, max_prompt_length: None, chat_template };
-            let data = PreferenceData::open(&files, &ModelSource::Folder(folder.path().to_owned()));
+            let data = PreferenceData::open(&files, model_files(&ModelSource::Folder(folder.path().to_owned())));
             let mut found = None;
             let kinds = [ProbeKind::Chosen, ProbeKind::Rejected];
             data.visit(0, 1, &mut |example| {
-                let tokenised = Lengths::default().tokenise(&tokenizer, example, &kinds)?;
-                Ok(tokenised.map(|tokenised| {
-                    let fate = tokenised.fate;
-                    found = Some(tokenised);
-                    fate
-                }))
+                let tokenised =
+                    Lengths::default().tokenise(&tokenizer, example, &kinds)?.or_refuse(|unfit| unfit).unwrap();
+                let fate = tokenised.fate;
+                found = Some(tokenised);
+                Ok(Trainable::Yes(fate))
             })
             .unwrap();
             let Tokenised { prompt, responses, fate } = found.unwrap();
@@ -107,7 +107,7 @@ fn what_templates_ask_of_python_is_answered_as_python_answers() {
     let made = golden.tokenizers.iter().find(|made| made.name == "flags").unwrap();
     let folder = tempfile::tempdir().unwrap();
     made.write(folder.path());
-    let special = SpecialTokens::of_model(folder.path()).unwrap();
+    let special = SpecialTokens::of(&(model_files(&ModelSource::Base).settings)(folder.path()).unwrap());
     let talk: Vec<Message> = golden.talk.iter().map(|m| Message::plain(&m["role"], m["content"].clone())).collect();
     for (source, expected) in &golden.expressions {
         let template = ChatTemplate::new(Path::new("x.jinja"), source, &special).unwrap();

@@ -137,7 +137,7 @@ pub(super) struct Place<'a> {
 impl<'a> Place<'a> {
     /// Row `number` of a file, from 1: its line where the file has lines.
     pub(super) fn new(file: &'a Path, number: usize) -> Self {
-        Self { file, number, unit: if super::is_parquet(file) { Unit::Row } else { Unit::Line } }
+        Self { file, number, unit: if is_parquet(file) { Unit::Row } else { Unit::Line } }
     }
 
     /// Item `number` of a list that may stand on one line.
@@ -433,6 +433,11 @@ fn is_misspelling(key: &str, known: &str) -> bool {
         1 => longer[at + 1..] == shorter[at..],
         _ => false,
     }
+}
+
+/// Whether a file is read as Parquet, by its ending.
+pub(super) fn is_parquet(file: &Path) -> bool {
+    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
 }
 
 #[cfg(test)]

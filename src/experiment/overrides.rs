@@ -49,9 +49,9 @@ pub(super) fn apply(source: &mut Source, argument: &str) -> Result<()> {
                 match (node.field(name), &node.kind) {
                     (Some(next), _) => (node, ty) = (next, row.ty),
                     (None, Kind::Fields(fields)) => {
-                        let (before, leaf, after) = wrapping(row, &parts[i + 1..])
+                        let Wrapping { before, ty, after } = wrapping(row, &parts[i + 1..])
                             .ok_or_else(|| here(format!("the file does not set `{name}`: set it as a whole")))?;
-                        let text = format!("{before}{}{after}, ", literal(value, leaf, &fail)?);
+                        let text = format!("{before}{}{after}, ", literal(value, ty, &fail)?);
                         source.replace(fields.open..fields.open, &text, argument);
                         return Ok(());
                     }
@@ -146,15 +146,24 @@ fn elements(source: &Source, node: &Node) -> String {
     format!("known here: {}", known.join(", "))
 }
 
-/// What stands around the value, and its type, where a field is added: `field: ` or `field: (inner: ` and `)`.
-fn wrapping(row: &Row, rest: &[Part]) -> Option<(String, Type, String)> {
+/// What stands around the value of a field that is added: `field: ` or `field: (inner: ` and `)`.
+struct Wrapping {
+    before: String,
+    /// The value's type.
+    ty: Type,
+    after: String,
+}
+
+/// What stands around the value of a row's field, or of one within it.
+fn wrapping(row: &Row, rest: &[Part]) -> Option<Wrapping> {
     match rest {
-        [] => Some((format!("{}: ", row.name), row.ty, String::new())),
+        [] => Some(Wrapping { before: format!("{}: ", row.name), ty: row.ty, after: String::new() }),
         [Part::Field(name), rest @ ..] => {
             let ty = if let Type::Optional(inner) = row.ty { *inner } else { row.ty };
             let Type::Struct(rows) = ty else { return None };
-            let (before, ty, after) = wrapping(rows.iter().find(|r| r.name == name)?, rest)?;
-            Some((format!("{}: ({before}", row.name), ty, format!("{after})")))
+            let inner = wrapping(rows.iter().find(|r| r.name == name)?, rest)?;
+            let before = format!("{}: ({}", row.name, inner.before);
+            Some(Wrapping { before, ty: inner.ty, after: format!("{})", inner.after) })
         }
         [Part::Element(_), ..] => None,
     }

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::detect::DynamicsState;
 use super::series::{CurveId, Scale, Series};
 use super::standing::displaced;
+use super::state::DynamicsState;
 use super::stats::{float, mean};
 use super::store::RunHistory;
 use crate::protocol::{Evaluation, MetricKey, RunStarted};

@@ -9,11 +9,13 @@ mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod leaks;
+mod mark;
 mod measured;
 mod noise;
 pub mod reduce;
 pub mod series;
 mod standing;
+mod state;
 pub mod stats;
 pub mod store;
 pub mod stretches;
@@ -21,8 +23,10 @@ mod warn;
 
 pub use align::{Aligned, Arm, Difference};
 pub use course::{By, Course, StageOutcome};
-pub use detect::{Detector, DynamicsState, StateChange};
+pub use detect::Detector;
+pub use mark::{Mark, MarkKind};
 pub use series::{CurveId, Scale, Series};
 pub use standing::{Direction, GreedyChange, Peak, Standing};
-pub use store::{Mark, MarkKind, RunHistory};
+pub use state::{DynamicsState, StateChange};
+pub use store::RunHistory;
 pub use stretches::Stretch;

@@ -5,9 +5,9 @@
 //! those very weights; later ones jitter from batch to batch, and a change counts only beyond that (see `noise`). The
 //! recent past, in steps, says in which direction it goes.
 
-use super::detect::DynamicsState;
 use super::evidence::{Hold, Series};
 use super::noise::MEMORY;
+use super::state::DynamicsState;
 use super::stats::{Estimate, float, mean, rate};
 use crate::protocol::{DetectorSettings, Evaluation, GreedyAnswer, MassFlow, ProbeKind, ProbePrompt, RunStarted};
 

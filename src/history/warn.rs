@@ -1,8 +1,8 @@
 //! Numbers that cannot be right, told once each: the first loss that is no number, the first log-prob that is not
 //! finite, the first argmax below its label.
 
+use super::mark::{Mark, MarkKind};
 use super::series::CurveId;
-use super::store::{Mark, MarkKind};
 use crate::protocol::{Evaluation, MetricKey, ProbeKind, RunStarted, StepMetrics};
 use crate::text::Shown;
 

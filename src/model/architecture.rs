@@ -1,8 +1,48 @@
 //! What a language model is made of: a table of choices from which [`Transformer`](super::Transformer) is assembled,
 //! whatever family the checkpoint belongs to.
 
-use super::rope::Rotary;
 pub use crate::experiment::Role;
+
+/// How heads are rotated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rotary {
+    /// Numbers of each head that are rotated; the rest passes as it is.
+    pub size: usize,
+    /// Base of the frequencies.
+    pub theta: f64,
+    /// How the frequencies are stretched for texts longer than those of pretraining.
+    pub scaling: Scaling,
+}
+
+/// A stretch of the rotary frequencies.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scaling {
+    /// None.
+    None,
+    /// Every frequency over `factor`.
+    Linear {
+        /// At least 1.
+        factor: f64,
+    },
+    /// Llama 3's: slow frequencies over `factor`, fast ones as they are, those between blended.
+    Llama3 {
+        /// At least 1.
+        factor: f64,
+        /// Wavelengths above `original_positions / low` are slow.
+        low: f64,
+        /// Wavelengths below `original_positions / high` are fast.
+        high: f64,
+        /// Longest sequence of pretraining, tokens.
+        original_positions: f64,
+    },
+}
+
+/// What is wrong with an architecture, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Contradiction {
+    pub(super) problem: String,
+    pub(super) advice: &'static str,
+}
 
 /// The choices and sizes of a decoder-only transformer with pre-norm blocks.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,7 +200,7 @@ impl Architecture {
 
     /// Whether the sizes fit together; what is wrong, and the way out, otherwise. The bounds keep every product of sizes
     /// far from overflow.
-    pub(super) fn check(&self) -> Result<(), (String, &'static str)> {
+    pub(super) fn check(&self) -> Result<(), Contradiction> {
         for (name, size, largest) in [
             ("vocab_size", self.vocab_size, 1 << 24),
             ("hidden_size", self.hidden_size, 1 << 18),
@@ -172,20 +212,18 @@ impl Architecture {
             ("max_position_embeddings", self.max_position_embeddings, 1 << 24),
         ] {
             if size == 0 || size > largest {
-                return Err((format!("{name} is {size}, not between 1 and {largest}"), "no known model is like that"));
+                let problem = format!("{name} is {size}, not between 1 and {largest}");
+                return Err(Contradiction { problem, advice: "no known model is like that" });
             }
         }
         if !self.heads.is_multiple_of(self.key_value_heads) {
-            return Err((
-                format!(
-                    "num_attention_heads {} is no multiple of num_key_value_heads {}",
-                    self.heads, self.key_value_heads
-                ),
-                "grouped-query attention needs whole groups",
-            ));
+            let (heads, groups) = (self.heads, self.key_value_heads);
+            let problem = format!("num_attention_heads {heads} is no multiple of num_key_value_heads {groups}");
+            return Err(Contradiction { problem, advice: "grouped-query attention needs whole groups" });
         }
         if !(self.norm_eps > 0.0 && self.norm_eps.is_finite()) {
-            return Err((format!("the norms' epsilon is {}", self.norm_eps), "the usual values are 1e-5 and 1e-6"));
+            let problem = format!("the norms' epsilon is {}", self.norm_eps);
+            return Err(Contradiction { problem, advice: "the usual values are 1e-5 and 1e-6" });
         }
         match &self.positions {
             Positions::Rotary(rotary) => rotary.check(self.head_size),

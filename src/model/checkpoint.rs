@@ -10,10 +10,11 @@ use serde_json::{Map, Value};
 
 use super::architecture::{Architecture, Parameter, Role};
 use super::family::{self, Family, Stored};
+use super::files::read_small;
 use super::gguf::Gguf;
 use super::normal::Normal;
 use super::special::{self, TokenIds};
-use super::tensors::{Blob, TensorFiles, read_small, unknown_element};
+use super::tensors::{Blob, TensorFiles, unknown_element};
 use super::transformer::Transformer;
 use super::{foreign, hub, shards};
 use crate::data::tokenizer::Tokenizer;
@@ -181,7 +182,7 @@ impl Checkpoint {
         let mut config_json = config.llama_config();
         config_json.extend(tokenizer.eos().map(|eos| ("eos_token_id".to_owned(), eos.into())));
         config_json.insert("pad_token_id".to_owned(), tokenizer.pad().into());
-        let family = family::llama();
+        let family = family::of_new_models();
         let precision = Precision::Half;
         Self { config, tokenizer, family, config_json, companions: BTreeMap::new(), precision, weights }
     }

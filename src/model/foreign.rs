@@ -1,10 +1,10 @@
 //! What lies where a checkpoint is looked for and is none that can be read here: adapters, other tools' weights, parts of a
 //! file, stand-ins for files that were not downloaded. Each is told by name, with the way out.
 
-use std::io::Read as _;
 use std::path::Path;
 
-use crate::error::{Error, Location, Result};
+use super::files::{pointer, read_small, refuse};
+use crate::error::Result;
 
 const LARGEST_CONFIG: u64 = 1 << 20;
 
@@ -12,14 +12,23 @@ const LARGEST_CONFIG: u64 = 1 << 20;
 const CONVERT: &str =
     "convert it: in Python, AutoModelForCausalLM.from_pretrained(…).save_pretrained(…), and name the folder";
 
-/// What is there instead, and the way out.
-pub(crate) type Told = (String, &'static str);
+/// What is there in the place of what is looked for, and the way out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Instead {
+    /// What is there, as the end of a sentence about it.
+    pub(crate) problem: String,
+    /// The way out.
+    pub(crate) advice: &'static str,
+}
 
-/// The first words of a stand-in that Git leaves where large files are kept elsewhere (Git LFS).
-const POINTER: &[u8] = b"version https://git-lfs";
+impl Instead {
+    fn new(problem: String, advice: &'static str) -> Self {
+        Self { problem, advice }
+    }
+}
 
 /// What a folder holds in the place of a file that it lacks, if that is known.
-pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Told> {
+pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Instead> {
     let has = |name: &str| folder.join(name).is_file();
     if has("adapter_config.json") {
         return Some(adapter(folder));
@@ -29,7 +38,7 @@ pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Told> {
             let older = ["tokenizer.model", "vocab.json"].into_iter().find(|name| has(name))?;
             let advice =
                 "write one: in Python, AutoTokenizer.from_pretrained(…).save_pretrained(…) of a fast tokenizer";
-            Some((format!("holds its tokenizer as {older}, and no tokenizer.json"), advice))
+            Some(Instead::new(format!("holds its tokenizer as {older}, and no tokenizer.json"), advice))
         }
         _ => weights(folder),
     }
@@ -37,28 +46,34 @@ pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Told> {
 
 /// The same as an error.
 pub(super) fn refuse_instead_of(lacking: &str, folder: &Path) -> Result<()> {
-    instead_of(lacking, folder).map_or(Ok(()), |(problem, advice)| refuse(folder, problem, advice))
+    instead_of(lacking, folder).map_or(Ok(()), |Instead { problem, advice }| refuse(folder, problem, advice))
 }
 
 /// Weights that are no safetensors.
-fn weights(folder: &Path) -> Option<Told> {
+fn weights(folder: &Path) -> Option<Instead> {
     let names = names(folder);
     let find = |known: &dyn Fn(&str) -> bool| names.iter().find(|name| known(name.as_str()));
     if let Some(name) = find(&|name| name.starts_with("pytorch_model")) {
-        return Some((format!("holds its weights as {name}, which can run code when it is opened"), CONVERT));
+        return Some(Instead::new(
+            format!("holds its weights as {name}, which can run code when it is opened"),
+            CONVERT,
+        ));
     }
     if let Some(name) = find(&|name| name.ends_with(".gguf")) {
-        return Some((format!("holds a GGUF file, {name}"), "name the file itself: model: file(\"….gguf\")"));
+        return Some(Instead::new(
+            format!("holds a GGUF file, {name}"),
+            "name the file itself: model: file(\"….gguf\")",
+        ));
     }
     if let Some(name) = find(&|name| name.starts_with("consolidated.")) {
         let advice = "name the same model in Hugging Face's format (config.json, tokenizer.json, model.safetensors)";
-        return Some((format!("holds its weights as {name}, in their publisher's own format"), advice));
+        return Some(Instead::new(format!("holds its weights as {name}, in their publisher's own format"), advice));
     }
     let of_others = [(".pt", "PyTorch"), (".pth", "PyTorch"), (".bin", "PyTorch"), (".h5", "TensorFlow")];
     let of_others = of_others.into_iter().chain([(".msgpack", "Flax"), (".onnx", "ONNX"), (".npz", "NumPy or MLX")]);
     of_others.into_iter().find_map(|(ending, tool)| {
         let name = find(&|name| name.ends_with(ending))?;
-        Some((format!("holds {name}, a file of {tool}, and no model.safetensors"), CONVERT))
+        Some(Instead::new(format!("holds {name}, a file of {tool}, and no model.safetensors"), CONVERT))
     })
 }
 
@@ -87,30 +102,16 @@ pub(super) fn part(path: &Path, parts: usize) -> Result<()> {
     )
 }
 
-/// Says that a file is a stand-in for one that Git LFS keeps elsewhere.
-pub(crate) fn pointer(path: &Path) -> Result<()> {
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(POINTER.len() as u64).read_to_end(&mut start));
-    if read.is_err() || start != POINTER {
-        return Ok(());
-    }
-    refuse(
-        path,
-        "is a pointer of Git LFS: the file that it stands for was not downloaded",
-        "in its repository: git lfs install && git lfs pull; or download the file from the hub",
-    )
-}
-
-fn adapter(folder: &Path) -> Told {
+fn adapter(folder: &Path) -> Instead {
     let base = || -> Option<String> {
-        let bytes = super::tensors::read_small(&folder.join("adapter_config.json"), LARGEST_CONFIG).ok()?;
+        let bytes = read_small(&folder.join("adapter_config.json"), LARGEST_CONFIG).ok()?;
         let config: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
         Some(config.get("base_model_name_or_path")?.as_str()?.to_owned())
     };
     let of = base().map_or_else(String::new, |base| format!(" of {base}"));
     let advice = "merge it into its model: in Python, \
         AutoPeftModelForCausalLM.from_pretrained(…).merge_and_unload().save_pretrained(…), and save the tokenizer there";
-    (format!("holds an adapter (PEFT){of}, not a model"), advice)
+    Instead::new(format!("holds an adapter (PEFT){of}, not a model"), advice)
 }
 
 /// Whether a name is that of one part of several: `…-00001-of-00003.…`.
@@ -128,10 +129,6 @@ fn names(folder: &Path) -> Vec<String> {
     let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
-}
-
-fn refuse(path: &Path, problem: impl AsRef<str>, advice: &str) -> Result<()> {
-    Err(Error::input(Location::file(path), problem, advice))
 }
 
 #[cfg(test)]

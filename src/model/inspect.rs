@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Checkpoint;
+use super::architecture::Scaling;
 use super::architecture::{Activation, Architecture, Norm, Positions};
 use super::gguf::Gguf;
-use super::rope::Scaling;
 use super::shards;
 use super::tensors::TensorFiles;
 use crate::error::{Error, Result};

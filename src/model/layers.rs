@@ -10,7 +10,7 @@ use super::adapter::Adapter;
 use super::architecture::{Activation, Architecture, Parameter, Role};
 use super::fused;
 use super::product::linear;
-use crate::backend::floats;
+use crate::backend::{Attempt, floats};
 use crate::experiment::{Lora, Precision};
 
 #[derive(Module, Debug)]
@@ -86,8 +86,8 @@ impl<B: Backend> Normalise<B> {
     pub(super) fn forward(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let x = match &self.bias {
             None => match fused::rms_norm(x, self.weight.val().unsqueeze(), self.eps) {
-                Ok(y) => return y,
-                Err([x, _]) => x,
+                Attempt::Done(y) => return y,
+                Attempt::NoKernel([x, _]) => x,
             },
             Some(_) => x.clone() - x.mean_dim(1),
         };

@@ -42,11 +42,22 @@ pub fn parameter_count(lora: &Lora, architecture: &Architecture) -> usize {
     architecture.layers * lora.rank * sides.sum::<usize>()
 }
 
+/// A setting that does not go with a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Mismatch {
+    /// Its path within `lora`.
+    pub(crate) setting: String,
+    /// What is wrong.
+    pub(crate) problem: String,
+    /// The way out.
+    pub(crate) advice: String,
+}
+
 /// Whether a model of this architecture has every target, and each is larger than the rank.
 ///
 /// # Errors
-/// The setting within `lora`, what is wrong with it, and the way out.
-pub fn check(lora: &Lora, architecture: &Architecture) -> Result<(), (String, String, String)> {
+/// When it has not, or is not.
+pub(crate) fn check(lora: &Lora, architecture: &Architecture) -> Result<(), Mismatch> {
     let spelled = |role: Role| format!("{role:?}").to_lowercase();
     for (i, (role, shape)) in targets(lora, architecture).enumerate() {
         let Some(shape) = shape else {
@@ -56,13 +67,15 @@ pub fn check(lora: &Lora, architecture: &Architecture) -> Result<(), (String, St
             });
             let known: Vec<String> = all.map(spelled).collect();
             let problem = format!("the model has no `{}`", spelled(role));
-            return Err((format!("targets[{i}]"), problem, format!("it has {}", known.join(", "))));
+            let advice = format!("it has {}", known.join(", "));
+            return Err(Mismatch { setting: format!("targets[{i}]"), problem, advice });
         };
         let most = shape.into_iter().min().unwrap_or_default();
         if lora.rank > most {
             let problem =
                 format!("the rank of `{}` is {most}, and its change cannot have rank {}", spelled(role), lora.rank);
-            return Err(("rank".to_owned(), problem, format!("write {most} or less, such as 8")));
+            let advice = format!("write {most} or less, such as 8");
+            return Err(Mismatch { setting: "rank".to_owned(), problem, advice });
         }
     }
     Ok(())

@@ -10,10 +10,12 @@ use burn::tensor::{Tensor, TensorData};
 use super::{check, parameter_count};
 use crate::backend::TestBackend;
 use crate::backend::floats;
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::experiment::Lora;
 use crate::model::architecture::Role;
+use crate::model::batch::Batch;
 use crate::model::family::tests::{CASES, folder};
+use crate::model::lora::Mismatch;
 use crate::model::{Checkpoint, Transformer};
 
 type B = TestBackend;
@@ -202,9 +204,9 @@ fn what_a_model_does_not_have_cannot_be_adapted() {
     let gpt2 = checkpoint("gpt2").config;
     let of = |rank, targets: &[Role]| check(&Lora { rank, alpha: 1.0, targets: targets.to_vec() }, &gpt2);
     assert_eq!(of(32, &[Role::Query, Role::Up]), Ok(()));
-    let (setting, problem, advice) = of(8, &[Role::Query, Role::Gate]).unwrap_err();
+    let Mismatch { setting, problem, advice } = of(8, &[Role::Query, Role::Gate]).unwrap_err();
     assert_eq!((setting.as_str(), problem.as_str()), ("targets[1]", "the model has no `gate`"));
     assert_eq!(advice, "it has query, key, value, output, up, down");
-    let (setting, problem, _) = of(33, &[Role::Down]).unwrap_err();
+    let Mismatch { setting, problem, .. } = of(33, &[Role::Down]).unwrap_err();
     assert_eq!((setting.as_str(), problem.contains("is 32")), ("rank", true), "{problem}");
 }

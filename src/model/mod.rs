@@ -3,9 +3,11 @@
 mod adapter;
 pub mod architecture;
 mod attention;
+pub mod batch;
 pub mod checkpoint;
 pub mod classifier;
 mod family;
+mod files;
 pub(crate) mod foreign;
 mod fused;
 pub mod generate;
@@ -33,5 +35,5 @@ pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
 pub(crate) use fused::label_logps;
 use gguf::tokenizer_config as gguf_tokenizer_config;
-pub(crate) use special::{CHAT_TEMPLATE, tokenizer_settings};
+pub(crate) use special::model_files;
 pub use transformer::{Reading, Transformer};

@@ -10,8 +10,9 @@ use super::product::product;
 use super::{Checkpoint, Transformer};
 use crate::backend::TestBackend;
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::experiment::{Lora, Precision};
+use crate::model::batch::Batch;
 use crate::objective::logps::per_token_logps;
 
 type B = TestBackend;

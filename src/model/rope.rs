@@ -5,42 +5,8 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 
-use super::architecture::Architecture;
+use super::architecture::{Architecture, Contradiction, Rotary, Scaling};
 use super::fused::Angles;
-
-/// How heads are rotated.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rotary {
-    /// Numbers of each head that are rotated; the rest passes as it is.
-    pub size: usize,
-    /// Base of the frequencies.
-    pub theta: f64,
-    /// How the frequencies are stretched for texts longer than those of pretraining.
-    pub scaling: Scaling,
-}
-
-/// A stretch of the rotary frequencies.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Scaling {
-    /// None.
-    None,
-    /// Every frequency over `factor`.
-    Linear {
-        /// At least 1.
-        factor: f64,
-    },
-    /// Llama 3's: slow frequencies over `factor`, fast ones as they are, those between blended.
-    Llama3 {
-        /// At least 1.
-        factor: f64,
-        /// Wavelengths above `original_positions / low` are slow.
-        low: f64,
-        /// Wavelengths below `original_positions / high` are fast.
-        high: f64,
-        /// Longest sequence of pretraining, tokens.
-        original_positions: f64,
-    },
-}
 
 impl Scaling {
     /// A frequency (radians a token) after the stretch.
@@ -65,18 +31,17 @@ impl Rotary {
         (0..self.size / 2).map(|i| self.scaling.apply(plain(i))).collect()
     }
 
-    pub(super) fn check(&self, head_size: usize) -> Result<(), (String, &'static str)> {
+    pub(super) fn check(&self, head_size: usize) -> Result<(), Contradiction> {
         if self.size == 0 || !self.size.is_multiple_of(2) || self.size > head_size {
-            return Err((
-                format!(
-                    "{} of a head's {head_size} numbers are to be rotated: that is no even number of them",
-                    self.size
-                ),
-                "rotary positions need pairs: hidden_size / num_attention_heads must be even",
-            ));
+            let size = self.size;
+            let problem =
+                format!("{size} of a head's {head_size} numbers are to be rotated: that is no even number of them");
+            let advice = "rotary positions need pairs: hidden_size / num_attention_heads must be even";
+            return Err(Contradiction { problem, advice });
         }
         if !(self.theta > 0.0 && self.theta.is_finite()) {
-            return Err((format!("rope_theta is {}", self.theta), "the usual value is 10000"));
+            let problem = format!("rope_theta is {}", self.theta);
+            return Err(Contradiction { problem, advice: "the usual value is 10000" });
         }
         let sound = match self.scaling {
             Scaling::None => true,
@@ -86,10 +51,9 @@ impl Rotary {
             }
         };
         if !sound {
-            return Err((
-                format!("{:?} is no stretch of rotary frequencies", self.scaling),
-                "factors are 1 or more, and low_freq_factor lies below high_freq_factor",
-            ));
+            let problem = format!("{:?} is no stretch of rotary frequencies", self.scaling);
+            let advice = "factors are 1 or more, and low_freq_factor lies below high_freq_factor";
+            return Err(Contradiction { problem, advice });
         }
         Ok(())
     }

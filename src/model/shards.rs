@@ -9,9 +9,10 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::files::read_small;
 use super::foreign;
 use super::gguf::quant::ElementType;
-use super::tensors::{Blob, Entry, TensorFiles, read_small};
+use super::tensors::{Blob, Entry, TensorFiles};
 use crate::error::{Error, Location, Result};
 
 /// The file of a checkpoint that is not sharded.

@@ -6,15 +6,16 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::architecture::Architecture;
-use super::tensors::read_small;
+use super::files::read_small;
+use super::hub;
+use crate::data::chat::ModelFiles;
 pub(super) use crate::data::tokenizer::settings::TOKENIZER_CONFIG;
-use crate::data::tokenizer::settings::{ADDED_TOKENS, Files, SPECIAL_TOKENS_MAP, Settings, Templates};
+use crate::data::tokenizer::settings::{ADDED_TOKENS, CHAT_TEMPLATE, Files, SPECIAL_TOKENS_MAP, Settings, Templates};
 use crate::data::tokenizer::{ModelIds, Tokenizer};
 use crate::error::{Error, Location, Result};
+use crate::experiment::ModelSource;
 
 const GENERATION_CONFIG: &str = "generation_config.json";
-/// The chat template as a file of its own.
-pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
 pub(super) const COMPANIONS: [&str; 5] =
     [TOKENIZER_CONFIG, GENERATION_CONFIG, CHAT_TEMPLATE, SPECIAL_TOKENS_MAP, ADDED_TOKENS];
 const LARGEST_COMPANION: u64 = 8 << 20;
@@ -28,12 +29,23 @@ pub(super) fn companions(folder: &Path) -> Result<Files> {
     there.map(|name| Ok((name.to_owned(), read_small(&folder.join(name), LARGEST_COMPANION)?))).collect()
 }
 
+/// The files of a model, for data that are written with its chat template.
+pub(crate) fn model_files(model: &ModelSource) -> ModelFiles {
+    let path = match model {
+        ModelSource::Folder(path) | ModelSource::File(path) => Some(path.clone()),
+        ModelSource::Hub(id) => hub::cached(id).ok(),
+        _ => None,
+    };
+    let awaited = path.is_none() && matches!(model, ModelSource::Hub(_));
+    ModelFiles { path, awaited, settings: tokenizer_settings }
+}
+
 /// What the small files of a model, a folder or a GGUF file, say of its tokenizer. Where they are broken, that is an error
 /// too: nothing is guessed.
 ///
 /// # Errors
 /// When one is there and cannot be read or understood.
-pub(crate) fn tokenizer_settings(model: &Path) -> Result<Settings> {
+fn tokenizer_settings(model: &Path) -> Result<Settings> {
     if model.is_file() {
         let config = super::gguf_tokenizer_config(model)?;
         let json = serde_json::to_vec(&config).map_err(|e| Error::failed(e.to_string()))?;

@@ -2,11 +2,10 @@
 //! against the file's length, and no more than one tensor sits in memory here.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::foreign;
+use super::files::{open_regular, pointer};
 use super::gguf::quant::ElementType;
 use crate::error::{Error, Location, Result};
 
@@ -40,7 +39,7 @@ impl Blob {
             Some(bytes) => Ok((Box::new(Cursor::new(bytes)), bytes.len() as u64)),
             None => {
                 let file = open_regular(&self.path)?;
-                foreign::pointer(&self.path)?;
+                pointer(&self.path)?;
                 let length = file.metadata().map_err(|e| Error::reading(&self.path, &e))?.len();
                 Ok((Box::new(file), length))
             }
@@ -50,32 +49,6 @@ impl Blob {
     pub(super) fn error(&self, problem: impl AsRef<str>, advice: &str) -> Error {
         Error::input(Location::file(&self.path), problem, advice)
     }
-}
-
-/// Opens a regular file: a pipe would wait, a device would never end.
-fn open_regular(path: &Path) -> Result<File> {
-    let metadata = std::fs::metadata(path).map_err(|e| Error::reading(path, &e))?;
-    if !metadata.is_file() {
-        return Err(Error::input(Location::file(path), "is no regular file", "name a file with contents of its own"));
-    }
-    File::open(path).map_err(|e| Error::reading(path, &e))
-}
-
-/// Reads a whole file of at most `limit` bytes.
-pub(super) fn read_small(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let file = open_regular(path)?;
-    foreign::pointer(path)?;
-    let mut bytes = Vec::new();
-    file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::reading(path, &e))?;
-    if bytes.len() as u64 > limit {
-        let problem = format!("is larger than {limit} bytes");
-        return Err(Error::input(
-            Location::file(path),
-            problem,
-            "a file of this name is never that large: is it another?",
-        ));
-    }
-    Ok(bytes)
 }
 
 /// Where a tensor lies, and in what form.

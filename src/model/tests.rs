@@ -7,9 +7,10 @@ use super::family::tests;
 use super::{Architecture, Checkpoint, Transformer, generate};
 use crate::backend::TestBackend;
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::{Batch, Sequence, prompts};
+use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::experiment::NewModel;
+use crate::model::batch::{Batch, prompts};
 use crate::probe::score;
 
 type B = <TestBackend as AutodiffBackend>::InnerBackend;

@@ -19,7 +19,7 @@ use super::fused;
 use super::layers::{Builder, Linear, Normalise};
 use super::product::{linear, product};
 use super::rope::Rope;
-use crate::backend::{floats, int_tensor};
+use crate::backend::{Attempt, floats, int_tensor};
 use crate::experiment::Precision;
 
 /// The weights.
@@ -326,9 +326,9 @@ impl<B: Backend> Transformer<B> {
                 (None, Precision::F32) => {
                     fused::attention(placement.heads(&self.architecture, batch, positions), [q, k, v])
                 }
-                _ => Err([q, k, v]),
+                _ => Attempt::NoKernel([q, k, v]),
             };
-            let attended = fused.unwrap_or_else(|[q, k, v]| {
+            let attended = fused.or_else(|[q, k, v]| {
                 let q = split(place(q.mul_scalar(scale)), heads);
                 let (k, v) = (split(place(k), key_value_heads), split(v, key_value_heads));
                 let (k, v) = match &mut attend {

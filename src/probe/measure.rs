@@ -14,11 +14,11 @@ use super::reading::{self, Reading};
 use super::score::{ROWS_AT_ONCE, label_and_largest};
 use super::set::ProbeSet;
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::Batch;
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::massflow::{self, Distributions, Positions};
 use crate::error::{Error, Result};
 use crate::model::Transformer;
+use crate::model::batch::Batch;
 use crate::model::generate::{Decoding, generate};
 use crate::protocol::{Evaluation, PrefixReading, ProbeKind};
 

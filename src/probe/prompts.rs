@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::backend::int_tensor;
-use crate::data::batch;
+use crate::model::batch;
 use crate::model::{KeyValues, Transformer};
 
 /// Prompts that were read: their keys and values and the hidden state at each one's last token.

@@ -4,8 +4,9 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::model::Transformer;
+use crate::model::batch::Batch;
 use crate::objective::logps::label_and_largest_logps;
 
 /// Positions whose logits exist at the same time, at most.

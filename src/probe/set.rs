@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 
 use super::answers;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::lengths::Unfit;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::{Lengths, PreferenceExample};
@@ -40,7 +40,7 @@ impl ProbeSet {
     pub fn new(examples: &[PreferenceExample], tokenizer: &Tokenizer, lengths: &Lengths) -> Result<Self> {
         let probe = |(index, example): (usize, &PreferenceExample)| {
             let kinds: Vec<ProbeKind> = example.responses.keys().copied().collect();
-            let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.map_err(|unfit| {
+            let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.or_refuse(|unfit| {
                 let problem = match unfit {
                     Unfit::Refused(problem) | Unfit::Unknown(problem) => problem,
                     Unfit::Dropped(why) => why.to_owned(),

@@ -3,7 +3,7 @@
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use crate::backend::{BackendChoice, Work, find, on};
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::error::Result;
 use crate::model::Checkpoint;
 use crate::probe::score::{self, CompletionLogps};

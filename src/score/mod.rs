@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::backend::BackendChoice;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::tokenizer::boundary;
 use crate::error::{Error, Location, Result};
 use crate::model::{Checkpoint, hub};

@@ -10,8 +10,8 @@ use super::Row;
 use super::kernels::{numbers, single};
 use super::whole::sequences;
 use crate::backend;
-use crate::data::batch::Batch;
 use crate::error::Result;
+use crate::model::batch::Batch;
 use crate::model::{Checkpoint, Transformer};
 use crate::train::logps;
 

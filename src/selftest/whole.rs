@@ -5,11 +5,12 @@ use burn::tensor::backend::AutodiffBackend;
 
 use super::{Row, Tolerance};
 use crate::backend::floats;
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world;
 use crate::error::Result;
 use crate::experiment::WorldTask;
+use crate::model::batch::Batch;
 use crate::model::{Checkpoint, Transformer};
 use crate::protocol::ProbeKind;
 use crate::train::{apart, gradient_of, logps};

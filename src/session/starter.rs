@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::data::{PreferenceData, Survey};
 use crate::error::{Error, Location, Result};
 use crate::experiment::{Experiment, ModelSource, PreferenceFiles};
-use crate::model::Checkpoint;
 use crate::model::hub::HubId;
+use crate::model::{Checkpoint, model_files};
 
 /// Tokens of prompt and answer together, where the model reads more.
 const LONGEST: usize = 512;
@@ -67,7 +67,7 @@ fn compose(file: &Path, model: &ModelSource, train: &Path, held_out: Option<&Pat
         max_prompt_length: None,
         chat_template: None,
     };
-    let data = PreferenceData::open(&files, model);
+    let data = PreferenceData::open(&files, model_files(model));
     let survey = data.survey(train)?;
     if let Some(held_out) = held_out {
         data.survey(held_out)?;

@@ -12,17 +12,17 @@
 mod classes;
 mod grid;
 mod plan;
+mod row;
 mod runner;
 mod table;
 
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use self::classes::Classified;
 use self::grid::Cell;
 use self::plan::{Job, Plan, plan};
+use self::row::{Classified, Row};
 use self::runner::{Failure, Slots};
-use self::table::Row;
 use super::compare::{aligned, course, history, is_finished};
 use super::signals::Interrupts;
 use crate::cli::{SweepArgs, say, tell};

@@ -1,21 +1,20 @@
-//! The loop for a classifier of pictures: stages of optimiser steps on the cross entropy, each step examined for what it
-//! does to the beliefs about the observed pictures. Readable top to bottom.
+//! A classifier of pictures as what learns: optimiser steps on the cross entropy, each examined for what it does to the
+//! beliefs about the observed pictures.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
 use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::AutodiffBackend;
-use crossbeam_channel::Receiver;
 
-use super::control::{Control, Next};
+use super::control::Control;
 use super::gradients::clip;
-use super::metrics::{Aside, Speed};
 use super::optimizer::Optimizer;
 use super::order::{Batches, Order};
 use super::prepare;
+use super::run::{Learner, Prepared, Progress, StepNumber, UnderWay, must_be_finite};
 use super::schedule::learning_rate;
-use super::sink::EventSink;
+use super::state::{SavedState, TrainerState};
 use crate::backend::int_tensor;
 use crate::data::pictures::CLASSES;
 use crate::data::{self, Pictures};
@@ -26,24 +25,37 @@ use crate::model::{Classifier, ClassifierShape};
 use crate::objective::logps::per_token_logps;
 use crate::probe::ClassObserver;
 use crate::probe::entk::{Gradients, Recorder};
-use crate::protocol::{FORMAT_VERSION, MetricKey, RunPhase, RunStarted, StepMetrics, TrainerCommand, TrainerEvent};
+use crate::protocol::{FORMAT_VERSION, MetricKey, RunPhase, RunStarted, TrainerEvent};
 
 /// A step of LeNet's is examined once in so many: its Jacobian costs several steps. A perceptron's costs less than the
 /// step itself, so there every step is.
 const CONVOLUTIONS_EXAMINED_EVERY: u64 = 8;
 
-/// Trains an experiment on pictures from beginning to end.
+/// A classifier with the pictures that it is trained on and those that are observed.
+pub(super) struct Classifying<B: AutodiffBackend> {
+    model: Classifier<B>,
+    pictures: Pictures,
+    observer: ClassObserver,
+    /// Pictures seen by the optimiser.
+    seen: u64,
+}
+
+/// What a stage of a classifier works with.
+pub(super) struct ClassifyingStage<B: AutodiffBackend> {
+    batches: Batches,
+    optimizer: Optimizer<B>,
+}
+
+/// Gets the pictures and makes the model.
 ///
 /// # Errors
-/// On bad data, when the loss is no longer finite, or when an event cannot be recorded.
-pub(super) fn train<B: AutodiffBackend>(
+/// On bad data, or a model that cannot look at pictures.
+pub(super) fn prepare<B: AutodiffBackend>(
     experiment: &Experiment,
     device: &B::Device,
     backend: &str,
-    events: &mut dyn EventSink,
-    commands: &Receiver<TrainerCommand>,
-) -> Result<()> {
-    let mut control = Control::new(commands, events);
+    control: &mut Control<'_>,
+) -> Result<Prepared<Classifying<B>>> {
     control.say(RunPhase::Starting("getting the pictures".to_owned()), 0)?;
     let set = data::load_pictures(experiment)?;
     control.say(RunPhase::Starting("making the model".to_owned()), 0)?;
@@ -51,20 +63,8 @@ pub(super) fn train<B: AutodiffBackend>(
     let model = Classifier::<B>::random(&shape, experiment.seed, device);
     let every = if shape.convolutions.is_empty() { 1 } else { CONVOLUTIONS_EXAMINED_EVERY };
     let observer = ClassObserver::new(set.held_out, experiment.probes.prompts / CLASSES.len(), every)?;
-    control.emit(&TrainerEvent::RunStarted(Box::new(run_started(experiment, &shape, backend))))?;
-    let mut trainer = Trainer {
-        model,
-        pictures: set.train,
-        observer,
-        control,
-        step: 0,
-        seen: 0,
-        measured: None,
-        measuring: Duration::ZERO,
-    };
-    let last = trainer.run(experiment)?;
-    let step = trainer.step;
-    trainer.control.say(last, step)
+    let started = run_started(experiment, &shape, backend);
+    Ok(Prepared { learner: Classifying { model, pictures: set.train, observer, seen: 0 }, started })
 }
 
 /// The layers that the experiment asks for.
@@ -104,81 +104,62 @@ fn run_started(experiment: &Experiment, shape: &ClassifierShape, backend: &str) 
     }
 }
 
-struct Trainer<'a, B: AutodiffBackend> {
-    model: Classifier<B>,
-    pictures: Pictures,
-    observer: ClassObserver,
-    control: Control<'a>,
-    /// Optimiser steps taken.
-    step: u64,
-    /// Pictures seen by the optimiser.
-    seen: u64,
-    /// The step last measured.
-    measured: Option<u64>,
-    /// Time that measuring took.
-    measuring: Duration,
+impl<B: AutodiffBackend> Learner for Classifying<B> {
+    type Stage = ClassifyingStage<B>;
+
+    fn begin(
+        &mut self,
+        experiment: &Experiment,
+        index: usize,
+        _: u64,
+        _: &mut Control<'_>,
+    ) -> Result<ClassifyingStage<B>> {
+        let stage = &experiment.stages[index];
+        let order = Order::new(experiment.seed, index, self.pictures.len());
+        let batches = Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps);
+        Ok(ClassifyingStage { batches, optimizer: Optimizer::new(&stage.optimizer) })
+    }
+
+    fn step(
+        &mut self,
+        stage: &Stage,
+        under_way: &mut ClassifyingStage<B>,
+        number: StepNumber,
+        _: &mut Control<'_>,
+    ) -> Result<BTreeMap<MetricKey, f64>> {
+        let slices = under_way.batches.take();
+        self.optimise(stage, number, &slices, &mut under_way.optimizer)
+    }
+
+    fn measure(&mut self, step: u64, stage: usize) -> Result<TrainerEvent> {
+        Ok(TrainerEvent::Classes(Box::new(self.observer.measure(&self.model, step, stage)?)))
+    }
+
+    fn seen(&self) -> u64 {
+        self.seen
+    }
+
+    /// A run of a classifier is short, and its seed gives the same weights again.
+    fn state(&self, _: &Progress, _: &UnderWay<ClassifyingStage<B>>) -> Option<TrainerState> {
+        None
+    }
+
+    fn restore(&mut self, _: &Experiment, saved: &mut SavedState) -> Result<(Progress, UnderWay<ClassifyingStage<B>>)> {
+        Err(saved.damaged("a classifier's run keeps none"))
+    }
+
+    fn write(&self, _: &Path) -> Result<()> {
+        Err(Error::usage("output.save_model: a classifier's weights are not written; leave it out"))
+    }
 }
 
-impl<B: AutodiffBackend> Trainer<'_, B> {
-    /// Takes every step; returns how it ended.
-    fn run(&mut self, experiment: &Experiment) -> Result<RunPhase> {
-        let mut speed = Speed::new(experiment, 0, 0);
-        for (index, stage) in experiment.stages.iter().enumerate() {
-            self.control.emit(&TrainerEvent::StageStarted { stage: index, step: self.step })?;
-            self.evaluate(index)?;
-            let order = Order::new(experiment.seed, index, self.pictures.len());
-            let mut batches = Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps);
-            let mut optimizer = Optimizer::new(&stage.optimizer);
-            self.control.say(RunPhase::Running, self.step)?;
-            for stage_step in 1..=stage.steps {
-                loop {
-                    match self.control.next(self.step)? {
-                        Next::Step => break,
-                        Next::Evaluate => self.evaluate(index)?,
-                        Next::Stop => return Ok(RunPhase::Stopped),
-                    }
-                }
-                let metrics = self.optimise(stage, stage_step, &batches.take(), &mut optimizer)?;
-                self.control.emit(&TrainerEvent::Step(StepMetrics { step: self.step, stage: index, metrics }))?;
-                if stage_step % stage.evaluate_every == 0 || stage_step == stage.steps {
-                    self.evaluate(index)?;
-                }
-                if let Some(event) = speed.tick(self.step, self.seen, self.aside()) {
-                    self.control.emit(&event)?;
-                }
-            }
-        }
-        Ok(RunPhase::Finished)
-    }
-
-    /// Measures the classes, unless that was done at these weights already.
-    fn evaluate(&mut self, stage: usize) -> Result<()> {
-        if self.measured == Some(self.step) {
-            return Ok(());
-        }
-        self.control.say(RunPhase::Evaluating, self.step)?;
-        let began = Instant::now();
-        let reading = self.observer.measure(&self.model, self.step, stage)?;
-        self.measuring += began.elapsed();
-        self.measured = Some(self.step);
-        self.control.emit(&TrainerEvent::Classes(Box::new(reading)))?;
-        if !self.control.is_paused() && self.step > 0 {
-            self.control.say(RunPhase::Running, self.step)?;
-        }
-        Ok(())
-    }
-
-    /// The time that went into no optimiser step.
-    fn aside(&self) -> Aside {
-        Aside { waiting: self.control.waited(), measuring: self.measuring }
-    }
-
+impl<B: AutodiffBackend> Classifying<B> {
     /// One optimiser step over one or more slices.
     #[allow(clippy::cast_precision_loss, reason = "a batch has few pictures, and a run fewer than 2^52")]
     fn optimise(
         &mut self,
         stage: &Stage,
-        stage_step: u64,
+        number: StepNumber,
         slices: &[Vec<usize>],
         optimizer: &mut Optimizer<B>,
     ) -> Result<BTreeMap<MetricKey, f64>> {
@@ -192,18 +173,12 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             accumulator.accumulate(&self.model, gradients);
             batch.push((each, self.pictures.labels_of(slice)));
         }
-        self.step += 1;
         self.seen += examples as u64;
-        if !loss.is_finite() {
-            return Err(Error::failed(format!(
-                "the loss is {loss} at step {}: lower the stage's learning_rate (it is {:e}), or clip harder with max_grad_norm",
-                self.step, stage.learning_rate
-            )));
-        }
+        must_be_finite(loss, stage, number.of_run)?;
         let mut gradients = accumulator.grads();
         let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
-        let learning_rate = learning_rate(stage, stage_step);
-        if self.observer.examines(self.step) {
+        let learning_rate = learning_rate(stage, number.of_stage);
+        if self.observer.examines(number.of_run) {
             let clipped = if stage.max_grad_norm > 0.0 { (stage.max_grad_norm / grad_norm).min(1.0) } else { 1.0 };
             let contributions = self.observer.contributions(&self.model, &batch);
             self.observer.accumulate(&contributions, learning_rate * clipped);

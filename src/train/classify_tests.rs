@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crossbeam_channel::unbounded;
 
+use super::job::train_on;
 use super::sink::EventSink;
-use super::trainer::train;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -40,7 +40,7 @@ fn run(model: &str, stage: &str, commands: &[TrainerCommand]) -> (Vec<TrainerEve
     drop(sender);
     let mut kept = Kept::default();
     let experiment = experiment(model, stage).unwrap();
-    let ended = train::<TestBackend>(&experiment, &Default::default(), "flex", None, &mut kept, &receiver);
+    let ended = train_on::<TestBackend>(&experiment, &Default::default(), "flex", None, &mut kept, &receiver);
     (kept.0, ended)
 }
 

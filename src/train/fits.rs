@@ -6,11 +6,11 @@ use super::prepare::{self, Material, Pair};
 use super::update::Rule;
 use crate::backend::Available;
 use crate::data::DataReport;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::tokenizer::picture::TokenPicture;
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, OptimizerConfig, Stage};
-use crate::model::{Architecture, Checkpoint, lora};
+use crate::model::{Architecture, Checkpoint, lora, model_files};
 use crate::probe::ProbeSet;
 use crate::protocol::ProbeKind;
 
@@ -146,7 +146,7 @@ pub fn outlook(experiment: &Experiment) -> Result<Outlook> {
     if experiment.stages.is_empty() || experiment.has_pictures() {
         return Ok(Outlook::default());
     }
-    let data = crate::data::load(experiment)?;
+    let data = crate::data::load(experiment, model_files)?;
     let Some(checkpoint) = Checkpoint::at_hand(&experiment.model)? else {
         return Ok(Outlook { report: prepare::report_without_lengths(experiment, data)?, ..Outlook::default() });
     };

@@ -5,8 +5,9 @@ use std::path::Path;
 use burn::tensor::backend::AutodiffBackend;
 use crossbeam_channel::Receiver;
 
+use super::control::Control;
 use super::sink::EventSink;
-use super::trainer;
+use super::{classify, language};
 use crate::backend::{BackendChoice, Work, find, on};
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -27,7 +28,7 @@ pub(crate) fn train(
     impl Work for Train<'_> {
         type Output = Result<()>;
         fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Result<()> {
-            trainer::train::<B>(self.0, device, name, self.1, self.2, self.3)
+            train_on::<B>(self.0, device, name, self.1, self.2, self.3)
         }
     }
     let (found, obstacle) = find(choice)?;
@@ -37,4 +38,28 @@ pub(crate) fn train(
         events.emit(&TrainerEvent::Phase { phase: RunPhase::Starting(what), step: 0 })?;
     }
     on(found, Train(experiment, model_folder, events, commands))
+}
+
+/// Trains an experiment on a device, from beginning to end or from where a saved state stands. `model_folder` is where the
+/// final weights go, if they are to be kept.
+///
+/// # Errors
+/// On bad data or a broken checkpoint, when the loss is no longer finite, when an invariant of a measurement breaks, or
+/// when an event cannot be recorded.
+pub(super) fn train_on<B: AutodiffBackend>(
+    experiment: &Experiment,
+    device: &B::Device,
+    backend: &str,
+    model_folder: Option<&Path>,
+    events: &mut dyn EventSink,
+    commands: &Receiver<TrainerCommand>,
+) -> Result<()> {
+    let saved = events.saved();
+    let mut control = Control::new(commands, events);
+    if experiment.has_pictures() {
+        let prepared = classify::prepare::<B>(experiment, device, backend, &mut control)?;
+        return prepared.run(experiment, saved, model_folder, control);
+    }
+    let prepared = language::prepare::<B>(experiment, device, backend, &mut control)?;
+    prepared.run(experiment, saved, model_folder, control)
 }

@@ -12,6 +12,7 @@ pub mod footprint;
 mod gradients;
 pub mod handle;
 mod job;
+mod language;
 mod metrics;
 mod on_policy;
 mod optimizer;
@@ -25,13 +26,13 @@ mod reference;
 mod resume;
 #[cfg(test)]
 mod resume_tests;
+mod run;
 mod schedule;
 mod sink;
 mod stage;
 pub mod state;
 #[cfg(test)]
 mod tests;
-mod trainer;
 mod update;
 mod weights;
 

@@ -4,7 +4,7 @@ use burn::tensor::backend::Backend;
 
 use super::prepare::Pair;
 use super::reference::Reference;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::{Judge, Source};
 use crate::error::Result;
@@ -17,6 +17,17 @@ pub(super) struct Sampler {
     settings: OnPolicy,
     judge: Option<Judge>,
     source: Source,
+}
+
+/// Whether answers are to be sampled before a step, and how long they serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Due {
+    /// Those that there are still serve.
+    Not,
+    /// New ones, for this step and those after it, so many in all.
+    ForSteps(usize),
+    /// New ones to every prompt, for the whole stage.
+    ForTheStage,
 }
 
 /// Mean rewards of what was sampled; NaN where there is no judge.
@@ -45,12 +56,13 @@ impl Sampler {
         self.source.seek(drawn);
     }
 
-    /// Whether answers are due before a stage's step, counted from 1, and for how many steps they serve; `None` for all
-    /// the stage's.
-    pub(super) fn due(&self, step: u64) -> Option<Option<usize>> {
+    /// Whether answers are due before a stage's step, counted from 1, and for how many steps they serve.
+    pub(super) fn due(&self, step: u64) -> Due {
         match self.settings.every {
-            0 => (step == 1).then_some(None),
-            every => (step % every == 1 % every).then_some(usize::try_from(every).ok()),
+            0 if step == 1 => Due::ForTheStage,
+            0 => Due::Not,
+            every if step % every == 1 % every => usize::try_from(every).map_or(Due::ForTheStage, Due::ForSteps),
+            _ => Due::Not,
         }
     }
 
@@ -111,7 +123,7 @@ fn extremes(rewards: &[f64]) -> (usize, usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Sampler, extremes};
+    use super::{Due, Sampler, extremes};
     use crate::experiment::OnPolicy;
 
     #[test]
@@ -125,7 +137,7 @@ mod tests {
     fn answers_are_due_when_the_last_ones_are_used_up() {
         let due = |every: u64| {
             let sampler = Sampler::new(OnPolicy { every, ..OnPolicy::default() }, None, 0, 0);
-            (1..=6).filter(|&step| sampler.due(step).is_some()).collect::<Vec<u64>>()
+            (1..=6).filter(|&step| sampler.due(step) != Due::Not).collect::<Vec<u64>>()
         };
         assert_eq!(due(0), [1]);
         assert_eq!(due(1), [1, 2, 3, 4, 5, 6]);

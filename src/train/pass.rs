@@ -10,8 +10,8 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 
-use crate::backend::{floats, int_tensor};
-use crate::data::batch::Batch;
+use crate::backend::{Attempt, floats, int_tensor};
+use crate::model::batch::Batch;
 use crate::model::{self, Transformer};
 use crate::objective::logps::per_token_logps;
 
@@ -77,8 +77,8 @@ pub(crate) fn logps<B: Backend>(model: &Transformer<B>, batch: &Batch<B>) -> Ten
 
 fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Tensor<B, 1> {
     match model::label_logps(logits, labels) {
-        Ok(logps) => logps.squeeze_dim(1),
-        Err(logits) => {
+        Attempt::Done(logps) => logps.squeeze_dim(1),
+        Attempt::NoKernel([logits]) => {
             let labels = int_tensor(labels.iter().map(|&id| i64::from(id)).collect(), &logits.device());
             per_token_logps(logits, labels)
         }

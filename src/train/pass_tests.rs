@@ -10,8 +10,9 @@ use burn::tensor::Tensor;
 use super::pass::{Accumulator, Pass};
 use crate::backend::TestBackend;
 use crate::backend::floats;
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::experiment::Lora;
+use crate::model::batch::Batch;
 use crate::model::{Checkpoint, Transformer};
 
 type B = TestBackend;

@@ -12,9 +12,10 @@ use super::apart::apart;
 use super::gradients::gradient_of;
 use super::pass::logps;
 use crate::backend::{Found, Work, floats, int_tensor, on};
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::error::{Error, Result};
 use crate::experiment::Precision;
+use crate::model::batch::Batch;
 use crate::model::{Checkpoint, Transformer};
 
 /// Multiplications that the CPU may spend, about a second.

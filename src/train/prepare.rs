@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 
-use crate::data::batch::Sequence;
-use crate::data::lengths::{Fate, Tokenised, Unfit};
+use crate::data::Sequence;
+use crate::data::lengths::{Fate, Tokenised, Trainable, Unfit};
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
 use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource, Stage};
-use crate::model::{Checkpoint, Transformer, hub, lora};
+use crate::model::lora::{self, Mismatch};
+use crate::model::{Checkpoint, Transformer, hub};
 use crate::probe::{Asked, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
 
@@ -50,8 +51,9 @@ pub(super) fn model<B: Backend>(
 ) -> Result<Transformer<B>> {
     let model = checkpoint.load(device)?.compute_in(experiment.precision);
     let Some(lora) = &experiment.lora else { return Ok(model) };
-    lora::check(lora, &checkpoint.config)
-        .map_err(|(setting, problem, advice)| Error::usage(format!("lora.{setting}: {problem}; {advice}")))?;
+    lora::check(lora, &checkpoint.config).map_err(|Mismatch { setting, problem, advice }| {
+        Error::usage(format!("lora.{setting}: {problem}; {advice}"))
+    })?;
     Ok(model.adapt(lora, experiment.seed))
 }
 
@@ -75,11 +77,13 @@ pub(super) fn material(
     let lengths = lengths(experiment, Some(positions));
     let mut pairs = Vec::new();
     let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
-        let tokenised = pair(&lengths, tokenizer, example)?;
-        Ok(tokenised.map(|(pair, fate)| {
-            pairs.push(pair);
-            fate
-        }))
+        Ok(match pair(&lengths, tokenizer, example)? {
+            Trainable::Yes((pair, fate)) => {
+                pairs.push(pair);
+                Trainable::Yes(fate)
+            }
+            Trainable::No(unfit) => Trainable::No(unfit),
+        })
     })?;
     pairs.shrink_to_fit();
     Ok(Material { pairs: Arc::new(pairs), visited, lengths })
@@ -91,7 +95,8 @@ pub(super) fn report_without_lengths(experiment: &Experiment, data: Data) -> Res
     if !matches!(&data, Data::Files(files) if !files.awaits_its_model()) {
         return Ok(None);
     }
-    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |_| Ok(Ok(Fate::default())))?;
+    let visited =
+        data.visit(experiment.probes.prompts, experiment.seed, &mut |_| Ok(Trainable::Yes(Fate::default())))?;
     Ok(visited.report)
 }
 
@@ -106,17 +111,21 @@ fn lengths(experiment: &Experiment, positions: Option<usize>) -> Lengths {
 }
 
 /// One training example as tokens.
-fn pair(lengths: &Lengths, tokenizer: &Tokenizer, example: &PreferenceExample) -> Result<Result<(Pair, Fate), Unfit>> {
+fn pair(lengths: &Lengths, tokenizer: &Tokenizer, example: &PreferenceExample) -> Result<Trainable<(Pair, Fate)>> {
     let tokenised = lengths.tokenise(tokenizer, example, &[ProbeKind::Chosen, ProbeKind::Rejected])?;
-    Ok(tokenised.and_then(|Tokenised { prompt, responses, fate }| {
-        let (mut chosen, mut rejected) = (None, None);
-        for (kind, ids) in responses {
-            let sequence = Some(Sequence::new(Arc::clone(&prompt), ids));
-            if kind == ProbeKind::Chosen { chosen = sequence } else { rejected = sequence }
-        }
-        let chosen = chosen.ok_or_else(|| Unfit::Refused("has no chosen answer".to_owned()))?;
-        Ok((Pair { chosen, rejected }, fate))
-    }))
+    let Tokenised { prompt, responses, fate } = match tokenised {
+        Trainable::Yes(tokenised) => tokenised,
+        Trainable::No(unfit) => return Ok(Trainable::No(unfit)),
+    };
+    let (mut chosen, mut rejected) = (None, None);
+    for (kind, ids) in responses {
+        let sequence = Some(Sequence::new(Arc::clone(&prompt), ids));
+        if kind == ProbeKind::Chosen { chosen = sequence } else { rejected = sequence }
+    }
+    Ok(match chosen {
+        Some(chosen) => Trainable::Yes((Pair { chosen, rejected }, fate)),
+        None => Trainable::No(Unfit::Refused("has no chosen answer".to_owned())),
+    })
 }
 
 /// A batch as the largest that the stages draw, of the first training examples.

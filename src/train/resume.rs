@@ -1,4 +1,4 @@
-//! Checkpoints: what of the trainer goes into one, and how a trainer goes on from it.
+//! Checkpoints of a language model's run: what goes into one, and how a run goes on from it.
 //!
 //! What can be derived again is not kept: data, tokens, probes and the order of the batches follow from the experiment.
 
@@ -7,34 +7,35 @@ use std::sync::Arc;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 
+use super::language::{Language, LanguageStage};
 use super::optimizer::Optimizer;
+use super::run::{Progress, UnderWay};
 use super::stage::StageData;
 use super::state::{Array, Position, SavedState, TrainerState};
-use super::trainer::{StageRun, Trainer};
 use super::weights;
 use crate::dynamics::massflow::Distributions;
 use crate::error::Result;
 use crate::experiment::Experiment;
 
-impl<B: AutodiffBackend> Trainer<'_, B> {
+impl<B: AutodiffBackend> Language<B> {
     /// Where the run stands, between two steps of a stage.
-    pub(super) fn state(&self, run: &StageRun<B>) -> TrainerState {
+    pub(super) fn state_at(&self, progress: &Progress, run: &UnderWay<LanguageStage<B>>) -> TrainerState {
         let (stage_start, latest) = self.observer.memory();
         let position = Position {
             fingerprint: self.fingerprint,
             stage: run.index,
             taken: run.taken,
-            step: self.step,
+            step: progress.step,
             tokens: self.tokens,
-            measured: self.measured,
+            measured: progress.measured,
             stage_start: stage_start.map(|(step, _)| *step),
             latest: latest.map(|(step, _)| *step),
-            drawn: run.data.drawn(),
+            drawn: run.stage.data.drawn(),
         };
         let mut state = TrainerState::new(position);
         weights::save(&self.model, "model", &mut state);
-        run.optimizer.save(&self.model, "optimizer", &mut state);
-        run.data.save(&mut state);
+        run.stage.optimizer.save(&self.model, "optimizer", &mut state);
+        run.stage.data.save(&mut state);
         // The stage's start may be the latest.
         let earlier = stage_start.filter(|(start, _)| latest.is_none_or(|(step, _)| step != start));
         for (step, distributions) in earlier.into_iter().chain(latest) {
@@ -43,8 +44,12 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
         state
     }
 
-    /// Goes back to a saved state: returns the stage that was under way.
-    pub(super) fn restore(&mut self, experiment: &Experiment, saved: &mut SavedState) -> Result<StageRun<B>> {
+    /// Goes back to a saved state: returns how far the run had come, and the stage that was under way.
+    pub(super) fn go_back(
+        &mut self,
+        experiment: &Experiment,
+        saved: &mut SavedState,
+    ) -> Result<(Progress, UnderWay<LanguageStage<B>>)> {
         let position = saved.position().clone();
         if position.fingerprint != self.fingerprint {
             return Err(saved.damaged(
@@ -66,8 +71,10 @@ impl<B: AutodiffBackend> Trainer<'_, B> {
             start => start.map(&mut measured).transpose()?,
         };
         self.observer.remember(stage_start, latest);
-        (self.step, self.tokens, self.measured) = (position.step, position.tokens, position.measured);
-        Ok(StageRun { index: position.stage, taken: position.taken, data, optimizer })
+        self.tokens = position.tokens;
+        let progress = Progress { step: position.step, measured: position.measured };
+        let stage = LanguageStage { data, optimizer };
+        Ok((progress, UnderWay { index: position.stage, taken: position.taken, stage }))
     }
 
     fn distributions(&self, step: u64, saved: &mut SavedState) -> Result<Arc<Distributions>> {

@@ -7,9 +7,9 @@ use std::path::Path;
 use burn::tensor::backend::AutodiffBackend;
 use crossbeam_channel::never;
 
+use super::job::train_on;
 use super::sink::EventSink;
 use super::state::{SavedState, TrainerState};
-use super::trainer::train;
 #[cfg(feature = "ndarray")]
 use crate::backend::OtherTestBackend;
 use crate::backend::TestBackend;
@@ -80,7 +80,7 @@ fn experiment_with(more: &str, seed: u64, stages: &[&str]) -> Experiment {
 }
 
 fn run<B: AutodiffBackend>(experiment: &Experiment, memory: &mut Memory) -> Result<()> {
-    train::<B>(experiment, &Default::default(), "test", None, memory, &never())
+    train_on::<B>(experiment, &Default::default(), "test", None, memory, &never())
 }
 
 /// Runs the experiment, then goes on from every state that was kept; returns those.

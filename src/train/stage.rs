@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 
-use super::on_policy::{Sampled, Sampler};
+use super::on_policy::{Due, Sampled, Sampler};
 use super::order::{Batches, Order};
 use super::prepare::Pair;
 use super::reference::Reference;
 use super::state::{Array, SavedState, TrainerState};
 use super::weights;
-use crate::data::batch::Sequence;
+use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
 use crate::error::Result;
@@ -113,7 +113,7 @@ impl<B: Backend> StageData<B> {
 
     /// Whether every pair is about to be sampled anew before the stage's step: that takes a while.
     pub(super) fn samples_everything(&self, step: u64) -> bool {
-        self.sampler.as_ref().and_then(|sampler| sampler.due(step)) == Some(None)
+        self.sampler.as_ref().is_some_and(|sampler| sampler.due(step) == Due::ForTheStage)
     }
 
     /// Samples answers from the model, where they are due before the stage's step (counted from 1).
@@ -123,12 +123,11 @@ impl<B: Backend> StageData<B> {
         model: &Transformer<B>,
         tokenizer: &Tokenizer,
     ) -> Result<Option<Sampled>> {
-        let Some((sampler, steps)) = self.sampler.as_mut().and_then(|s| s.due(step).map(|steps| (s, steps))) else {
-            return Ok(None);
-        };
-        let which = match steps {
-            None => (0..self.pairs.len()).collect(),
-            Some(steps) => self.batches.examples_of_next(steps),
+        let Some(sampler) = &mut self.sampler else { return Ok(None) };
+        let which = match sampler.due(step) {
+            Due::Not => return Ok(None),
+            Due::ForTheStage => (0..self.pairs.len()).collect(),
+            Due::ForSteps(steps) => self.batches.examples_of_next(steps),
         };
         let pairs = Arc::make_mut(&mut self.pairs);
         sampler.refresh(model, tokenizer, pairs, &which, &mut self.reference).map(Some)

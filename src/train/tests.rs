@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crossbeam_channel::unbounded;
 
+use super::job::train_on;
 use super::sink::EventSink;
-use super::trainer::train;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -45,7 +45,7 @@ fn run_with(
     commands.iter().for_each(|&c| sender.send(c).unwrap());
     drop(sender);
     let mut kept = Kept::default();
-    let ended = train::<TestBackend>(&experiment, &Default::default(), "flex", model_folder, &mut kept, &receiver);
+    let ended = train_on::<TestBackend>(&experiment, &Default::default(), "flex", model_folder, &mut kept, &receiver);
     (kept.0, ended)
 }
 

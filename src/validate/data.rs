@@ -7,6 +7,7 @@ use crate::data::pictures::CLASSES;
 use crate::data::world::QUESTIONS;
 use crate::data::{PreferenceData, Survey};
 use crate::experiment::{DataSource, Experiment, LabShape, ModelSource, PreferenceFiles};
+use crate::model::model_files;
 use crate::protocol::ProbeKind;
 
 /// Pictures under observation: their kernel has ten rows and columns for each of them.
@@ -101,7 +102,7 @@ impl Findings<'_> {
                 "write less than max_length, such as half of it",
             );
         }
-        let data = PreferenceData::open(files, model);
+        let data = PreferenceData::open(files, model_files(model));
         let train = self.survey(&data, "data.train", &files.train);
         if let Some(held_out) = &files.held_out {
             self.survey(&data, "data.held_out", held_out);

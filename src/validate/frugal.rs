@@ -2,7 +2,8 @@
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, Lora, ModelSource, Precision};
-use crate::model::{Checkpoint, lora};
+use crate::model::Checkpoint;
+use crate::model::lora::{self, Mismatch};
 
 /// Numbers in A's rows and B's columns at most, whatever the model.
 const LARGEST_RANK: usize = 1 << 16;
@@ -47,7 +48,7 @@ impl Findings<'_> {
     /// Holds the adapters against the model, where it is here to be looked at; its own mistakes are told elsewhere.
     fn fits(&mut self, lora: &Lora, model: &ModelSource) {
         let Ok(Some(checkpoint)) = Checkpoint::at_hand(model) else { return };
-        if let Err((setting, problem, advice)) = lora::check(lora, &checkpoint.config) {
+        if let Err(Mismatch { setting, problem, advice }) = lora::check(lora, &checkpoint.config) {
             self.add(&format!("lora.{setting}"), problem, advice);
         }
     }

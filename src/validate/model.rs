@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, ModelSource, NewModel};
-use crate::model::foreign;
+use crate::model::foreign::{self, Instead};
 use crate::model::hub::HubId;
 
 /// The 256 bytes and the special tokens, with something to merge.
@@ -41,7 +41,9 @@ impl Findings<'_> {
                 let lacking = ["config.json", "tokenizer.json", weights].into_iter();
                 let lacking: Vec<&str> = lacking.filter(|file| !folder.join(file).is_file()).collect();
                 match lacking.iter().find_map(|file| foreign::instead_of(file, folder)) {
-                    Some((problem, advice)) => self.add("model", format!("{} {problem}", folder.display()), advice),
+                    Some(Instead { problem, advice }) => {
+                        self.add("model", format!("{} {problem}", folder.display()), advice)
+                    }
                     None => lacking.iter().for_each(|file| self.file("model", &folder.join(file), advice)),
                 }
             }

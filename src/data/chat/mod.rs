@@ -4,6 +4,7 @@
 //! name, and what a row gives under `chat_template_kwargs`.
 
 mod json;
+mod of_model;
 mod python;
 mod source;
 
@@ -14,10 +15,12 @@ use std::path::{Path, PathBuf};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{Environment, ErrorKind, Value};
 
+pub(crate) use of_model::{ModelFiles, ReadSettings};
+
 use super::row::{Arguments, Message};
-use super::tokenizer::settings::{Settings, TOKENIZER_CONFIG, Templates};
+use super::tokenizer::settings::{CHAT_TEMPLATE, Settings, TOKENIZER_CONFIG, Templates};
 use crate::error::Location;
-use crate::{Error, Result, model};
+use crate::{Error, Result};
 
 /// What one rendering may cost, in the engine's fuel: about a million steps, or 64 MiB of text.
 const FUEL: u64 = 1_000_000;
@@ -98,15 +101,15 @@ impl ChatTemplate {
         Ok(Self { environment, origin: origin.to_owned(), reads_parts: source::reads_parts(source) })
     }
 
-    /// The template of a model: in a folder `chat_template.jinja`, or what `tokenizer_config.json` has under
+    /// The template of a model whose tokenizer's settings `settings` reads: in a folder `chat_template.jinja`, or what `tokenizer_config.json` has under
     /// `chat_template`; or that of a GGUF file. `None` where there is none.
     ///
     /// # Errors
     /// When one of the files is broken, or holds named templates of which none is the default.
-    pub fn of_model(path: &Path) -> Result<Option<Self>> {
-        let settings = model::tokenizer_settings(path)?;
+    pub(crate) fn of_model(path: &Path, settings: ReadSettings) -> Result<Option<Self>> {
+        let settings = settings(path)?;
         let special = SpecialTokens::of(&settings);
-        let file = path.join(model::CHAT_TEMPLATE);
+        let file = path.join(CHAT_TEMPLATE);
         if file.is_file() {
             return Self::new(&file, &read(&file)?, &special).map(Some);
         }
@@ -125,17 +128,17 @@ impl ChatTemplate {
         Self::new(&file, &source, &special).map(Some)
     }
 
-    /// The template that an experiment names: Jinja itself, a file of it, or a model folder.
+    /// The template that an experiment names: Jinja itself, a file of it, or a model folder, whose settings `settings` reads.
     ///
     /// # Errors
     /// When there is no such file, or it is no template.
-    pub fn named(name: &str, special: &SpecialTokens) -> Result<Self> {
+    pub(crate) fn named(name: &str, special: &SpecialTokens, settings: ReadSettings) -> Result<Self> {
         if ["{{", "{%"].iter().any(|opening| name.contains(opening)) {
             return Self::new(Path::new("data.chat_template"), name, special);
         }
         let path = Path::new(name);
         if path.is_dir() {
-            return Self::of_model(path)?.ok_or_else(|| {
+            return Self::of_model(path, settings)?.ok_or_else(|| {
                 let advice = "name a folder with a chat_template.jinja, or a tokenizer_config.json that has one";
                 Error::input(Location::file(path), "has no chat template", advice)
             });
@@ -186,15 +189,8 @@ pub struct SpecialTokens {
 }
 
 impl SpecialTokens {
-    /// Those that a GGUF file or the files of a model folder name; none where there is no such file.
-    ///
-    /// # Errors
-    /// When a file is broken.
-    pub fn of_model(path: &Path) -> Result<Self> {
-        Ok(Self::of(&model::tokenizer_settings(path)?))
-    }
-
-    fn of(settings: &Settings) -> Self {
+    /// The special tokens that a model's files name; none where there is no such file.
+    pub(crate) fn of(settings: &Settings) -> Self {
         let (named, listed) = settings.for_templates();
         Self { named: named.into_iter().collect(), listed }
     }

@@ -7,6 +7,12 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::*;
+use crate::experiment::ModelSource;
+use crate::model::model_files;
+
+fn settings() -> ReadSettings {
+    model_files(&ModelSource::Base).settings
+}
 
 fn compiled(source: &str) -> Result<ChatTemplate> {
     let named = [("bos_token", "<s>"), ("eos_token", "</s>")].map(|(name, token)| (name.into(), token.into())).into();
@@ -113,7 +119,7 @@ fn the_date_does_not_change() {
 fn a_folders_template_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let found = || ChatTemplate::of_model(folder.path());
+    let found = || ChatTemplate::of_model(folder.path(), settings());
     assert!(found().unwrap().is_none());
     write(
         "tokenizer_config.json",
@@ -131,12 +137,13 @@ fn a_folders_template_is_found() {
     assert!(error.contains("chat templates named rag, tool_use, and none is the default"), "{error}");
     write("chat_template.jinja", "file {{ bos_token }}");
     assert_eq!(rendered(), "file ");
-    let named = |name: &Path| ChatTemplate::named(name.to_str().unwrap(), &SpecialTokens::default()).unwrap();
+    let named =
+        |name: &Path| ChatTemplate::named(name.to_str().unwrap(), &SpecialTokens::default(), settings()).unwrap();
     for name in [folder.path().to_owned(), folder.path().join("chat_template.jinja"), "file {{ bos_token }}".into()] {
         assert_eq!(named(&name).render(&question(), &Arguments::default(), false).unwrap(), "file ", "{name:?}");
     }
     write("tokenizer_config.json", "{\"chat_template\": 3}");
     assert_eq!(found().unwrap_err().exit_status(), 2);
     let missing = folder.path().join("none.jinja");
-    assert!(ChatTemplate::named(missing.to_str().unwrap(), &SpecialTokens::default()).is_err());
+    assert!(ChatTemplate::named(missing.to_str().unwrap(), &SpecialTokens::default(), settings()).is_err());
 }

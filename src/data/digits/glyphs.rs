@@ -1,6 +1,7 @@
 //! The ways to write each digit: strokes in a box of height one around the origin, columns to the right, rows downwards.
 
-use super::Point;
+/// A point: columns to the right, rows downwards.
+pub(super) type Point = (f64, f64);
 
 /// A part of a stroke; parts that follow each other are joined.
 #[derive(Debug, Clone, Copy)]

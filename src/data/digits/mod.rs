@@ -13,6 +13,7 @@ mod tests;
 
 use std::f64::consts::{PI, TAU};
 
+use self::glyphs::Point;
 use super::pictures::{CLASSES, PIXELS, PictureSet, Pictures, SIDE};
 use super::world::Source;
 use crate::experiment::DigitPictures;
@@ -33,9 +34,6 @@ const DARKNESS: f64 = 0.35; // at most so much paler than black
 const GRAIN: f64 = 0.1; // standard deviation of a pixel
 const MARKS: usize = 3; // stray marks, at most
 const MARK_LENGTH: f64 = 4.0; // pixels, at most
-
-/// A point: columns to the right, rows downwards.
-type Point = (f64, f64);
 
 /// Draws as many pictures as asked for; the labels take turns, so there are as many of each digit.
 pub fn digits(seed: u64, settings: &DigitPictures) -> PictureSet {

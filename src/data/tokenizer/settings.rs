@@ -17,6 +17,8 @@ pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 pub(crate) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 /// Further tokens and their ids, in folders whose [`TOKENIZER_CONFIG`] lists none.
 pub(crate) const ADDED_TOKENS: &str = "added_tokens.json";
+/// The chat template as a file of its own.
+pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
 
 /// The special tokens that have a name, in transformers' order.
 const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];

@@ -21,7 +21,7 @@ mod tests;
 pub use documents::documents;
 pub use judge::{FACTS, Judge};
 pub(crate) use sample::Source;
-pub use task::{QUESTIONS, task};
+pub use task::task;
 
 use sample::Zipf;
 use words::{
@@ -44,6 +44,9 @@ const STRAY_NOUN_EXPONENT: f64 = 0.6;
 const STORY_EXPONENT: f64 = 0.8;
 /// The longest list: the nouns of all topics.
 const LONGEST: usize = 128;
+
+/// How many questions there are: people × topics × circumstances.
+pub const QUESTIONS: usize = 60 * 8 * 8;
 
 /// What an answer says, independent of how it is put. The order of the words is that of the pattern in `clause`.
 #[derive(Clone)]

@@ -4,14 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::render::{Format, Length};
 use super::sample::{Source, Zipf};
-use super::{LONGEST, PREDICATE_SLOTS, Question, SUBJECT_SLOTS, TOPICS, World};
+use super::{LONGEST, PREDICATE_SLOTS, QUESTIONS, Question, SUBJECT_SLOTS, TOPICS, World};
 use crate::data::{Dataset, Form, PreferenceExample};
 use crate::experiment::WorldTask;
 use crate::protocol::ProbeKind;
 use crate::{Error, Result};
-
-/// How many questions there are: people × topics × circumstances.
-pub const QUESTIONS: usize = 60 * 8 * 8;
 
 const WORDINGS: [f64; 3] = [0.60, 0.25, 0.15];
 /// Sentences of an unrelated response.

@@ -4,8 +4,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::super::architecture::{Architecture, Norm, Positions, Role};
-use super::super::gguf::Metadata;
-use super::{Family, Fused, GGUF_NAMES, Gguf, Names, Refusal, activation, fields, rotary, split};
+use super::super::gguf::metadata::Metadata;
+use super::config::{Refusal, activation, fields, split};
+use super::rotary;
+use super::spelling::{Family, Fused, GGUF_NAMES, Gguf, Names};
 use crate::error::Result;
 
 pub(super) const GPT2: Family = Family {

@@ -4,11 +4,11 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::architecture::{Activation, Architecture, Norm, Positions, Role};
-use super::super::gguf::Metadata;
-use super::super::rope::{Rotary, Scaling};
+use super::super::architecture::{Activation, Architecture, Norm, Positions, Role, Rotary, Scaling};
+use super::super::gguf::metadata::Metadata;
+use super::config::{Refusal, activation, fields, split};
 use super::rotary::{self, WHOLE_HEADS};
-use super::{Family, GGUF_NAMES, Gguf, Names, Refusal, activation, fields, split};
+use super::spelling::{Family, GGUF_NAMES, Gguf, Names};
 use crate::error::Result;
 use crate::experiment::NewModel;
 

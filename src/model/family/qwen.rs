@@ -3,8 +3,9 @@
 use serde::Deserialize;
 
 use super::super::architecture::Architecture;
+use super::config::Refusal;
 use super::llama::{self, Config, gguf_config};
-use super::{Family, GGUF_NAMES, Gguf, Refusal};
+use super::spelling::{Family, GGUF_NAMES, Gguf};
 
 pub(super) const QWEN2: Family = Family {
     model_type: "qwen2",

@@ -4,8 +4,8 @@
 
 use serde_json::{Map, Value};
 
-use super::Refusal;
-use crate::model::rope::{Rotary, Scaling};
+use super::config::Refusal;
+use crate::model::architecture::{Rotary, Scaling};
 
 type Fields = Map<String, Value>;
 

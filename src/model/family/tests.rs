@@ -12,8 +12,9 @@ use serde::Deserialize;
 
 use crate::backend::TestBackend;
 use crate::backend::{floats, int_tensor};
-use crate::data::batch::{Batch, Sequence};
+use crate::data::Sequence;
 use crate::experiment::ObjectiveConfig;
+use crate::model::batch::Batch;
 use crate::model::{Checkpoint, Transformer};
 use crate::objective::logps::per_token_logps;
 use crate::objective::{PairLogps, evaluate};

@@ -10,7 +10,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::backend::Backend;
 use burn::tensor::{DType, Tensor, TensorData, TensorPrimitive};
 
-use crate::backend::{self, OnHost};
+use crate::backend::{self, Attempt, OnHost};
 
 /// A function of matrices and its gradient, over plain numbers in single precision and row-major order.
 pub(super) trait Kernel<const N: usize>: Clone + Debug + Send + 'static {
@@ -70,12 +70,9 @@ pub(super) fn matrix<I: Backend>(primitive: I::FloatTensorPrimitive) -> Tensor<I
 }
 
 /// The kernel's result, where it applies: in the machine's memory, in single precision, under differentiation.
-pub(super) fn apply<B: Backend, K: Kernel<N>, const N: usize>(
-    kernel: K,
-    inputs: [Tensor<B, 2>; N],
-) -> Result<Tensor<B, 2>, [Tensor<B, 2>; N]> {
+pub(super) fn apply<B: Backend, K: Kernel<N>, const N: usize>(kernel: K, inputs: [Tensor<B, 2>; N]) -> Attempt<B, N> {
     if inputs.iter().any(|input| input.dtype() != DType::F32) {
-        return Err(inputs);
+        return Attempt::NoKernel(inputs);
     }
     backend::differentiating_on_host(Step(kernel), inputs)
 }

@@ -26,52 +26,39 @@ use burn::tensor::{Tensor, TensorPrimitive};
 
 use self::kernel::{Kernel, apply, matrix, numbers, numbers_mut, width};
 use super::architecture::Activation;
-use crate::backend::{self, OnHost};
+use crate::backend::{self, Attempt, OnHost};
 
 pub(super) use attention::{Angles, Heads};
 
 /// x·Wᵀ of `[rows, in]` and `[out, in]`.
 pub(super) fn linear<B: Backend>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
-    match backend::differentiating_on_host(Linear, [x, weight]) {
-        Ok(y) => y,
-        Err([x, weight]) => backend::matmul(x, weight.transpose()),
-    }
+    backend::differentiating_on_host(Linear, [x, weight]).or_else(|[x, weight]| backend::matmul(x, weight.transpose()))
 }
 
 /// activation(gate) · up, number by number.
 pub(super) fn gated<B: Backend>(activation: Activation, gate: Tensor<B, 2>, up: Tensor<B, 2>) -> Tensor<B, 2> {
-    let (gate, up) = match activation {
-        Activation::Silu => match apply(gated::SwiGlu, [gate, up]) {
-            Ok(inner) => return inner,
-            Err([gate, up]) => (gate, up),
-        },
-        _ => (gate, up),
+    let attempt = match activation {
+        Activation::Silu => apply(gated::SwiGlu, [gate, up]),
+        _ => Attempt::NoKernel([gate, up]),
     };
-    activation.apply(gate) * up
+    attempt.or_else(|[gate, up]| activation.apply(gate) * up)
 }
 
 /// x / √(mean x² + ε) · w of rows `[rows, d]` and `[1, d]`; the inputs come back where there is no kernel for them.
-pub(super) fn rms_norm<B: Backend>(
-    x: Tensor<B, 2>,
-    weight: Tensor<B, 2>,
-    eps: f64,
-) -> Result<Tensor<B, 2>, [Tensor<B, 2>; 2]> {
+pub(super) fn rms_norm<B: Backend>(x: Tensor<B, 2>, weight: Tensor<B, 2>, eps: f64) -> Attempt<B, 2> {
     apply(norm::RmsNorm::new(eps), [x, weight])
 }
 
 /// Causal attention of whole rows: queries `[batch · positions, heads · size]`, keys and values, none of them rotated or
 /// scaled yet, to `[batch · positions, heads · size]`; the inputs come back where there is no kernel for them.
-pub(super) fn attention<B: Backend>(
-    heads: Heads,
-    inputs: [Tensor<B, 2>; 3],
-) -> Result<Tensor<B, 2>, [Tensor<B, 2>; 3]> {
+pub(super) fn attention<B: Backend>(heads: Heads, inputs: [Tensor<B, 2>; 3]) -> Attempt<B, 3> {
     apply(heads, inputs)
 }
 
 /// log π(label) of logits `[rows, V]`, one label a row, to `[rows, 1]`; the logits come back where there is no kernel for
 /// them.
-pub(crate) fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Result<Tensor<B, 2>, Tensor<B, 2>> {
-    apply(label::LabelLogps { labels: Arc::from(labels) }, [logits]).map_err(|[logits]| logits)
+pub(crate) fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Attempt<B, 1> {
+    apply(label::LabelLogps { labels: Arc::from(labels) }, [logits])
 }
 
 /// A product whose weight gets its gradient in its own orientation: burn's own would lie transposed, and everything that

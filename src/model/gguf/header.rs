@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
-use super::Gguf;
 use super::metadata::{Metadata, Texts, Value};
 use super::quant::ElementType;
 use crate::error::{Error, Result};
@@ -41,11 +40,11 @@ impl From<String> for Broken {
 
 type Parsed<T> = std::result::Result<T, Broken>;
 
-/// Reads the header of a file.
-pub(super) fn read(blob: Blob) -> Result<Gguf> {
+/// Reads the header of a file: the metadata, and where the tensors lie.
+pub(super) fn read(blob: &Blob) -> Result<(Metadata, TensorFiles)> {
     let (file, length) = blob.open()?;
     let mut bytes = Bytes { file: BufReader::with_capacity(1 << 16, file), at: 0, length };
-    bytes.header(&blob).map_err(|broken| match broken {
+    bytes.header(blob).map_err(|broken| match broken {
         Broken::Format(problem) => blob.error(
             format!("is no sound GGUF file: {problem}"),
             "download or copy it again; if it still says so, do not trust it",
@@ -63,7 +62,7 @@ struct Bytes {
 }
 
 impl Bytes {
-    fn header(&mut self, blob: &Blob) -> Parsed<Gguf> {
+    fn header(&mut self, blob: &Blob) -> Parsed<(Metadata, TensorFiles)> {
         if self.take::<4>()? != *b"GGUF" {
             return Err("it does not begin with GGUF".to_owned().into());
         }
@@ -94,7 +93,7 @@ impl Bytes {
         };
         let entries = self.tensors(tensors, alignment, blob)?;
         let metadata = Metadata::new(blob.path.clone(), values);
-        Ok(Gguf { metadata, tensors: TensorFiles { files: vec![blob.clone()], tensors: entries } })
+        Ok((metadata, TensorFiles { files: vec![blob.clone()], tensors: entries }))
     }
 
     /// The descriptions of all tensors, and where each lies.

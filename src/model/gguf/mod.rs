@@ -2,7 +2,7 @@
 //! tensor at a time, so that any of them can be trained.
 
 mod header;
-mod metadata;
+pub(super) mod metadata;
 pub(super) mod quant;
 #[cfg(test)]
 mod tests;
@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-pub(super) use self::metadata::Metadata;
+use self::metadata::Metadata;
+use super::architecture::{Rotary, Scaling};
 use super::family::{FAMILIES, Family};
-use super::rope::{Rotary, Scaling};
 use super::tensors::{Blob, TensorFiles};
 use crate::error::{Error, Result};
 
@@ -34,7 +34,12 @@ impl Gguf {
     /// # Errors
     /// When the file cannot be read or its header is not sound.
     pub(super) fn open(path: PathBuf) -> Result<Self> {
-        header::read(Blob::file(path))
+        Self::read(&Blob::file(path))
+    }
+
+    fn read(blob: &Blob) -> Result<Self> {
+        let (metadata, tensors) = header::read(blob)?;
+        Ok(Self { metadata, tensors })
     }
 
     /// The family, and the `config.json` that the metadata amount to.

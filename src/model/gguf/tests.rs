@@ -6,16 +6,18 @@ use std::path::{Path, PathBuf};
 use burn::tensor::backend::AutodiffBackend;
 use serde::Deserialize;
 
-use super::{Gguf, header};
+use super::Gguf;
 use crate::backend::TestBackend;
 use crate::backend::int_tensor;
-use crate::data::batch::{Sequence, prompts};
+use crate::data::Sequence;
 use crate::data::chat::ChatTemplate;
 use crate::data::row::{Arguments, Message};
 use crate::data::tokenizer::Tokenizer;
+use crate::experiment::ModelSource;
+use crate::model::batch::prompts;
 use crate::model::generate::{Decoding, generate};
 use crate::model::tensors::Blob;
-use crate::model::{Checkpoint, Transformer};
+use crate::model::{Checkpoint, Transformer, model_files};
 use crate::probe::score;
 
 type B = <TestBackend as AutodiffBackend>::InnerBackend;
@@ -101,7 +103,7 @@ impl File {
 }
 
 fn read(bytes: Vec<u8>) -> crate::Result<Gguf> {
-    header::read(Blob::embedded(PathBuf::from("x.gguf"), bytes.leak()))
+    Gguf::read(&Blob::embedded(PathBuf::from("x.gguf"), bytes.leak()))
 }
 
 /// The malformed classes that llama.cpp tests for, and more: what is done to a sound file, and what is said of it.
@@ -250,7 +252,7 @@ fn a_files_chat_template_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.gguf");
     std::fs::write(&path, SENTENCEPIECE).unwrap();
-    let template = ChatTemplate::of_model(&path).unwrap().unwrap();
+    let template = ChatTemplate::of_model(&path, model_files(&ModelSource::Base).settings).unwrap().unwrap();
     let question = [Message::plain("user", "Sky?".to_owned())];
     assert_eq!(template.render(&question, &Arguments::default(), false).unwrap(), "[user] Sky?</s>");
 }

@@ -1,11 +1,8 @@
 //! What a sweep of classifiers came to: a row a cell, its runs pooled.
 
-use super::table::{Row, aligned, settings_of};
-use crate::claims::Pull;
+use super::row::{Classified, Row, aligned, settings_of};
 use crate::export::csv::{Table, defused, number};
 use crate::history::stats::mean;
-use crate::history::{RunHistory, Series};
-use crate::protocol::MetricKey;
 use crate::text::Shown;
 
 /// The numbers, as the table and the CSV name them.
@@ -16,37 +13,6 @@ const NUMBERS: [(&str, &str); 5] = [
     ("rank corr. of \u{2016}K\u{2016}", "kernel_rank_correlation"),
     ("loss", "loss"),
 ];
-
-/// What one run of a classifier came to.
-#[derive(Debug, Clone)]
-pub(super) struct Classified {
-    /// Share of held-out pictures whose likeliest class is theirs, at the end.
-    accuracy: f64,
-    /// What claim K1 reads; absent of classes that are no digits, and of a run that was not measured on its way.
-    pull: Option<Pull>,
-    /// Training loss, the mean over the steps since the last reading but one.
-    loss: f64,
-}
-
-impl Classified {
-    /// Reads it off a run; `None` where that trained no classifier.
-    pub(super) fn of(history: &RunHistory) -> Option<Self> {
-        let last = history.classes.last()?;
-        let before = history.classes.iter().rev().nth(1).map_or(0, |reading| reading.step);
-        let losses = |series: &Series| series.values[series.steps.partition_point(|&s| s <= before)..].to_vec();
-        Some(Self {
-            accuracy: last.accuracy,
-            pull: Pull::of(history).ok(),
-            loss: history.metrics.get(&MetricKey::LOSS).map_or(f64::NAN, |series| mean(&losses(series))),
-        })
-    }
-
-    /// In the order of [`NUMBERS`].
-    fn numbers(&self) -> [f64; 5] {
-        let pull = |read: fn(&Pull) -> f64| self.pull.as_ref().map_or(f64::NAN, read);
-        [self.accuracy, pull(|p| p.on_nine), pull(|p| p.on_next), pull(|p| p.stability), self.loss]
-    }
-}
 
 /// Means over the runs of a cell.
 fn means(row: &Row) -> [f64; 5] {

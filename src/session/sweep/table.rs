@@ -2,13 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use unicode_width::UnicodeWidthStr;
-
-use super::classes::Classified;
-use super::grid::Cell;
+use super::row::{Row, aligned, settings_of};
 use crate::export::csv::{Table, defused, number};
 use crate::history::stats::{Estimate, mean, rate};
-use crate::history::{Aligned, Arm, By, Course, CurveId, DynamicsState, Scale};
+use crate::history::{Aligned, By, CurveId, DynamicsState, Scale};
 use crate::protocol::ProbeKind;
 use crate::text::Shown;
 
@@ -19,30 +16,7 @@ const CURVES: [CurveId; 3] =
 /// What was not measured: empty cells.
 const NONE: Estimate = Estimate { value: f64::NAN, low: f64::NAN, high: f64::NAN, n: 0 };
 
-/// A cell and what its runs came to.
-#[derive(Debug, Clone)]
-pub(super) struct Row {
-    pub(super) cell: Cell,
-    /// The compared stage of every run that finished.
-    pub(super) courses: Vec<Course>,
-    /// What every run of a classifier came to that finished; such runs have no courses.
-    pub(super) classified: Vec<Classified>,
-    /// Seed and reason of every run that did not.
-    pub(super) failures: Vec<(u64, Shown)>,
-}
-
 impl Row {
-    /// The row of a cell that has not run.
-    pub(super) fn of(cell: &Cell) -> Self {
-        Self { cell: cell.clone(), courses: Vec::new(), classified: Vec::new(), failures: Vec::new() }
-    }
-
-    /// The cell as an arm of a comparison; `None` where no run finished.
-    pub(super) fn arm(&self) -> Option<Arm> {
-        let label = Shown::new(&self.cell.label);
-        (!self.courses.is_empty()).then(|| Arm { label, courses: self.courses.clone() })
-    }
-
     /// Change of a curve from the stage's start to its end, over the prompts of all runs.
     fn change(&self, curve: CurveId) -> Option<Estimate> {
         let aligned = Aligned::new(vec![self.arm()?].into(), By::Step).ok()?;
@@ -101,20 +75,6 @@ pub(super) fn text(rows: &[Row]) -> String {
     aligned(&cells, rows)
 }
 
-/// The cells in columns, then what failed; ends in a line break.
-pub(super) fn aligned(cells: &[Vec<String>], rows: &[Row]) -> String {
-    let columns = cells.first().map_or(0, Vec::len);
-    let widths: Vec<usize> = (0..columns).map(|c| cells.iter().map(|l| l[c].width()).max().unwrap_or(0)).collect();
-    let padded = |(text, width): (&String, &usize)| format!("{text}{}", " ".repeat(width.saturating_sub(text.width())));
-    let mut lines: Vec<String> =
-        cells.iter().map(|line| line.iter().zip(&widths).map(padded).collect::<Vec<_>>().join("  ")).collect();
-    for row in rows {
-        let told = |(seed, why): &(u64, Shown)| format!("failed: {}, seed {seed}: {why}", Shown::new(&row.cell.label));
-        lines.extend(row.failures.iter().map(told));
-    }
-    lines.iter().map(|line| format!("{}\n", line.trim_end())).collect()
-}
-
 /// The table as CSV: the settings, a column each, then the numbers in full.
 pub(super) fn csv(rows: &[Row]) -> String {
     let mut table = Table::default();
@@ -141,11 +101,6 @@ pub(super) fn csv(rows: &[Row]) -> String {
         table.row(cells.chain(displacement).chain(told));
     }
     table.text
-}
-
-/// The paths that the sweep sets, as the CSV's heading names them.
-pub(super) fn settings_of(rows: &[Row]) -> impl Iterator<Item = String> {
-    rows.first().into_iter().flat_map(|r| r.cell.settings.iter().map(|(path, _)| defused(path)))
 }
 
 fn estimate(x: Estimate) -> String {

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{FOLDER_INSTEAD, Metadata, Parts, bpe, broken};
+use super::super::metadata::Metadata;
+use super::parts::{FOLDER_INSTEAD, Parts, bpe, broken};
 use crate::error::Result;
 
 /// Contractions, words, and whatever else GPT-4's pattern tells apart; `{1,3}` and nothing are the digits in a group.

@@ -1,35 +1,14 @@
 //! A `tokenizer.json` from the metadata of a GGUF file.
 
 mod byte_level;
+mod parts;
 mod sentencepiece;
-
-use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use super::Metadata;
-use crate::error::{Error, Result};
-
-/// Kinds of tokens, as SentencePiece numbers them.
-const UNKNOWN: i32 = 2;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
-const BYTE: i32 = 6;
-
-/// The way out where a tokenizer is of an unknown kind.
-const FOLDER_INSTEAD: &str = "use the model's Hugging Face folder, whose tokenizer.json says everything";
-
-/// What one kind of tokenizer has of its own, as `tokenizer.json` spells it.
-struct Parts {
-    normalizer: Value,
-    pre_tokenizer: Value,
-    decoder: Value,
-    model: Value,
-}
-
-fn broken(metadata: &Metadata, problem: impl AsRef<str>) -> Error {
-    metadata.error(problem, "convert the model again with a newer llama.cpp")
-}
+use self::parts::{CONTROL, FOLDER_INSTEAD, Parts, UNKNOWN, USER_DEFINED, broken, kinds};
+use super::metadata::Metadata;
+use crate::error::Result;
 
 /// The whole `tokenizer.json`.
 pub(super) fn json(metadata: &Metadata) -> Result<Vec<u8>> {
@@ -68,32 +47,6 @@ pub(super) fn json(metadata: &Metadata) -> Result<Vec<u8>> {
         "model": model,
     });
     serde_json::to_vec(&whole).map_err(|e| broken(metadata, format!("has a tokenizer that cannot be written: {e}")))
-}
-
-/// The kind of every token; empty where the file does not tell.
-fn kinds(metadata: &Metadata) -> Result<&[i32]> {
-    let tokens = metadata.texts("tokenizer.ggml.tokens")?.len();
-    let kinds = metadata.integers("tokenizer.ggml.token_type")?.unwrap_or(&[]);
-    if !kinds.is_empty() && kinds.len() != tokens {
-        return Err(broken(metadata, format!("has {tokens} tokens and {} types of tokens", kinds.len())));
-    }
-    Ok(kinds)
-}
-
-/// A plain BPE over the file's tokens.
-fn bpe(metadata: &Metadata, merges: Vec<Value>) -> Result<Value> {
-    let tokens = metadata.texts("tokenizer.ggml.tokens")?;
-    let mut seen = HashSet::new();
-    if let Some(twice) = tokens.iter().find(|token| !seen.insert(*token)) {
-        return Err(broken(metadata, format!("has the token {twice:?} twice")));
-    }
-    let vocab: serde_json::Map<String, Value> =
-        tokens.iter().enumerate().map(|(id, token)| (token.to_owned(), Value::from(id))).collect();
-    Ok(json!({
-        "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
-        "vocab": vocab, "merges": merges,
-    }))
 }
 
 /// A beginning-of-text token before every text, where the file asks for one.

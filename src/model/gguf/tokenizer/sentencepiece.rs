@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use super::{BYTE, CONTROL, Metadata, Parts, UNKNOWN, bpe, broken, kinds};
+use super::super::metadata::Metadata;
+use super::parts::{BYTE, CONTROL, Parts, UNKNOWN, bpe, broken, kinds};
 use crate::error::Result;
 
 /// How a piece spells a space.

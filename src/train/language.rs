@@ -1,0 +1,264 @@
+//! A language model as what learns: pairs of answers as batches, one optimiser step over them, the probes as what is
+//! measured.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::module::AutodiffModule;
+use burn::tensor::backend::AutodiffBackend;
+
+use super::control::Control;
+use super::fingerprint::fingerprint;
+use super::fits;
+use super::gradients::clip;
+use super::metrics::{Means, add_sampled};
+use super::on_policy::Sampled;
+use super::optimizer::Optimizer;
+use super::pass::{Accumulator, Pass};
+use super::preflight;
+use super::prepare::{self, Material, Pair, rejected};
+use super::run::{Learner, Prepared, Progress, StepNumber, UnderWay, must_be_finite};
+use super::schedule::learning_rate;
+use super::stage::StageData;
+use super::state::{SavedState, TrainerState};
+use crate::backend::{available_memory, is_host};
+use crate::data::{self, Sequence};
+use crate::error::Result;
+use crate::experiment::{Experiment, Stage};
+use crate::model::batch::Batch;
+use crate::model::{Checkpoint, Transformer, model_files};
+use crate::objective::{self, PairLogps, PairLoss};
+use crate::probe::{Observer, ProbeSet};
+use crate::protocol::{MetricKey, RunPhase, TrainerEvent};
+use crate::text::Shown;
+
+/// A language model with everything that it is trained on and observed by.
+pub(super) struct Language<B: AutodiffBackend> {
+    /// What the model was loaded from; its weights are those of the beginning.
+    checkpoint: Checkpoint,
+    pub(super) model: Transformer<B>,
+    pub(super) pairs: Arc<Vec<Pair>>,
+    pub(super) observer: Observer,
+    /// What the run was begun on, as one number.
+    pub(super) fingerprint: u32,
+    /// Tokens seen by the optimiser.
+    pub(super) tokens: u64,
+}
+
+/// What a stage of a language model works with.
+pub(super) struct LanguageStage<B: AutodiffBackend> {
+    pub(super) data: StageData<B::InnerBackend>,
+    pub(super) optimizer: Optimizer<B>,
+}
+
+/// Loads data and model, and refuses what does not fit into memory before the weights are read.
+///
+/// # Errors
+/// On bad data, a broken checkpoint, too little memory, or a device that computes something else than the CPU.
+pub(super) fn prepare<B: AutodiffBackend>(
+    experiment: &Experiment,
+    device: &B::Device,
+    backend: &str,
+    control: &mut Control<'_>,
+) -> Result<Prepared<Language<B>>> {
+    let mut starting = |what: &str| control.say(RunPhase::Starting(what.to_owned()), 0);
+    starting("drawing the data")?;
+    let data = data::load(experiment, model_files)?;
+    starting("reading the model's configuration")?;
+    let checkpoint = prepare::checkpoint(experiment, &data)?;
+    let tokenizer = &checkpoint.tokenizer;
+    starting("tokenising")?;
+    let positions = checkpoint.config.max_position_embeddings;
+    let Material { pairs, visited, lengths } = prepare::material(experiment, data, tokenizer, positions)?;
+    if let Some(report) = &visited.report {
+        tracing::info!("{}", Shown::new(&report.to_string()));
+    }
+    let mut probes = ProbeSet::new(&visited.observed, tokenizer, &lengths)?;
+    let host = is_host::<B::InnerBackend>(device);
+    if let Some(need) = fits::need(experiment, &checkpoint.config, &pairs, &probes, host) {
+        tracing::info!("{need}");
+        need.check(available_memory::<B::InnerBackend>(device))?;
+    }
+    if experiment.check_device && !host {
+        starting("holding the device against the CPU")?;
+        let batch = prepare::first_batch(experiment, &pairs);
+        let found = preflight::check::<B>(&checkpoint, &batch, experiment.precision, device, backend)?;
+        tracing::info!("{found}");
+    }
+    starting("loading the model")?;
+    let model: Transformer<B> = prepare::model(experiment, &checkpoint, device)?;
+    if visited.asks {
+        starting("asking the model for its own answers")?;
+        probes.add_initial(&model.valid(), tokenizer, experiment.probes.max_new_tokens);
+    }
+    probes.retain(&experiment.probes.kinds);
+    let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
+    let fingerprint = fingerprint(&started, &pairs, &model)?;
+    let asked = prepare::asked(experiment, &visited, tokenizer)?;
+    let observer = Observer::new(probes, tokenizer.clone(), asked);
+    Ok(Prepared { learner: Language { checkpoint, model, pairs, observer, fingerprint, tokens: 0 }, started })
+}
+
+impl<B: AutodiffBackend> Learner for Language<B> {
+    type Stage = LanguageStage<B>;
+
+    fn begin(
+        &mut self,
+        experiment: &Experiment,
+        index: usize,
+        step: u64,
+        control: &mut Control<'_>,
+    ) -> Result<LanguageStage<B>> {
+        let stage = &experiment.stages[index];
+        self.observer.begin_stage();
+        if stage.objective.has_reference() {
+            control.say(RunPhase::Starting("scoring the pairs under the reference".to_owned()), step)?;
+        }
+        let data = StageData::new(experiment, index, &self.model.valid(), &self.checkpoint.tokenizer, &self.pairs)?;
+        Ok(LanguageStage { data, optimizer: Optimizer::new(&stage.optimizer) })
+    }
+
+    fn step(
+        &mut self,
+        stage: &Stage,
+        under_way: &mut LanguageStage<B>,
+        number: StepNumber,
+        control: &mut Control<'_>,
+    ) -> Result<BTreeMap<MetricKey, f64>> {
+        let sampled = self.sample(&mut under_way.data, number, control)?;
+        let mut metrics = self.optimise(stage, under_way, number)?;
+        if let Some(sampled) = sampled {
+            add_sampled(&mut metrics, sampled);
+        }
+        Ok(metrics)
+    }
+
+    fn measure(&mut self, step: u64, stage: usize) -> Result<TrainerEvent> {
+        let evaluation = self.observer.measure(&self.model.valid(), step, stage)?;
+        Ok(TrainerEvent::Evaluation(Box::new(evaluation)))
+    }
+
+    fn seen(&self) -> u64 {
+        self.tokens
+    }
+
+    fn state(&self, progress: &Progress, under_way: &UnderWay<LanguageStage<B>>) -> Option<TrainerState> {
+        Some(self.state_at(progress, under_way))
+    }
+
+    fn restore(
+        &mut self,
+        experiment: &Experiment,
+        saved: &mut SavedState,
+    ) -> Result<(Progress, UnderWay<LanguageStage<B>>)> {
+        self.go_back(experiment, saved)
+    }
+
+    fn write(&self, folder: &Path) -> Result<()> {
+        self.checkpoint.with_weights(&self.model).write(folder)
+    }
+}
+
+impl<B: AutodiffBackend> Language<B> {
+    /// Samples answers from the policy as it is now, where the stage asks for them.
+    fn sample(
+        &mut self,
+        data: &mut StageData<B::InnerBackend>,
+        number: StepNumber,
+        control: &mut Control<'_>,
+    ) -> Result<Option<Sampled>> {
+        let everything = data.samples_everything(number.of_stage);
+        let taken = number.of_run - 1;
+        if everything {
+            control.say(RunPhase::Starting("asking the policy for answers".to_owned()), taken)?;
+        }
+        let sampled = data.sample(number.of_stage, &self.model.valid(), &self.checkpoint.tokenizer)?;
+        if everything {
+            control.say(RunPhase::Running, taken)?;
+        }
+        Ok(sampled)
+    }
+
+    /// One optimiser step over one or more slices.
+    #[allow(clippy::cast_precision_loss, reason = "a batch has few tokens")]
+    fn optimise(
+        &mut self,
+        stage: &Stage,
+        under_way: &mut LanguageStage<B>,
+        number: StepNumber,
+    ) -> Result<BTreeMap<MetricKey, f64>> {
+        let LanguageStage { data, optimizer } = under_way;
+        let slices = data.take();
+        let examples: usize = slices.iter().map(Vec::len).sum();
+        let drawn = || slices.iter().flatten().map(|&i| &data.pairs[i]);
+        let chosen_tokens = drawn().map(|pair| pair.chosen.completion_ids.len()).sum();
+        let rejected_tokens = drawn().filter_map(|pair| pair.rejected.as_ref()).map(|s| s.completion_ids.len()).sum();
+        let normaliser = objective::normaliser(&stage.objective, examples, chosen_tokens, rejected_tokens);
+        let mut accumulator = Accumulator::new();
+        let mut means = Means::default();
+        for slice in &slices {
+            for (pair, outcome) in self.backward(stage, slice, data, normaliser, &mut accumulator)? {
+                means.add(&pair, &outcome, normaliser, examples as f64);
+            }
+        }
+        must_be_finite(means.loss, stage, number.of_run)?;
+        let mut gradients = accumulator.grads();
+        let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
+        let learning_rate = learning_rate(stage, number.of_stage);
+        // Nobody else holds the weights while they are overwritten.
+        let hollow = Transformer::hollow(&self.model.device());
+        let model = std::mem::replace(&mut self.model, hollow);
+        self.model = optimizer.step(learning_rate, model, gradients);
+        Ok(means.metrics(stage, grad_norm, learning_rate, self.tokens as f64))
+    }
+
+    /// Adds up the gradients of one slice's part in the loss; returns what each pair gave.
+    fn backward(
+        &mut self,
+        stage: &Stage,
+        slice: &[usize],
+        data: &StageData<B::InnerBackend>,
+        normaliser: f64,
+        sum: &mut Accumulator<B>,
+    ) -> Result<Vec<(PairLogps, PairLoss)>> {
+        let mut sequences: Vec<&Sequence> = slice.iter().map(|&i| &data.pairs[i].chosen).collect();
+        if stage.objective.reads_rejected() {
+            for &i in slice {
+                sequences.push(rejected(&data.pairs[i])?);
+            }
+        }
+        self.tokens += sequences.iter().map(|s| s.tokens()).sum::<usize>() as u64;
+        let batch = Batch::whole(&sequences, self.checkpoint.tokenizer.pad(), &self.model.device());
+        let pass = Pass::forward(&self.model, batch, stage.gradient_checkpointing);
+
+        let mut sums = vec![0.0; sequences.len()];
+        for (&row, logp) in pass.batch.owner.iter().zip(pass.logps()) {
+            sums[row] += f64::from(logp);
+        }
+        let mut weights = vec![0.0; sequences.len()];
+        let mut outcomes = Vec::with_capacity(slice.len());
+        for (row, &i) in slice.iter().enumerate() {
+            let other = slice.len() + row;
+            let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
+            let pair = PairLogps {
+                policy_chosen_logps: sums[row],
+                policy_rejected_logps: sums.get(other).copied().unwrap_or_default(),
+                ref_chosen_logps,
+                ref_rejected_logps,
+                chosen_tokens: sequences[row].completion_ids.len(),
+                rejected_tokens: sequences.get(other).map_or(0, |s| s.completion_ids.len()),
+            };
+            let outcome = objective::evaluate(&stage.objective, &pair);
+            weights[row] = -outcome.chosen_weight / normaliser;
+            if let Some(weight) = weights.get_mut(other) {
+                *weight = outcome.rejected_weight / normaliser;
+            }
+            outcomes.push((pair, outcome));
+        }
+        #[allow(clippy::cast_possible_truncation, reason = "gradients are in single precision")]
+        let per_token: Vec<f32> = pass.batch.owner.iter().map(|&row| weights[row] as f32).collect();
+        pass.backward(&self.model, &per_token, sum);
+        Ok(outcomes)
+    }
+}
