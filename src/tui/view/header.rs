@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Alignment, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
-use ratatui::widgets::{Paragraph, Widget};
+use ratatui::widgets::Widget;
 
 use super::layout::Places;
-use super::text::{clock, fit, words, wrap};
+use super::text::{clock, fit};
 use crate::history::DynamicsState;
 use crate::protocol::{ProbeGroup, RunPhase, TrainerCommand};
 use crate::text::Shown;
@@ -21,9 +21,6 @@ pub(super) fn render(app: &App, places: &Places, buf: &mut Buffer) {
     title(app, places.header, buf);
     progress(app, places.progress, buf);
     groups(app, places.groups, buf);
-    if !places.banner.is_empty() {
-        banner(app, places.banner, buf);
-    }
 }
 
 fn title(app: &App, area: Rect, buf: &mut Buffer) {
@@ -169,36 +166,4 @@ fn groups(app: &App, area: Rect, buf: &mut Buffer) {
         spans.push(Span::styled(fit(group.title(), room), style));
     }
     Line::from(spans).render(area, buf);
-}
-
-/// What the alarm says, in lines of a screen `width` columns wide; none while nothing is raised.
-pub(super) fn announced(app: &App, width: u16) -> Vec<Line<'static>> {
-    let detector = &app.history().detector;
-    if app.history().run.is_none() || !detector.state.is_alarm() {
-        return Vec::new();
-    }
-    let style = app.view.theme.state(detector.state);
-    let announcement = if width < 100 { detector.headline() } else { detector.announcement() };
-    let announcement = Shown::new(&announcement);
-    let mut said = words(&format!("! {}", detector.state.title().to_uppercase()), style.add_modifier(Modifier::BOLD));
-    said.extend(words(&format!("· {announcement}"), style));
-    wrap(&said, usize::from(width).saturating_sub(2))
-}
-
-/// The alarm, over the full width: it cannot be missed, and is there only while the detector raises it.
-fn banner(app: &App, area: Rect, buf: &mut Buffer) {
-    let style = app.view.theme.state(app.history().detector.state);
-    buf.set_style(area, style);
-    let width = usize::from(area.width).saturating_sub(2);
-    let mut lines = announced(app, area.width);
-    if lines.len() > usize::from(area.height) {
-        lines.truncate(area.height.into());
-        if let Some(last) = lines.last_mut() {
-            let text = fit(&format!("{last} …"), width);
-            let text = if text.ends_with('…') { text } else { fit(&text, width.saturating_sub(1)) + "…" };
-            *last = Line::from(Span::styled(text, style));
-        }
-    }
-    let inner = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
-    Paragraph::new(lines).alignment(Alignment::Left).style(style).render(inner, buf);
 }

@@ -2,7 +2,7 @@
 
 use ratatui::layout::{Constraint, Layout, Rect};
 
-use super::header;
+use super::banner;
 use crate::tui::app::{App, Panel};
 
 /// Fewest columns in which the dashboard says anything.
@@ -40,7 +40,7 @@ pub(super) fn places(app: &App, area: Rect) -> Places {
         20..30 => 2,
         _ => 3,
     };
-    let banner = u16::try_from(header::announced(app, area.width).len()).unwrap_or(most).min(most);
+    let banner = u16::try_from(banner::announced(app, area.width).len()).unwrap_or(most).min(most);
     let [header, progress, groups, banner, body, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),

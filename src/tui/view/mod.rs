@@ -1,5 +1,6 @@
 //! What the state looks like. Everything here is a pure function of the [`App`]: it draws and changes nothing.
 
+mod banner;
 mod chart;
 mod classes;
 mod curves;
@@ -67,6 +68,7 @@ fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let places = layout::places(app, area);
     header::render(app, &places, buf);
+    banner::render(app, places.banner, buf);
     footer::render(app, places.footer, buf);
     if app.history().run.is_none() {
         waiting::render(app, places.body, buf);
