@@ -15,7 +15,7 @@ const STREAM: u64 = u64::MAX;
 
 impl<B: Backend> Transformer<B> {
     /// Freezes every weight and puts an adapter beside the targets of every block. The model computes what it computed
-    /// before; [`check`] says whether it has the targets.
+    /// before; `check` says whether it has the targets.
     #[must_use]
     pub fn adapt(self, lora: &Lora, seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);

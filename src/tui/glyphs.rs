@@ -1,6 +1,6 @@
 //! Plain stand-ins for glyphs that a terminal may not have, or may draw two columns wide.
 //!
-//! Everything is drawn with the glyphs of the default first; [`settle`] then replaces cells, one by one, so that no panel
+//! Everything is drawn with the glyphs of the default first; `settle` then replaces cells, one by one, so that no panel
 //! needs to know what the terminal can show.
 
 use ratatui::buffer::Buffer;

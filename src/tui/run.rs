@@ -38,7 +38,7 @@ pub struct Live {
     pub finished: Receiver<std::result::Result<(), Shown>>,
 }
 
-/// Runs a screen on the terminal until it is left; returns the state it was left in ([`App::ending`] says why of the
+/// Runs a screen on the terminal until it is left; returns the state it was left in ([`App::ending`](super::app::App::ending) says why of the
 /// dashboard). `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if
 /// the user or a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is
 /// given back in every case.

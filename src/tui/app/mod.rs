@@ -1,5 +1,5 @@
-//! The dashboard's state. [`App::update`] turns a [`Message`] into a new state and [`Effect`]s: it does no I/O and reads
-//! no clock, so the same messages give the same screens.
+//! The dashboard's state. [`App::update`] turns a [`Message`](super::message::Message) into a new state and
+//! [effects](super::message::Effect): it does no I/O and reads no clock, so the same messages give the same screens.
 
 mod curves;
 mod navigate;
@@ -335,7 +335,7 @@ impl App {
         self.replay.is_none() && !self.trainer_gone && !self.history.phase.as_ref().is_some_and(RunPhase::is_terminal)
     }
 
-    /// How often a [`Message::Tick`] changes the screen; `None` while nothing on it depends on a clock.
+    /// How often a [tick](super::message::Message::Tick) changes the screen; `None` while nothing on it depends on a clock.
     pub fn tick_interval(&self) -> Option<Duration> {
         if self.replay.as_ref().is_some_and(Replay::is_playing) {
             Some(Duration::from_millis(33))

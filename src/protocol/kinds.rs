@@ -1,0 +1,148 @@
+//! What is measured, by name: kinds of answers, groups of them, metrics.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The groups in which probes are shown and toggled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeGroup {
+    /// The preferred answer and its relatives.
+    Answers,
+    /// The dispreferred answer and its rephrases.
+    Rejected,
+    /// Answers of other questions, and repetition.
+    Hallucination,
+    /// Fluent text that answers nothing.
+    Unrelated,
+    /// Shuffled words.
+    NotLanguage,
+    /// The greedy choice along a response's prefixes.
+    Argmax,
+}
+
+impl ProbeGroup {
+    /// Every group, in the order of the keys `1`, `2`, ….
+    pub const ALL: [Self; 6] =
+        [Self::Answers, Self::Rejected, Self::Argmax, Self::Hallucination, Self::Unrelated, Self::NotLanguage];
+
+    /// The words on the screen.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Answers => "answers",
+            Self::Rejected => "rejected",
+            Self::Hallucination => "hallucination",
+            Self::Unrelated => "unrelated",
+            Self::NotLanguage => "not language",
+            Self::Argmax => "argmax",
+        }
+    }
+}
+
+/// One row per probe kind: variant, key in the paper's code, symbol, group, what it is.
+macro_rules! probe_kinds {
+    ($($(#[$doc:meta])* $variant:ident, $key:literal, $symbol:literal, $group:ident, $what:literal;)*) => {
+        /// What is observed besides the training loss: a kind of response to every probe prompt (the paper's keys).
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum ProbeKind {
+            $(#[doc = $what] #[serde(rename = $key)] $variant,)*
+        }
+
+        impl ProbeKind {
+            /// Every kind, in the order of the legend.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The key of the paper's released code and of our run files.
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key),* }
+            }
+
+            /// A short label for the end of a curve.
+            pub fn symbol(self) -> &'static str {
+                match self { $(Self::$variant => $symbol),* }
+            }
+
+            /// The group it is toggled with.
+            pub fn group(self) -> ProbeGroup {
+                match self { $(Self::$variant => ProbeGroup::$group),* }
+            }
+
+            /// One line that says what it is.
+            pub fn description(self) -> &'static str {
+                match self { $(Self::$variant => $what),* }
+            }
+        }
+    };
+}
+
+probe_kinds! {
+    Chosen, "chosen", "y⁺", Answers, "the preferred answer";
+    ChosenInitial, "chosen_initial", "y⁺ init", Answers, "the model's own answer before finetuning";
+    ChosenSelfr, "chosen_selfr", "y⁺ self", Answers, "the preferred answer's opening, continued by the model before finetuning";
+    ChosenGptsemantic, "chosen_gptsemantic", "y⁺ sem", Answers, "the preferred answer in other words";
+    ChosenGptformat, "chosen_gptformat", "y⁺ fmt", Answers, "the preferred answer's format with other meaning";
+    Rejected, "rejected", "y⁻", Rejected, "the dispreferred answer";
+    RejectGptsemantic, "reject_gptsemantic", "y⁻ sem", Rejected, "the dispreferred answer in other words";
+    RejectGptformat, "reject_gptformat", "y⁻ fmt", Rejected, "the dispreferred answer's format with other meaning";
+    IrrTrain, "irr_train", "irr train", Hallucination, "the chosen answer of another training question";
+    IrrTest, "irr_test", "irr test", Hallucination, "the chosen answer of a held-out question: the control of irr_train";
+    Repeater, "repeater", "repeat", Hallucination, "a short phrase, repeated";
+    IrrHum, "irr_hum", "irr hum", Unrelated, "grammatical sentences that answer nothing";
+    RandomPermute, "random_permute", "shuffled y⁺", NotLanguage, "the words of the preferred answer, shuffled";
+    RandomNonhum, "random_nonhum", "shuffled irr", NotLanguage, "the words of irr_test, shuffled";
+}
+
+impl fmt::Display for ProbeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// The name of a scalar that is logged every step, spelled as TRL spells it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MetricKey(pub std::borrow::Cow<'static, str>);
+
+impl MetricKey {
+    /// Mean loss over the batch.
+    pub const LOSS: Self = Self::named("loss");
+    /// Global L2 norm of the gradient before clipping.
+    pub const GRAD_NORM: Self = Self::named("grad_norm");
+    /// The learning rate of this step, warm-up included.
+    pub const LEARNING_RATE: Self = Self::named("learning_rate");
+    /// Tokens seen by the optimiser since the run began, prompts included.
+    pub const NUM_TOKENS: Self = Self::named("num_tokens");
+    /// Pictures seen by the optimiser since the run began.
+    pub const NUM_PICTURES: Self = Self::named("num_pictures");
+    /// Mean sum of log-probs of the chosen completions in the batch.
+    pub const LOGPS_CHOSEN: Self = Self::named("logps/chosen");
+    /// Mean sum of log-probs of the rejected completions in the batch.
+    pub const LOGPS_REJECTED: Self = Self::named("logps/rejected");
+    /// Mean implicit reward of the chosen completions, β·(log π − log π_ref).
+    pub const REWARDS_CHOSEN: Self = Self::named("rewards/chosen");
+    /// Mean implicit reward of the rejected completions.
+    pub const REWARDS_REJECTED: Self = Self::named("rewards/rejected");
+    /// Mean difference of the two rewards.
+    pub const REWARDS_MARGINS: Self = Self::named("rewards/margins");
+    /// Share of pairs with a positive reward margin.
+    pub const REWARDS_ACCURACIES: Self = Self::named("rewards/accuracies");
+    /// Mean reward of the answers sampled as y⁺, at the steps that sample.
+    pub const SAMPLED_REWARD_CHOSEN: Self = Self::named("sampled/reward_chosen");
+    /// Mean reward of the answers sampled as y⁻, at the steps that sample.
+    pub const SAMPLED_REWARD_REJECTED: Self = Self::named("sampled/reward_rejected");
+    /// Mean weight w⁺ = −∂L/∂log π⁺ of the chosen completions: how hard they are pulled up.
+    pub const WEIGHT_CHOSEN: Self = Self::named("weights/chosen");
+    /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.
+    pub const WEIGHT_REJECTED: Self = Self::named("weights/rejected");
+
+    const fn named(name: &'static str) -> Self {
+        Self(std::borrow::Cow::Borrowed(name))
+    }
+}
+
+impl fmt::Display for MetricKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
