@@ -22,7 +22,7 @@ pub(crate) use numbers::{floats, int_tensor};
 pub(crate) use product::matmul;
 
 /// What `--backend` asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum BackendChoice {
     /// CUDA where there is a driver and a GPU, else flex.
     #[default]
@@ -178,6 +178,11 @@ pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     }
     let device = if name.contains("cuda") { memory::of_gpu() } else { None };
     Available::Apart { device, machine: memory::of_machine() }
+}
+
+/// This machine's memory, bytes; `None` where the system does not tell.
+pub(crate) fn machine_memory() -> Option<u64> {
+    memory::all_of_machine()
 }
 
 /// The most memory that this process has had, bytes; `None` where the system does not tell.

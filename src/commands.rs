@@ -69,7 +69,7 @@ fn answer(command: Command) -> Result<()> {
         Command::Export(args) => session::export(&args),
         Command::Compare(args) => session::compare(&args),
         Command::Sweep(args) => session::sweep(&args),
-        Command::Selftest { backend } => crate::selftest::selftest(backend.into(), &mut say),
+        Command::Selftest { backend } => crate::selftest::selftest(backend, &mut say),
         Command::Completions { shell } => {
             let mut out = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "ldyn-tui", &mut out);
@@ -98,11 +98,7 @@ fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()>
     {
         return if headless { session::lab_table(settings) } else { session::lab(experiment, settings, display) };
     }
-    if headless {
-        session::headless(job, options.backend.into())
-    } else {
-        session::dashboard(job, options.backend.into(), display)
-    }
+    if headless { session::headless(job, options.backend) } else { session::dashboard(job, options.backend, display) }
 }
 
 fn check(paths: &[std::path::PathBuf]) -> Result<()> {
@@ -132,7 +128,7 @@ fn check(paths: &[std::path::PathBuf]) -> Result<()> {
 fn score_file(args: &ScoreArgs) -> Result<()> {
     let text = std::fs::read_to_string(&args.data).map_err(|e| Error::reading(&args.data, &e))?;
     let rows = score::parse_rows(&args.data, &text)?;
-    let options = score::Options { add_special_tokens: args.add_special_tokens, backend: args.backend.into() };
+    let options = score::Options { add_special_tokens: args.add_special_tokens, backend: args.backend };
     score::score(&args.model, &args.data, &rows, options, &mut |scored| {
         let line =
             serde_json::to_string(&scored).map_err(|e| Error::failed(format!("a row cannot be written: {e}")))?;

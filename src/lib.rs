@@ -24,9 +24,9 @@
 //!  7  probe  validate
 //!  6  model
 //!  5  data  claims  tui
-//!  4  backend  objective  dynamics  record  export
+//!  4  backend  dynamics  record  export
 //!  3  experiment  history
-//!  2  error
+//!  2  error  objective
 //!  1  protocol  text
 //! ```
 //!

@@ -11,6 +11,11 @@ pub(super) fn of_machine() -> Option<u64> {
     machine.into_iter().chain(group).min()
 }
 
+/// This machine's memory, bytes; `None` where the system does not tell it in a file.
+pub(super) fn all_of_machine() -> Option<u64> {
+    std::fs::read_to_string("/proc/meminfo").ok().and_then(|meminfo| field(&meminfo, "MemTotal:"))
+}
+
 /// Bytes that are free on the first NVIDIA GPU; `None` where its own tool cannot be run.
 pub(super) fn of_gpu() -> Option<u64> {
     let output = Command::new("nvidia-smi")

@@ -118,7 +118,7 @@ pub enum Command {
     Selftest {
         /// What is checked.
         #[arg(long, value_enum, default_value_t)]
-        backend: Backend,
+        backend: BackendChoice,
     },
     /// Print a completion script for a shell.
     Completions {
@@ -160,7 +160,7 @@ pub struct RunOptions {
     pub set: Vec<String>,
     /// What trains.
     #[arg(long, value_enum, default_value_t)]
-    pub backend: Backend,
+    pub backend: BackendChoice,
 }
 
 impl RunOptions {
@@ -183,34 +183,6 @@ impl RunOptions {
     }
 }
 
-/// A backend by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Backend {
-    /// CUDA where there is a driver and a GPU, else flex.
-    #[default]
-    Auto,
-    /// An NVIDIA GPU.
-    Cuda,
-    /// A GPU by Vulkan, Metal or DirectX 12.
-    Wgpu,
-    /// The fast CPU backend.
-    Flex,
-    /// The plain CPU backend.
-    Ndarray,
-}
-
-impl From<Backend> for BackendChoice {
-    fn from(backend: Backend) -> Self {
-        match backend {
-            Backend::Auto => Self::Auto,
-            Backend::Cuda => Self::Cuda,
-            Backend::Wgpu => Self::Wgpu,
-            Backend::Flex => Self::Flex,
-            Backend::Ndarray => Self::Ndarray,
-        }
-    }
-}
-
 /// What is scored.
 #[derive(Debug, Clone, Args)]
 pub struct ScoreArgs {
@@ -226,7 +198,7 @@ pub struct ScoreArgs {
     pub add_special_tokens: bool,
     /// What computes.
     #[arg(long, value_enum, default_value_t)]
-    pub backend: Backend,
+    pub backend: BackendChoice,
 }
 
 /// What is verified.
@@ -241,31 +213,13 @@ pub struct VerifyArgs {
     pub import: Vec<PathBuf>,
     /// What was trained in the imported files; their names say it if this is absent.
     #[arg(long = "as", value_enum, requires = "import")]
-    pub trained: Option<TrainedAs>,
+    pub trained: Option<Trained>,
     /// Runs of the experiment, with consecutive seeds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
     /// How the experiment is run.
     #[command(flatten)]
     pub options: RunOptions,
-}
-
-/// What an imported file was recorded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum TrainedAs {
-    /// Supervised finetuning.
-    Sft,
-    /// Preference optimisation.
-    Dpo,
-}
-
-impl From<TrainedAs> for Trained {
-    fn from(trained: TrainedAs) -> Self {
-        match trained {
-            TrainedAs::Sft => Self::Sft,
-            TrainedAs::Dpo => Self::Dpo,
-        }
-    }
 }
 
 /// What is exported.
@@ -321,7 +275,7 @@ pub struct SweepArgs {
     pub stage: Option<String>,
     /// What trains.
     #[arg(long, value_enum, default_value_t)]
-    pub backend: Backend,
+    pub backend: BackendChoice,
     /// How the figure looks.
     #[command(flatten)]
     pub display: DisplayOptions,

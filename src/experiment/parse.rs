@@ -181,22 +181,6 @@ mod tests {
         }
     }
 
-    /// Every objective.
-    const OBJECTIVES: [&str; 12] = [
-        "sft",
-        "sft_extended",
-        "sigmoid(beta: 0.1, label_smoothing: 0.1, nll: 0.01)",
-        "robust(beta: 0.1, label_smoothing: 0.1)",
-        "ipo(beta: 0.1, length_normalised: true)",
-        "hinge(beta: 0.1, nll: 0.1)",
-        "slic(delta: 1.0, nll: 0.1)",
-        "simpo(beta: 2.0, gamma: 0.5)",
-        "sppo_hard(beta: 0.1)",
-        "dpop(beta: 0.1, lambda: 5.0)",
-        "gate_dpo(beta: 0.1, threshold: -1.5, sharpness: 8.0)",
-        "dpo_shift(beta: 0.1, shift: 0.75)",
-    ];
-
     fn experiment(model: ModelSource, data: DataSource, stages: Vec<Stage>) -> Experiment {
         Experiment {
             name: "x-1".to_owned(),
@@ -244,7 +228,7 @@ mod tests {
             ..stage(ron::from_str(objective).unwrap(), adam, Schedule::Constant)
         };
         let mut preferences: Vec<Stage> =
-            OBJECTIVES.map(|o| stage(ron::from_str(o).unwrap(), adam, Schedule::Constant)).into();
+            ObjectiveConfig::ALL.iter().map(|&objective| stage(objective, adam, Schedule::Constant)).collect();
         preferences.extend([Replaces::Rejected, Replaces::Both].map(|r| on_policy("sigmoid()", r)));
         let lab = |shape| {
             experiment(ModelSource::Base, DataSource::Lab(LabSettings { shape, ..LabSettings::default() }), Vec::new())

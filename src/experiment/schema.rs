@@ -182,20 +182,24 @@ const PREFERENCES: Type = Struct(&[
     optional("chat_template", Optional(&Text)),
 ]);
 
-const OBJECTIVE: Type = Enum(&[
-    unit("sft"),
-    unit("sft_extended"),
-    with("sigmoid", Struct(&[optional("beta", Real), optional("label_smoothing", Real), optional("nll", Real)])),
-    with("robust", Struct(&[optional("beta", Real), optional("label_smoothing", Real)])),
-    with("ipo", Struct(&[optional("beta", Real), optional("length_normalised", Bool)])),
-    with("hinge", Struct(&[optional("beta", Real), optional("nll", Real)])),
-    with("slic", Struct(&[optional("delta", Real), optional("nll", Real)])),
-    with("simpo", Struct(&[optional("beta", Real), optional("gamma", Real)])),
-    with("sppo_hard", Struct(&[optional("beta", Real)])),
-    with("dpop", Struct(&[optional("beta", Real), optional("lambda", Real)])),
-    with("gate_dpo", Struct(&[optional("beta", Real), optional("threshold", Real), optional("sharpness", Real)])),
-    with("dpo_shift", Struct(&[optional("beta", Real), optional("shift", Real)])),
-]);
+/// The objectives' variants, read off their table.
+macro_rules! objective_variants {
+    (@ty f64) => { Real };
+    (@ty bool) => { Bool };
+    (@variant $name:ident) => { unit(stringify!($name)) };
+    (@variant $name:ident $($field:ident $ty:ident)+) => {
+        with(stringify!($name), Struct(&[ $( optional(stringify!($field), objective_variants!(@ty $ty)), )+ ]))
+    };
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident = $name:ident [$($traits:tt)*]
+        $({ $( $(#[$about:meta])* $field:ident: $ty:ident = $default:expr, $bound:expr; )+ })?
+        => |$pair:ident| $equation:expr;
+    )+) => {
+        const OBJECTIVE: Type = Enum(&[ $( objective_variants!(@variant $name $($($field $ty)+)?), )+ ]);
+    };
+}
+crate::objective::each_objective!(objective_variants);
 
 const ON_POLICY: Type = Struct(&[
     optional("replaces", Enum(&[unit("rejected"), unit("both")])),

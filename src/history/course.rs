@@ -166,15 +166,12 @@ impl Course {
         let Some(readings) = self.curves.get(&curve) else { return Vec::new() };
         let start = Place { before: 0, after: 0, share: 0.0 };
         let value = |(pair, tokens): (usize, &Option<u32>)| {
-            let tokens = f64::from((*tokens)?);
-            let sum = readings.sum(pair, place);
-            Some(match scale {
-                Scale::LogProb => sum,
-                Scale::PerToken => sum / tokens,
-                Scale::Probability => (sum / tokens).exp(),
-                Scale::Delta => sum - readings.first.get(pair).map_or(f64::NAN, |&x| f64::from(x)),
-                Scale::StageDelta => sum - readings.sum(pair, start),
-            })
+            let tokens = (*tokens)?;
+            let origin = match scale {
+                Scale::StageDelta => readings.sum(pair, start),
+                _ => readings.first.get(pair).map_or(f64::NAN, |&x| f64::from(x)),
+            };
+            Some(scale.of(readings.sum(pair, place), Some(tokens), origin))
         };
         readings.tokens.iter().enumerate().map(value).collect()
     }

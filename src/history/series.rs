@@ -90,6 +90,17 @@ pub enum Scale {
 }
 
 impl Scale {
+    /// A sum of log-probs on this scale, nats: of a response of `tokens` tokens, changes counted from `start`.
+    pub(super) fn of(self, sum: f64, tokens: Option<u32>, start: f64) -> f64 {
+        let per_token = || tokens.filter(|&tokens| tokens > 0).map_or(f64::NAN, |tokens| sum / f64::from(tokens));
+        match self {
+            Self::LogProb => sum,
+            Self::PerToken => per_token(),
+            Self::Probability => per_token().exp(),
+            Self::Delta | Self::StageDelta => sum - start,
+        }
+    }
+
     /// Every scale, in the order in which the key cycles.
     pub const ALL: [Self; 5] = [Self::StageDelta, Self::Delta, Self::LogProb, Self::PerToken, Self::Probability];
 

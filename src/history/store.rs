@@ -212,17 +212,8 @@ impl RunHistory {
 
     /// A sum of log-probs on another scale; `start` is the prompt's sum where changes are counted from.
     fn on_scale(&self, curve: CurveId, scale: Scale, pair: usize, sum: f32, start: Option<f32>) -> f64 {
-        let sum = f64::from(sum);
-        let per_token = || {
-            let tokens = self.run.as_ref().and_then(|r| curve.tokens(r, pair)).filter(|&t| t > 0);
-            tokens.map_or(f64::NAN, |t| sum / f64::from(t))
-        };
-        match scale {
-            Scale::LogProb => sum,
-            Scale::PerToken => per_token(),
-            Scale::Probability => per_token().exp(),
-            Scale::Delta | Scale::StageDelta => sum - start.map_or(f64::NAN, f64::from),
-        }
+        let tokens = self.run.as_ref().and_then(|run| curve.tokens(run, pair));
+        scale.of(f64::from(sum), tokens, start.map_or(f64::NAN, f64::from))
     }
 }
 

@@ -9,6 +9,7 @@ use super::architecture::{Activation, Architecture, Norm, Positions};
 use super::gguf::Gguf;
 use super::shards;
 use super::tensors::TensorFiles;
+use crate::backend::machine_memory;
 use crate::error::{Error, Result};
 use crate::text::Shown;
 
@@ -135,19 +136,12 @@ fn training(config: &Architecture) -> Vec<Fact> {
     let needed = config.parameter_count() as u64 * TRAINED_NUMBER;
     let memory =
         format!("{} for weights, gradients and Adam's two moments in f32; activations come on top", size(needed));
-    let trainable = match total_memory() {
+    let trainable = match machine_memory() {
         Some(total) if needed > total => format!("no: this machine has {} of memory", size(total)),
         Some(total) => format!("yes; this machine has {} of memory", size(total)),
         None => "yes, where there is memory for it".to_owned(),
     };
     vec![("memory to train", Shown::new(&memory)), ("trainable", Shown::new(&trainable))]
-}
-
-/// This machine's memory in bytes, where the system tells it in a file.
-fn total_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// `1,234,567`

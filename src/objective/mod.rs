@@ -17,7 +17,8 @@
 //! | `gate_dpo` | β(1−a) | β(1−a)·gate |
 //! | `dpo_shift` | β(1−a) | f·β(1−a) |
 //!
-//! A new objective is one file, a row in [`evaluate`] and one in [`ObjectiveConfig::traits`].
+//! A new objective is one file with its equation, and a row in the table below: the experiment's schema, the names, the
+//! defaults, the bounds and the tests' list of golden values follow from it.
 
 mod gate_dpo;
 mod hinge;
@@ -28,32 +29,108 @@ mod shifted;
 mod sigmoid;
 mod simpo;
 mod squared;
+mod table;
 #[cfg(test)]
 mod tests;
 
+use serde::{Deserialize, Serialize};
+
+use table::Bound::{AboveZero, Any, Finite, Flipped, NotNegative, Share};
+use table::{Given, objective_config};
+
 pub use pair::{PairLogps, PairLoss};
+pub use table::{Bound, Parameter, Rejected, Traits};
 
-use crate::experiment::ObjectiveConfig;
-
-/// One pair's loss and weights under an objective.
-pub fn evaluate(objective: &ObjectiveConfig, pair: &PairLogps) -> PairLoss {
-    match *objective {
-        ObjectiveConfig::Sft => sft::chosen(pair),
-        ObjectiveConfig::SftExtended => sft::extended(pair),
-        ObjectiveConfig::Sigmoid { beta, label_smoothing, nll } => {
-            sigmoid::evaluate(pair, beta, label_smoothing).with_nll(pair, nll)
+/// Hands the table of objectives to a macro: variant, name, what is done with a rejected answer, parameters with their
+/// types, defaults and bounds, and the equation.
+macro_rules! each_objective {
+    ($then:ident) => {
+        $then! {
+            /// Cross entropy of the chosen completion, mean over the batch's completion tokens.
+            Sft = sft [Unread, reference: false] => |pair| sft::chosen(pair);
+            /// Cross entropy of the chosen and of the rejected completion: the extended set of Ren & Sutherland's section 4.
+            SftExtended = sft_extended [Target, reference: false] => |pair| sft::extended(pair);
+            /// DPO: −log σ(βh) (Rafailov et al., arXiv 2305.18290).
+            Sigmoid = sigmoid [PushedDown, reference: true] {
+                /// Inverse temperature of the implicit reward.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// Share of preferences that are taken to be flipped (conservative DPO, cDPO).
+                label_smoothing: f64 = 0.0, Flipped;
+                /// Weight λ of −log π(y⁺), a sum over tokens, that is added.
+                nll: f64 = 0.0, NotNegative("a weight");
+            } => |pair| sigmoid::evaluate(pair, beta, label_smoothing).with_nll(pair, nll);
+            /// Robust DPO: DPO's loss made unbiased under flipped preferences (Chowdhury et al., arXiv 2403.00409).
+            Robust = robust [PushedDown, reference: true] {
+                /// Inverse temperature of the implicit reward.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// Share of preferences that are flipped.
+                label_smoothing: f64 = 0.1, Flipped;
+            } => |pair| sigmoid::robust(pair, beta, label_smoothing);
+            /// IPO: (h − 1/2β)² (Azar et al., arXiv 2310.12036).
+            Ipo = ipo [PushedDown, reference: true] {
+                /// The margin that is aimed at is 1/2β.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// Whether log-probs are means over tokens, as in TRL, instead of sums, as in IPO's paper and in the code of
+                /// Ren & Sutherland.
+                length_normalised: bool = false, Any;
+            } => |pair| squared::ipo(pair, beta, length_normalised);
+            /// TRL's hinge: max(0, 1 − βh), with a reference, plus λ·NLL.
+            Hinge = hinge [PushedDown, reference: true] {
+                /// Inverse temperature of the implicit reward.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// Weight λ of −log π(y⁺), a sum over tokens, that is added.
+                nll: f64 = 0.0, NotNegative("a weight");
+            } => |pair| hinge::evaluate(pair, beta).with_nll(pair, nll);
+            /// SLiC-HF as in the paper: max(0, δ − log π⁺ + log π⁻) plus λ·NLL, without a reference (Zhao et al., arXiv
+            /// 2305.10425).
+            Slic = slic [PushedDown, reference: false] {
+                /// The margin that is asked for, nats.
+                delta: f64 = 1.0, AboveZero("such as 1.0");
+                /// Weight λ of −log π(y⁺), a sum over tokens, that is added.
+                nll: f64 = 0.01, NotNegative("a weight");
+            } => |pair| hinge::slic(pair, delta).with_nll(pair, nll);
+            /// SimPO: −log σ(β(log π⁺/|y⁺| − log π⁻/|y⁻|) − γ), without a reference (Meng et al., arXiv 2405.14734).
+            Simpo = simpo [PushedDown, reference: false] {
+                /// Inverse temperature of the reward.
+                beta: f64 = 2.0, AboveZero("such as 0.1");
+                /// The reward margin that is asked for.
+                gamma: f64 = 0.5, NotNegative("a margin");
+            } => |pair| simpo::evaluate(pair, beta, gamma);
+            /// SPPO with hard labels: (r⁺ − 1/2β)² + (r⁻ + 1/2β)² (Wu et al., arXiv 2405.00675).
+            SppoHard = sppo_hard [PushedDown, reference: true] {
+                /// Log-ratios are aimed at ±1/2β.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+            } => |pair| squared::sppo_hard(pair, beta);
+            /// DPO-Positive (Smaug): −log σ(β(h − λ·max(0, −r⁺))) (Pal et al., arXiv 2402.13228).
+            Dpop = dpop [PushedDown, reference: true] {
+                /// Inverse temperature of the implicit reward.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// How hard a fall of y⁺ below the reference is punished.
+                lambda: f64 = 5.0, NotNegative("a weight");
+            } => |pair| shifted::dpop(pair, beta, lambda);
+            /// DPO with a gate on the push-down that closes where y⁻ lies in a valley (after Gate-DPO, arXiv 2605.02626):
+            /// w⁻ = β(1−a)·σ(sharpness·(log π⁻/|y⁻| − threshold)).
+            GateDpo = gate_dpo [PushedDown, reference: true] {
+                /// Inverse temperature of the implicit reward.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// Log-prob a token, nats, at which the gate is half open.
+                threshold: f64 = -1.5, Finite("log-prob", "a log-prob a token, such as -1.5");
+                /// How fast it closes, per nat a token.
+                sharpness: f64 = 8.0, AboveZero("such as 8.0");
+            } => |pair| gate_dpo::evaluate(pair, beta, threshold, sharpness);
+            /// DPO-Shift: −log σ(β(r⁺ − f·r⁻)) with a fixed f (Yang et al., arXiv 2502.07599).
+            DpoShift = dpo_shift [PushedDown, reference: true] {
+                /// Inverse temperature of the implicit reward.
+                beta: f64 = 0.1, AboveZero("such as 0.1");
+                /// f, the share of the rejected reward that counts: 1 is DPO.
+                shift: f64 = 0.75, Share;
+            } => |pair| shifted::dpo_shift(pair, beta, shift);
         }
-        ObjectiveConfig::Robust { beta, label_smoothing } => sigmoid::robust(pair, beta, label_smoothing),
-        ObjectiveConfig::Ipo { beta, length_normalised } => squared::ipo(pair, beta, length_normalised),
-        ObjectiveConfig::Hinge { beta, nll } => hinge::evaluate(pair, beta).with_nll(pair, nll),
-        ObjectiveConfig::Slic { delta, nll } => hinge::slic(pair, delta).with_nll(pair, nll),
-        ObjectiveConfig::Simpo { beta, gamma } => simpo::evaluate(pair, beta, gamma),
-        ObjectiveConfig::SppoHard { beta } => squared::sppo_hard(pair, beta),
-        ObjectiveConfig::Dpop { beta, lambda } => shifted::dpop(pair, beta, lambda),
-        ObjectiveConfig::GateDpo { beta, threshold, sharpness } => gate_dpo::evaluate(pair, beta, threshold, sharpness),
-        ObjectiveConfig::DpoShift { beta, shift } => shifted::dpo_shift(pair, beta, shift),
-    }
+    };
 }
+pub(crate) use each_objective;
+
+each_objective!(objective_config);
 
 /// What the sum of pair losses is divided by: the tokens of every target for cross entropy, pairs otherwise.
 #[allow(clippy::cast_precision_loss, reason = "a batch's tokens are few")]
@@ -65,51 +142,7 @@ pub fn normaliser(objective: &ObjectiveConfig, pairs: usize, chosen_tokens: usiz
     }
 }
 
-/// What the trainer and the viewer must know of an objective besides its loss.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Traits {
-    /// Its name, TRL's where it has one.
-    pub name: &'static str,
-    /// What it does with a rejected answer.
-    pub rejected: Rejected,
-    /// Whether it compares with a frozen reference model.
-    pub reference: bool,
-    /// β, where it has one.
-    pub beta: Option<f64>,
-}
-
-/// What an objective does with a rejected answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rejected {
-    /// It does not read it.
-    Unread,
-    /// It is a target like the chosen one.
-    Target,
-    /// It pushes it down: only then can a stage be said to squeeze.
-    PushedDown,
-}
-
 impl ObjectiveConfig {
-    /// The objective's row in the table of traits.
-    pub fn traits(&self) -> Traits {
-        use Rejected::{PushedDown, Target, Unread};
-        let row = |name, rejected, reference, beta| Traits { name, rejected, reference, beta };
-        match *self {
-            Self::Sft => row("sft", Unread, false, None),
-            Self::SftExtended => row("sft_extended", Target, false, None),
-            Self::Sigmoid { beta, .. } => row("sigmoid", PushedDown, true, Some(beta)),
-            Self::Robust { beta, .. } => row("robust", PushedDown, true, Some(beta)),
-            Self::Ipo { beta, .. } => row("ipo", PushedDown, true, Some(beta)),
-            Self::Hinge { beta, .. } => row("hinge", PushedDown, true, Some(beta)),
-            Self::Slic { .. } => row("slic", PushedDown, false, None),
-            Self::Simpo { beta, .. } => row("simpo", PushedDown, false, Some(beta)),
-            Self::SppoHard { beta } => row("sppo_hard", PushedDown, true, Some(beta)),
-            Self::Dpop { beta, .. } => row("dpop", PushedDown, true, Some(beta)),
-            Self::GateDpo { beta, .. } => row("gate_dpo", PushedDown, true, Some(beta)),
-            Self::DpoShift { beta, .. } => row("dpo_shift", PushedDown, true, Some(beta)),
-        }
-    }
-
     /// Its name in TRL, or ours where TRL has none.
     pub fn name(&self) -> &'static str {
         self.traits().name
@@ -132,6 +165,6 @@ impl ObjectiveConfig {
 
     /// β, where it has one.
     pub fn beta(&self) -> Option<f64> {
-        self.traits().beta
+        self.parameters().into_iter().find(|parameter| parameter.name == "beta").map(|beta| beta.value)
     }
 }

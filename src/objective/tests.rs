@@ -5,10 +5,9 @@ use burn::tensor::{Tensor, TensorData};
 use serde::Deserialize;
 
 use super::logps::per_token_logps;
-use super::{PairLogps, Rejected, evaluate, normaliser};
+use super::{ObjectiveConfig, PairLogps, Rejected, evaluate, normaliser};
 use crate::backend::TestBackend;
 use crate::backend::{floats, int_tensor};
-use crate::experiment::ObjectiveConfig;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -139,21 +138,8 @@ fn every_objective_has_golden_values() {
     let golden = golden();
     let covered: std::collections::BTreeSet<&str> =
         golden.logits.cases.iter().map(|case| objective(&case.objective).name()).collect();
-    let known = [
-        "sft",
-        "sft_extended",
-        "sigmoid",
-        "robust",
-        "ipo",
-        "hinge",
-        "slic",
-        "simpo",
-        "sppo_hard",
-        "dpop",
-        "gate_dpo",
-        "dpo_shift",
-    ];
-    assert_eq!(covered, known.into());
+    let known: std::collections::BTreeSet<&str> = ObjectiveConfig::ALL.iter().map(ObjectiveConfig::name).collect();
+    assert_eq!(covered, known);
     for case in &golden.logits.cases {
         let traits = objective(&case.objective).traits();
         assert!(!traits.reference || traits.rejected == Rejected::PushedDown);

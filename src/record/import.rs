@@ -38,9 +38,9 @@ const MAX_BYTES: u64 = 256 << 20;
 const ARGMAX_SLACK: f64 = 1e-3;
 
 /// What a file's rows were recorded in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Trained {
-    /// Supervised finetuning: nothing is pushed down.
+    /// Supervised finetuning.
     Sft,
     /// Preference optimisation.
     Dpo,

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use crate::cli::{ExportArgs, ExportFormat, say, tell};
 use crate::error::Result;
 use crate::export::{self, Buffer, ScreenshotMeta, csv};
+use crate::history::RunHistory;
+use crate::protocol::TrainerEvent;
 use crate::record::{self, Recording, RunDirectory};
 use crate::text::Shown;
 use crate::tui::app::App;
@@ -19,22 +21,38 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     for warning in warnings {
         tell(&warning);
     }
-    let paper = args.display.paper();
-    let mut app = App::replay(events, paper.theme(), paper.glyphs);
     let folder = args.out.as_deref().unwrap_or(Path::new("."));
     let mut written = Vec::new();
     if args.format.contains(&ExportFormat::Csv) {
-        let history = app.history();
-        let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
-        let measured = if history.class_count() > 0 {
-            vec![("classes", csv::classes(history))]
-        } else {
-            vec![("evaluations", csv::evaluations(history)), ("pairs", csv::pairs(history))]
-        };
-        for (table, text) in measured.into_iter().chain([("steps", csv::steps(history))]) {
-            written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
-        }
+        written.extend(write_tables(&events, folder)?);
     }
+    if args.format.iter().any(|&format| format != ExportFormat::Csv) {
+        written.extend(write_screen(events, args, folder)?);
+    }
+    say_paths(&written)
+}
+
+/// Writes every number of a run as tables.
+fn write_tables(events: &[TrainerEvent], folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut history = RunHistory::default();
+    events.iter().for_each(|event| history.apply(event));
+    let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
+    let measured = if history.class_count() > 0 {
+        vec![("classes", csv::classes(&history))]
+    } else {
+        vec![("evaluations", csv::evaluations(&history)), ("pairs", csv::pairs(&history))]
+    };
+    let mut written = Vec::new();
+    for (table, text) in measured.into_iter().chain([("steps", csv::steps(&history))]) {
+        written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
+    }
+    Ok(written)
+}
+
+/// Writes the dashboard at the asked step as figures.
+fn write_screen(events: Vec<TrainerEvent>, args: &ExportArgs, folder: &Path) -> Result<Vec<PathBuf>> {
+    let paper = args.display.paper();
+    let mut app = App::replay(events, paper.theme(), paper.glyphs);
     if let Some(step) = args.step {
         app.seek_step(step);
     }
@@ -42,9 +60,7 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     if let Some(asked) = args.step.filter(|&asked| asked != info.step) {
         tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
     }
-    let meta = meta(&info);
-    written.extend(write_figures(&args.format, &buffer, &meta, folder)?);
-    say_paths(&written)
+    write_figures(&args.format, &buffer, &meta(&info), folder)
 }
 
 /// Writes a screen as figures of the asked formats; tables are none.

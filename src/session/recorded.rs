@@ -53,7 +53,7 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     } else if args.import.is_empty() {
         claims::check(&histories(args)?)
     } else {
-        super::imported::check(&args.import, args.trained.map(Into::into))?
+        super::imported::check(&args.import, args.trained)?
     };
     say(&claims::table(&checked, TABLE_WIDTH))?;
     let failed =
@@ -100,7 +100,7 @@ fn fresh(experiments: &[Experiment], args: &VerifyArgs) -> Result<Vec<RunHistory
         for i in 0..args.seeds {
             let seed = experiment.seed.checked_add(i).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
             let seeded = Experiment { seed, ..experiment.clone() };
-            histories.push(run_headless(seeded, args.options.backend.into(), &interrupts)?);
+            histories.push(run_headless(seeded, args.options.backend, &interrupts)?);
         }
     }
     Ok(histories)

@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::experiment::{
     DataSource, Experiment, Node, ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces, Schedule, Source, Stage,
 };
+use crate::objective::{Bound, Parameter};
 
 /// Collects findings and knows where they are.
 struct Findings<'a> {
@@ -180,36 +181,8 @@ impl Findings<'_> {
     fn objective(&mut self, path: &str, stage: &Stage) {
         let objective = &stage.objective;
         let field = |name: &str| format!("{path}.{name}");
-        if let Some(beta) = objective.beta() {
-            self.above_zero(&field("beta"), beta, "such as 0.1");
-        }
-        match *objective {
-            ObjectiveConfig::Sigmoid { label_smoothing, nll, .. } => {
-                self.smoothing(&field("label_smoothing"), label_smoothing);
-                self.not_negative(&field("nll"), nll, "a weight");
-            }
-            ObjectiveConfig::Robust { label_smoothing, .. } => {
-                self.smoothing(&field("label_smoothing"), label_smoothing);
-            }
-            ObjectiveConfig::Hinge { nll, .. } => self.not_negative(&field("nll"), nll, "a weight"),
-            ObjectiveConfig::Slic { delta, nll } => {
-                self.above_zero(&field("delta"), delta, "such as 1.0");
-                self.not_negative(&field("nll"), nll, "a weight");
-            }
-            ObjectiveConfig::Simpo { gamma, .. } => self.not_negative(&field("gamma"), gamma, "a margin"),
-            ObjectiveConfig::Dpop { lambda, .. } => self.not_negative(&field("lambda"), lambda, "a weight"),
-            ObjectiveConfig::GateDpo { threshold, sharpness, .. } => {
-                if !threshold.is_finite() {
-                    let advice = "write a log-prob a token, such as -1.5";
-                    self.add(&field("threshold"), format!("{threshold} is no log-prob"), advice);
-                }
-                self.above_zero(&field("sharpness"), sharpness, "such as 8.0");
-            }
-            ObjectiveConfig::DpoShift { shift, .. } => self.share(&field("shift"), shift),
-            ObjectiveConfig::Sft
-            | ObjectiveConfig::SftExtended
-            | ObjectiveConfig::Ipo { .. }
-            | ObjectiveConfig::SppoHard { .. } => {}
+        for Parameter { name, value, bound } in objective.parameters() {
+            self.within(&field(name), value, bound);
         }
         if objective.reads_rejected() && !self.has_rejected && stage.on_policy.is_none() {
             self.add(
@@ -247,13 +220,20 @@ impl Findings<'_> {
         }
     }
 
-    fn smoothing(&mut self, path: &str, x: f64) {
-        if !(0.0..0.5).contains(&x) {
-            self.add(
-                path,
-                format!("{x} is not between 0 and 0.5"),
-                "write the share of flipped preferences, such as 0.1",
-            );
+    /// Holds a parameter of an objective against its bound.
+    fn within(&mut self, path: &str, x: f64, bound: Bound) {
+        match bound {
+            Bound::Any => {}
+            Bound::Finite(_, _) if x.is_finite() => {}
+            Bound::Finite(what, example) => self.add(path, format!("{x} is no {what}"), format!("write {example}")),
+            Bound::AboveZero(example) => self.above_zero(path, x, example),
+            Bound::NotNegative(what) => self.not_negative(path, x, what),
+            Bound::Share => self.share(path, x),
+            Bound::Flipped if (0.0..0.5).contains(&x) => {}
+            Bound::Flipped => {
+                let advice = "write the share of flipped preferences, such as 0.1";
+                self.add(path, format!("{x} is not between 0 and 0.5"), advice);
+            }
         }
     }
 

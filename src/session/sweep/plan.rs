@@ -99,7 +99,7 @@ fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell, plan: &mut Plan) -> Re
         let problem = "some cells train a classifier and others a language model: they have no number in common";
         return Err(Error::usage(format!("{problem}; sweep them apart")));
     }
-    crate::backend::check(args.backend.into(), cell_experiment.precision)?;
+    crate::backend::check(args.backend, cell_experiment.precision)?;
     let first = args.seed.unwrap_or(given.seed);
     for offset in 0..args.seeds {
         let seed = first.checked_add(offset).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
