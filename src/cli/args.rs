@@ -4,12 +4,14 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::display::DisplayOptions;
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
+use crate::export::{EXPORTERS, Exporter};
 use crate::history::By;
 use crate::record::Trained;
 
@@ -228,8 +230,8 @@ pub struct ExportArgs {
     /// A run's directory, its run file, or a file of the paper's curves.
     pub run: PathBuf,
     /// What to write, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',', required = true)]
-    pub format: Vec<ExportFormat>,
+    #[arg(long, value_parser = exporters(), value_delimiter = ',', required = true)]
+    pub format: Vec<&'static Exporter>,
     /// The optimiser step that figures show; the last one if absent.
     #[arg(long)]
     pub step: Option<u64>,
@@ -298,8 +300,8 @@ pub struct CompareArgs {
     #[arg(long, value_name = "KEY")]
     pub curve: Option<String>,
     /// Write these instead of opening the screen, separated by commas.
-    #[arg(long, value_enum, value_delimiter = ',')]
-    pub format: Vec<ExportFormat>,
+    #[arg(long, value_parser = exporters(), value_delimiter = ',')]
+    pub format: Vec<&'static Exporter>,
     /// Where to write. If absent, files go to the working directory and the screen's screenshots to `screenshots/` beside the
     /// first run.
     #[arg(long, value_name = "DIR")]
@@ -334,19 +336,10 @@ impl From<Measure> for By {
     }
 }
 
-/// A kind of export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ExportFormat {
-    /// Every number, as tables.
-    Csv,
-    /// The dashboard as a scalable figure.
-    Svg,
-    /// The same as pixels.
-    Png,
-    /// The same as plain text.
-    Txt,
-    /// The same as text with colours for a terminal (`.ans`): `cat` shows it.
-    Ansi,
+/// The table of exporters, as values of an argument.
+fn exporters() -> impl TypedValueParser<Value = &'static Exporter> {
+    let names = EXPORTERS.iter().map(|exporter| PossibleValue::new(exporter.name).help(exporter.help));
+    PossibleValuesParser::new(names).try_map(|name| Exporter::named(&name).ok_or("there is no such format"))
 }
 
 /// A terminal's size.

@@ -14,6 +14,11 @@ use crate::history::{Aligned, By, CurveId, Difference, Scale};
 /// The scales of the tables and their words.
 const SCALES: [(Scale, &str); 2] = [(Scale::LogProb, "logp"), (Scale::StageDelta, "delta")];
 
+/// Both tables.
+pub fn tables(aligned: &Aligned) -> Vec<(&'static str, String)> {
+    vec![("curves", curves(aligned)), ("differences", differences(aligned))]
+}
+
 /// Every curve of every arm and run, a row a point.
 pub fn curves(aligned: &Aligned) -> String {
     let mut table = Table::default();

@@ -12,6 +12,16 @@ use crate::history::classes::entry;
 use crate::history::{CurveId, RunHistory, Scale};
 use crate::text::Shown;
 
+/// Every table of a run.
+pub fn tables(history: &RunHistory) -> Vec<(&'static str, String)> {
+    let measured = if history.class_count() > 0 {
+        vec![("classes", classes(history))]
+    } else {
+        vec![("evaluations", evaluations(history)), ("pairs", pairs(history))]
+    };
+    measured.into_iter().chain([("steps", steps(history))]).collect()
+}
+
 /// A row per evaluation.
 pub fn evaluations(history: &RunHistory) -> String {
     let curves = present(history);

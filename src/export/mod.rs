@@ -3,6 +3,7 @@
 
 pub mod comparison;
 pub mod csv;
+mod exporter;
 mod meta;
 pub mod png;
 mod shapes;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// A drawn screen, cell by cell: what figures are made from.
 pub use ratatui::buffer::Buffer;
 
+pub use exporter::{EXPORTERS, Exporter, Kind, Numbers, Table};
 pub use meta::ScreenshotMeta;
 
 use crate::error::{Error, Result};
@@ -24,14 +26,8 @@ use crate::text::Shown;
 /// Writes the buffer as `<run>-step000123-<view>.{svg,png,txt,ans}` into `dir`, which is made if it is missing. Never
 /// overwrites: a name that is taken in any of the four formats gets `-2`, `-3`, …. Returns the paths written.
 pub fn screenshot(buffer: &Buffer, meta: &ScreenshotMeta, dir: &Path) -> Result<Vec<PathBuf>> {
-    let svg = svg::svg(buffer, meta);
-    let png = png::png(&svg, meta)?;
-    let files = [
-        ("svg", svg.into_bytes()),
-        ("png", png),
-        ("txt", text::plain(buffer).into_bytes()),
-        ("ans", text::ansi(buffer).into_bytes()),
-    ];
+    let figures = EXPORTERS.iter().map(|exporter| exporter.figure(buffer, meta));
+    let files = figures.filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
     write_new(dir, &stem(meta), &files)
 }
 

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::display::look;
-use super::export::{meta, say_paths, screenshots, write_figures};
-use crate::cli::{CompareArgs, ExportFormat, has_screen, say, tell};
+use super::export::{meta, say_paths, screenshots, write_figures, write_tables};
+use crate::cli::{CompareArgs, has_screen, say, tell};
 use crate::error::{Error, Location, Result};
-use crate::export::{self, comparison};
+use crate::export::{self, Numbers, comparison};
 use crate::history::{Aligned, Arm, Course, CurveId, RunHistory, Scale};
 use crate::protocol::{ProbeKind, StageInfo};
 use crate::record::{self, Outcome, RunDirectory, Summary};
@@ -63,14 +63,8 @@ fn write(app: &Compare, args: &CompareArgs, folder: &Path) -> Result<()> {
     let aligned = app.aligned().map_err(Error::usage)?;
     let (buffer, info) = app.screenshot_sized(args.size.columns, args.size.rows);
     let meta = meta(&info);
-    let mut written = Vec::new();
-    if args.format.contains(&ExportFormat::Csv) {
-        let stem = format!("{}-{}", export::safe_name(&info.run_id), info.view);
-        let tables = [("curves", comparison::curves(aligned)), ("differences", comparison::differences(aligned))];
-        for (table, text) in tables {
-            written.extend(export::write_new(folder, &format!("{stem}-{table}"), &[("csv", text.into_bytes())])?);
-        }
-    }
+    let stem = format!("{}-{}", export::safe_name(&info.run_id), info.view);
+    let mut written = write_tables(&args.format, Numbers::Comparison(aligned), &stem, folder)?;
     written.extend(write_figures(&args.format, &buffer, &meta, folder)?);
     say_paths(&written)
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::{ExportArgs, ExportFormat, say, tell};
+use crate::cli::{ExportArgs, say, tell};
 use crate::error::Result;
-use crate::export::{self, Buffer, ScreenshotMeta, csv};
+use crate::export::{self, Buffer, Exporter, Kind, Numbers, ScreenshotMeta};
 use crate::history::RunHistory;
 use crate::protocol::TrainerEvent;
 use crate::record::{self, Recording, RunDirectory};
@@ -23,28 +23,31 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     }
     let folder = args.out.as_deref().unwrap_or(Path::new("."));
     let mut written = Vec::new();
-    if args.format.contains(&ExportFormat::Csv) {
-        written.extend(write_tables(&events, folder)?);
+    if args.format.iter().any(|exporter| matches!(exporter.kind, Kind::Tables(..))) {
+        let mut history = RunHistory::default();
+        events.iter().for_each(|event| history.apply(event));
+        let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
+        written.extend(write_tables(&args.format, Numbers::Run(&history), &run, folder)?);
     }
-    if args.format.iter().any(|&format| format != ExportFormat::Csv) {
+    if args.format.iter().any(|exporter| matches!(exporter.kind, Kind::Figure(_))) {
         written.extend(write_screen(events, args, folder)?);
     }
     say_paths(&written)
 }
 
-/// Writes every number of a run as tables.
-fn write_tables(events: &[TrainerEvent], folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut history = RunHistory::default();
-    events.iter().for_each(|event| history.apply(event));
-    let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
-    let measured = if history.class_count() > 0 {
-        vec![("classes", csv::classes(&history))]
-    } else {
-        vec![("evaluations", csv::evaluations(&history)), ("pairs", csv::pairs(&history))]
-    };
+/// Writes the tables of the asked formats as `<stem>-<table>`; figures are none.
+pub(super) fn write_tables(
+    formats: &[&Exporter],
+    numbers: Numbers<'_>,
+    stem: &str,
+    folder: &Path,
+) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
-    for (table, text) in measured.into_iter().chain([("steps", csv::steps(&history))]) {
-        written.extend(export::write_new(folder, &format!("{run}-{table}"), &[("csv", text.into_bytes())])?);
+    for exporter in formats {
+        for (table, text) in exporter.tables(numbers) {
+            let file = [(exporter.extension, text.into_bytes())];
+            written.extend(export::write_new(folder, &format!("{stem}-{table}"), &file)?);
+        }
     }
     Ok(written)
 }
@@ -65,21 +68,13 @@ fn write_screen(events: Vec<TrainerEvent>, args: &ExportArgs, folder: &Path) -> 
 
 /// Writes a screen as figures of the asked formats; tables are none.
 pub(super) fn write_figures(
-    formats: &[ExportFormat],
+    formats: &[&Exporter],
     buffer: &Buffer,
     meta: &ScreenshotMeta,
     folder: &Path,
 ) -> Result<Vec<PathBuf>> {
-    let mut figures = Vec::new();
-    for format in formats {
-        figures.push(match format {
-            ExportFormat::Csv => continue,
-            ExportFormat::Svg => ("svg", export::svg::svg(buffer, meta).into_bytes()),
-            ExportFormat::Png => ("png", export::png::png(&export::svg::svg(buffer, meta), meta)?),
-            ExportFormat::Txt => ("txt", export::text::plain(buffer).into_bytes()),
-            ExportFormat::Ansi => ("ans", export::text::ansi(buffer).into_bytes()),
-        });
-    }
+    let figures = formats.iter().map(|exporter| exporter.figure(buffer, meta));
+    let figures = figures.filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
     if figures.is_empty() { Ok(Vec::new()) } else { export::write_new(folder, &export::stem(meta), &figures) }
 }
 
