@@ -5,8 +5,7 @@ mod console;
 mod display;
 
 pub use args::{
-    Cli, Command, CompareArgs, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, Size, SweepArgs,
-    VerifyArgs,
+    Cli, Command, CompareArgs, ExportArgs, ExportFormat, ModelQuestion, RunOptions, ScoreArgs, SweepArgs, VerifyArgs,
 };
 pub(crate) use console::{has_screen, say, tell, var};
 pub use display::DisplayOptions;

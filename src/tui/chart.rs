@@ -55,7 +55,7 @@ pub enum Glyphs {
 pub struct ChartLine {
     /// The label at its end; displayable text. A line that goes on elsewhere has none: it is empty.
     pub label: String,
-    /// Its values. Series of many thousand points belong through [`reduce`] first, with a pyramid kept beside them.
+    /// Its values. Series of many thousand points belong through `reduce` first.
     pub series: Series,
     /// A band around it, lower and upper values; drawn while the line is focused.
     pub band: Option<(Series, Series)>,
@@ -263,13 +263,13 @@ impl Chart<'_> {
         let place = |step: u64, value: f64| (columns.of(step), bounds.dot(value, dots_y));
         for line in self.lines.iter().filter(|l| l.focused) {
             if let Some((low, high)) = &line.band {
-                canvas.band(&reduce(low, None, columns), &reduce(high, None, columns), place, self.theme.faint());
+                canvas.band(&reduce(low, columns), &reduce(high, columns), place, self.theme.faint());
             }
         }
         let mut ends = Vec::new();
         let spacing = 14 * i64::from(self.glyphs.dots().0);
         for (i, line) in self.lines.iter().enumerate() {
-            let points = reduce(&line.series, None, columns);
+            let points = reduce(&line.series, columns);
             let mut pen = Pen::new(line.style(), line.look.dash, line.rank());
             let mut last = None;
             // Markers of neighbouring lines are staggered so that they do not hide one another.
