@@ -20,10 +20,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use ldyn_tui::backend::BackendChoice;
-use ldyn_tui::experiment::Experiment;
+use ldyn_tui::BackendChoice;
+use ldyn_tui::Experiment;
 use ldyn_tui::protocol::TrainerEvent;
-use ldyn_tui::train::{EventSink, spawn};
+use ldyn_tui::{EventSink, spawn};
 
 /// When optimiser steps were taken.
 #[derive(Clone, Default)]

@@ -18,7 +18,7 @@ fn keep_freed_memory() {
 
 fn main() -> ExitCode {
     keep_freed_memory();
-    match ldyn_tui::commands::run(std::env::args_os()) {
+    match ldyn_tui::run(std::env::args_os()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             #[allow(clippy::print_stderr, reason = "the one place that reports an error")]

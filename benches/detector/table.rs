@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 
-use ldyn_tui::history::{DynamicsState, RunHistory};
 use ldyn_tui::protocol::{Evaluation, ProbeKind, RunStarted, TrainerEvent};
+use ldyn_tui::{DynamicsState, RunHistory};
 
 const TAU: f64 = 0.01;
 const RATE: f64 = 0.20;
@@ -181,7 +181,7 @@ fn shares(run: &RunStarted, start: &Evaluation, now: &Evaluation, sigma: [f64; 3
             squeezed += f64::from(u8::from(argmax > least(ProbeKind::Chosen, sigma[2]) && takes));
         }
     }
-    let pairs = ldyn_tui::history::stats::float(run.probes.len());
+    let pairs = run.probes.len() as f64;
     (displaced / pairs, squeezed / pairs)
 }
 

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ldyn_tui::model::Checkpoint;
+use ldyn_tui::Checkpoint;
 
 /// A folder that holds a copy of a sound checkpoint.
 pub struct Scene {

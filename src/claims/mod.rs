@@ -29,7 +29,9 @@ use claim::{Measured, result};
 use group::Group;
 use measure::{Place, StageClaim, StageRun, stage_runs};
 
-pub use claim::{Checked, ClaimResult, Figure, Unit, Verdict};
+#[cfg(test)]
+use claim::Verdict;
+pub use claim::{Checked, ClaimResult, Figure, Unit};
 pub use kernel::Pull;
 pub use table::table;
 

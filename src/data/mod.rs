@@ -22,7 +22,6 @@ pub mod tokenizer;
 mod visited;
 pub mod world;
 
-pub use chat::ChatTemplate;
 pub use example::{Dataset, Form, PreferenceExample};
 pub use idx::MNIST_FILES;
 pub use lengths::Lengths;

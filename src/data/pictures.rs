@@ -22,11 +22,6 @@ impl Pictures {
         self.labels.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
     /// The pictures at these indices, as ink between 0 and 1, one after the other.
     pub fn ink(&self, indices: &[usize]) -> Vec<f32> {
         let pixels = |&i: &usize| &self.pixels[i * PIXELS..(i + 1) * PIXELS];

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 /// A drawn screen, cell by cell: what figures are made from.
 pub use ratatui::buffer::Buffer;
 
-pub use exporter::{EXPORTERS, Exporter, Kind, Numbers, Table};
+pub use exporter::{EXPORTERS, Exporter, Kind, Numbers};
 pub use meta::ScreenshotMeta;
 
 use crate::error::{Error, Result};

@@ -44,7 +44,7 @@ impl RunHistory {
         series
     }
 
-    /// [`prediction_error`] between each reading and the one before, over steps.
+    /// The prediction error between each reading and the one before, over steps.
     pub fn prediction_errors(&self) -> Series {
         let mut series = Series::default();
         for pair in self.classes.windows(2) {

@@ -22,11 +22,11 @@ pub mod stretches;
 mod warn;
 
 pub use align::{Aligned, Arm, Difference};
-pub use course::{By, Course, StageOutcome};
-pub use detect::Detector;
+pub use course::{By, Course};
 pub use mark::{Mark, MarkKind};
 pub use series::{CurveId, Scale, Series};
-pub use standing::{Direction, GreedyChange, Peak, Standing};
+#[cfg(test)]
+pub use standing::Direction;
+pub use standing::Standing;
 pub use state::{DynamicsState, StateChange};
 pub use store::RunHistory;
-pub use stretches::Stretch;

@@ -53,8 +53,7 @@ impl Columns {
     }
 }
 
-/// The smallest and the largest value with their places; NaN counts as neither, infinities do. The values are kept
-/// here so that joining touches no far memory.
+/// The smallest and the largest value with their places; NaN counts as neither, infinities do.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Extremes {
     min: (f64, usize),
@@ -76,86 +75,10 @@ impl Extremes {
     }
 }
 
-/// Values, or blocks of the level below, in one block.
-const FAN_OUT: usize = 32;
-
-/// Extremes of blocks of 32, 32², … values of a series that only grows: finds the extremes of any range in
-/// O(log n). Keep one beside each long series and [`update`](Self::update) it after every append.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Pyramid {
-    /// Level `k` holds one entry for each complete block of 32^(k+1) values; `None` where all are NaN.
-    levels: Vec<Vec<Option<Extremes>>>,
-    covered: usize,
-}
-
-impl Pyramid {
-    /// The pyramid of a whole series.
-    pub fn new(series: &Series) -> Self {
-        let mut pyramid = Self::default();
-        pyramid.update(series);
-        pyramid
-    }
-
-    /// Takes in what was appended since, in amortised O(1) a value. A series that became shorter is read anew; one whose
-    /// old values changed needs a new pyramid.
-    pub fn update(&mut self, series: &Series) {
-        let values = &series.values;
-        if values.len() < self.covered {
-            self.levels.clear();
-        }
-        self.covered = values.len();
-        let mut below = values.len();
-        for level in 0.. {
-            let blocks = below / FAN_OUT;
-            if blocks == 0 {
-                break;
-            }
-            if level == self.levels.len() {
-                self.levels.push(Vec::new());
-            }
-            for block in self.levels[level].len()..blocks {
-                let part = block * FAN_OUT..(block + 1) * FAN_OUT;
-                let extremes = match level.checked_sub(1) {
-                    None => Extremes::scan(part, values),
-                    Some(lower) => joined(&self.levels[lower][part]),
-                };
-                self.levels[level].push(extremes);
-            }
-            below = blocks;
-        }
-    }
-
-    fn extremes(&self, range: Range<usize>, values: &[f64]) -> Option<Extremes> {
-        self.climb(0, range, values)
-    }
-
-    /// `range` counts values at level 0, blocks of level `level` − 1 above.
-    fn climb(&self, level: usize, range: Range<usize>, values: &[f64]) -> Option<Extremes> {
-        let here = |part: Range<usize>| match level.checked_sub(1) {
-            None => Extremes::scan(part, values),
-            Some(lower) => joined(&self.levels[lower][part]),
-        };
-        let blocks = range.start.div_ceil(FAN_OUT)..range.end / FAN_OUT;
-        let known = self.levels.get(level).is_some_and(|l| blocks.end <= l.len());
-        if !known || blocks.is_empty() {
-            return here(range);
-        }
-        let left = here(range.start..blocks.start * FAN_OUT);
-        let right = here(blocks.end * FAN_OUT..range.end);
-        [left, self.climb(level + 1, blocks, values), right].into_iter().flatten().reduce(Extremes::join)
-    }
-}
-
-fn joined(blocks: &[Option<Extremes>]) -> Option<Extremes> {
-    blocks.iter().copied().flatten().reduce(Extremes::join)
-}
-
 /// The part of a series that a screen can show: of each column the first, smallest, largest and last value in their
 /// order, and the nearest value on either side of the view, so that a line can enter and leave it. NaN stays where a
 /// column begins or ends with it or holds nothing else; infinities count as values.
-///
-/// With a pyramid it takes O(columns · log n), without one O(visible values).
-pub fn reduce(series: &Series, pyramid: Option<&Pyramid>, columns: Columns) -> Series {
+pub fn reduce(series: &Series, columns: Columns) -> Series {
     let (steps, values) = (&series.steps, &series.values);
     let len = steps.len().min(values.len());
     let (first, last) = columns.steps();
@@ -171,7 +94,7 @@ pub fn reduce(series: &Series, pyramid: Option<&Pyramid>, columns: Columns) -> S
             let limit = columns.start(column);
             let to = if column == columns.count() { end } else { from + count_below(&steps[from..end], limit, width) };
             width = to - from;
-            keep(&mut kept, from..to, values, pyramid);
+            keep(&mut kept, from..to, values);
             from = to;
         }
     }
@@ -195,14 +118,11 @@ fn count_below(steps: &[u64], limit: u64, guess: usize) -> usize {
 }
 
 /// Keeps the places of one column.
-fn keep(kept: &mut Vec<usize>, range: Range<usize>, values: &[f64], pyramid: Option<&Pyramid>) {
+fn keep(kept: &mut Vec<usize>, range: Range<usize>, values: &[f64]) {
     if range.is_empty() {
         return;
     }
-    let extremes = match pyramid {
-        Some(pyramid) => pyramid.extremes(range.clone(), values),
-        None => Extremes::scan(range.clone(), values),
-    };
+    let extremes = Extremes::scan(range.clone(), values);
     let last = range.end - 1;
     let mut places = [range.start, range.start, last, last];
     if let Some(Extremes { min, max }) = extremes {
@@ -261,24 +181,10 @@ mod tests {
         #[test]
         fn every_column_keeps_its_extremes(s in series(3000), x in (0u64..5000, 0u64..5000), count in 1u32..90) {
             let columns = Columns::new(x, count);
-            let pyramid = Pyramid::new(&s);
-            let reduced = reduce(&s, Some(&pyramid), columns);
+            let reduced = reduce(&s, columns);
             prop_assert_eq!(naive(&reduced, columns), naive(&s, columns));
             prop_assert!(reduced.len() <= 4 * count as usize + 2);
             prop_assert!(reduced.steps.is_sorted());
-            let bits = |s: &Series| s.values.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-            prop_assert_eq!(bits(&reduced), bits(&reduce(&s, None, columns)));
-        }
-
-        #[test]
-        fn growing_and_whole_pyramids_agree(s in series(5000), cuts in prop::collection::vec(0usize..5000, 0..6)) {
-            let mut cuts = cuts;
-            cuts.sort_unstable();
-            let mut grown = Pyramid::default();
-            for cut in cuts.into_iter().map(|c| c.min(s.len())).chain([s.len()]) {
-                grown.update(&Series { steps: s.steps[..cut].to_vec(), values: s.values[..cut].to_vec() });
-            }
-            prop_assert_eq!(grown, Pyramid::new(&s));
         }
 
         #[test]
@@ -298,7 +204,7 @@ mod tests {
             series.push(step, if step == 654_321 { 9.0 } else { 0.5 });
         }
         let columns = Columns::new((0, 999_999), 40);
-        let reduced = reduce(&series, Some(&Pyramid::new(&series)), columns);
+        let reduced = reduce(&series, columns);
         assert!(reduced.len() <= 162);
         let at = reduced.values.iter().position(|&x| x > 8.0).map(|i| reduced.steps[i]);
         assert_eq!(at, Some(654_321));
@@ -310,7 +216,7 @@ mod tests {
         for step in 0..100u64 {
             series.push(step, if (40..90).contains(&step) { f64::NAN } else { 1.0 });
         }
-        let reduced = reduce(&series, None, Columns::new((0, 99), 5));
+        let reduced = reduce(&series, Columns::new((0, 99), 5));
         assert!(reduced.values.iter().any(|x| x.is_nan()));
         assert!(!reduced.values.contains(&0.0));
     }
@@ -321,7 +227,7 @@ mod tests {
         for x in [(0, 0), (0, u64::MAX), (u64::MAX, u64::MAX), (7, 7)] {
             for count in [0, 1, 2, u32::MAX] {
                 let columns = Columns::new(x, count);
-                assert!(!reduce(&series, None, columns).is_empty());
+                assert!(!reduce(&series, columns).is_empty());
                 let _ = (columns.of(0), columns.of(u64::MAX));
             }
         }

@@ -36,4 +36,4 @@ pub use classifier::{Classifier, ClassifierShape};
 pub(crate) use fused::label_logps;
 use gguf::tokenizer_config as gguf_tokenizer_config;
 pub(crate) use special::model_files;
-pub use transformer::{Reading, Transformer};
+pub use transformer::Transformer;

@@ -12,4 +12,4 @@ pub mod set;
 pub use answers::Asked;
 pub use classes::ClassObserver;
 pub use measure::Observer;
-pub use set::{Probe, ProbeSet};
+pub use set::ProbeSet;

@@ -9,8 +9,8 @@ pub mod summary;
 pub mod writer;
 
 pub use directory::RunDirectory;
-pub use import::{Imported, Trained};
+pub use import::Trained;
 pub use reader::{RunReader, read};
 pub use recording::Recording;
-pub use summary::{Outcome, StageSummary, Summary};
+pub use summary::{Outcome, Summary};
 pub use writer::{Extent, RunWriter};

@@ -25,7 +25,7 @@ const KNOWN: [&str; 7] = ["run_started", "phase", "stage_started", "step", "eval
 /// Reads a whole run: a file of events, or one of the paper's (the longest run in it).
 ///
 /// # Errors
-/// As [`RunReader::next_event`], and when the file does not hold the start of a run; as [`import::read`].
+/// When a line is broken, and when the file does not hold the start of a run; as [`import::read`].
 pub fn read(path: &Path) -> Result<Recording> {
     let mut reader = RunReader::open(path)?;
     let beginning = reader.input.fill_buf().map_err(|e| Error::reading(path, &e))?;

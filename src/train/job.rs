@@ -40,6 +40,19 @@ pub(crate) fn train(
     on(found, Train(experiment, model_folder, events, commands))
 }
 
+/// Trains an experiment from beginning to end on this thread, and tells `events` what happens. Nothing is written.
+///
+/// # Errors
+/// When the backend is not to be had, training fails, or `events` says so.
+pub fn train_with(
+    experiment: &Experiment,
+    choice: BackendChoice,
+    events: impl FnMut(&TrainerEvent) -> Result<()> + Send,
+) -> Result<()> {
+    let mut events = events;
+    train(experiment, choice, None, &mut events, &crossbeam_channel::never())
+}
+
 /// Trains an experiment on a device, from beginning to end or from where a saved state stands. `model_folder` is where the
 /// final weights go, if they are to be kept.
 ///

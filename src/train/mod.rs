@@ -37,10 +37,11 @@ mod update;
 mod weights;
 
 pub(crate) use apart::apart;
-pub use fits::{Need, Outlook, outlook};
+pub use fits::{Outlook, outlook};
 pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};
 pub(crate) use job::train;
+pub use job::train_with;
 pub(crate) use pass::logps;
 pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};

@@ -185,13 +185,13 @@ impl Chart<'_> {
         let place = |step: u64, value: f64| (columns.of(step), bounds.dot(value, dots_y));
         for line in self.lines.iter().filter(|l| l.focused) {
             if let Some((low, high)) = &line.band {
-                canvas.band(&reduce(low, None, columns), &reduce(high, None, columns), place, self.theme.faint());
+                canvas.band(&reduce(low, columns), &reduce(high, columns), place, self.theme.faint());
             }
         }
         let mut ends = Vec::new();
         let spacing = 14 * i64::from(self.glyphs.dots().0);
         for (i, line) in self.lines.iter().enumerate() {
-            let points = reduce(&line.series, None, columns);
+            let points = reduce(&line.series, columns);
             let mut pen = Pen::new(line.style(), line.look.dash, line.rank());
             let mut last = None;
             // Markers of neighbouring lines are staggered so that they do not hide one another.

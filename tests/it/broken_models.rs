@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ldyn_tui::model::Checkpoint;
+use ldyn_tui::Checkpoint;
 
 use crate::memory::peak;
 
@@ -372,7 +372,7 @@ fn what_is_no_checkpoint_is_told_by_name_with_the_way_out() {
              learning_rate: 1.0)])",
             folder.path()
         );
-        let said = ldyn_tui::experiment::Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap_err().to_string();
+        let said = ldyn_tui::Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap_err().to_string();
         assert!(said.contains("x.ron:1:") && said.contains(expected), "{files:?}: {said}");
     }
 }

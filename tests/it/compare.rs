@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use ldyn_tui::protocol::{ProbeKind, TrainerEvent};
-use ldyn_tui::record::{RunDirectory, RunWriter};
+use ldyn_tui::{RunDirectory, RunWriter};
 
 use super::pty::{Launch, Terminal};
 use super::recorded;

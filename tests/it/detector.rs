@@ -7,7 +7,7 @@ mod synthetic;
 #[path = "../../benches/detector/table.rs"]
 mod table;
 
-use ldyn_tui::history::DynamicsState;
+use ldyn_tui::DynamicsState;
 use table::{Labelled, Row};
 
 fn recorded() -> Vec<Labelled> {

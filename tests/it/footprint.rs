@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::process::Command;
 
-use ldyn_tui::backend::BackendChoice;
-use ldyn_tui::experiment::Experiment;
+use ldyn_tui::BackendChoice;
+use ldyn_tui::Experiment;
 use ldyn_tui::protocol::TrainerEvent;
-use ldyn_tui::train::{outlook, spawn};
+use ldyn_tui::{outlook, spawn};
 
 use super::memory::peak_of_process;
 

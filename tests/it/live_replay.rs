@@ -4,15 +4,15 @@
 use std::process::Command;
 use std::sync::Arc;
 
-use ldyn_tui::export::text::plain;
+use ldyn_tui::plain_text as plain;
 use ldyn_tui::protocol::{RunPhase, TrainerEvent};
-use ldyn_tui::record::{self, RunDirectory};
 use ldyn_tui::tui::app::App;
 use ldyn_tui::tui::glyphs::Glyphs;
 use ldyn_tui::tui::message::Message;
 use ldyn_tui::tui::screenful::screenshot_sized;
 use ldyn_tui::tui::theme::Theme;
 use ldyn_tui::tui::view;
+use ldyn_tui::{RunDirectory, read_run};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -37,7 +37,7 @@ fn recorded() -> Vec<TrainerEvent> {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let directory = RunDirectory::open(&folder.path().join("runs/dpo_offpolicy-seed42")).unwrap();
-    record::read(directory.events()).unwrap().events
+    read_run(directory.events()).unwrap().events
 }
 
 /// Optimiser steps taken at an event.

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ldyn_tui::backend::BackendChoice;
-use ldyn_tui::cli::DisplayOptions;
-use ldyn_tui::experiment::Experiment;
-use ldyn_tui::session::Job;
+use ldyn_tui::BackendChoice;
+use ldyn_tui::DisplayOptions;
+use ldyn_tui::Experiment;
+use ldyn_tui::Job;
 use ldyn_tui::tui::app::App;
 use ldyn_tui::tui::glyphs::Glyphs;
 use ldyn_tui::tui::run::{Live, run};
@@ -40,7 +40,7 @@ fn a_panic_of_the_trainer_is_shown_recorded_and_summed_up() {
         // A remainder by zero after the first step; `check` refuses it.
         experiment.stages[0].evaluate_every = 0;
         let display = DisplayOptions::default();
-        assert!(ldyn_tui::session::dashboard(Job::New(Box::new(experiment)), BackendChoice::Flex, &display).is_err());
+        assert!(ldyn_tui::dashboard(Job::New(Box::new(experiment)), BackendChoice::Flex, &display).is_err());
         return;
     }
     let folder = tempfile::tempdir().unwrap();

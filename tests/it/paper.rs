@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use ldyn_tui::claims::{self, displacement};
-use ldyn_tui::history::{DynamicsState, RunHistory};
-use ldyn_tui::record::import::{self, Argmax, Broken, Trained};
+use ldyn_tui::import::{self, Argmax, Broken, Trained};
+use ldyn_tui::{DynamicsState, RunHistory};
+use ldyn_tui::{check_claims, displacement};
 
 /// The file, or a word on stderr that the test says nothing.
 fn file(name: &str) -> Option<PathBuf> {
@@ -64,7 +64,7 @@ fn finetuning_is_no_squeeze_and_a_flat_argmax_only_displaces() {
 #[test]
 fn the_means_of_the_paper_are_its_table() {
     let Some(dpo) = longest("curves_pythia410m_dpo.jsonl", None) else { return };
-    let claims = &claims::check(&[dpo])[0].claims;
+    let claims = &check_claims(&[dpo])[0].claims;
     let d2 = claims.iter().find(|c| c.id == "D2").unwrap();
     // −121.4 → −197.6.
     assert!((d2.figures[0].pooled.value + 76.2).abs() < 0.15, "{d2:?}");

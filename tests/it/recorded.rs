@@ -7,7 +7,7 @@ use ldyn_tui::protocol::{
     DetectorSettings, Evaluation, FORMAT_VERSION, GreedyAnswer, MassFlow, MetricKey, PairFlow, PrefixReading,
     ProbeKind, ProbePrompt, ProbeResponse, RunPhase, RunStarted, StageInfo, StepMetrics, TokenFlow, TrainerEvent,
 };
-use ldyn_tui::record::{RunDirectory, RunWriter};
+use ldyn_tui::{RunDirectory, RunWriter};
 
 const PAIRS: usize = 6;
 const EVERY: u64 = 4;

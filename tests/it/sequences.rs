@@ -1,6 +1,6 @@
 //! An allow-list of what the program may write to a terminal. Everything else in its output is somebody else's.
 
-use ldyn_tui::text::Shown;
+use ldyn_tui::Shown;
 
 /// Private modes that the dashboard switches: alternate screen, cursor, mouse, focus, paste, wrap, synchronised update.
 const MODES: [&str; 14] =

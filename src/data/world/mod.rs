@@ -19,7 +19,7 @@ mod words;
 mod tests;
 
 pub use documents::documents;
-pub use judge::{FACTS, Judge};
+pub use judge::Judge;
 pub(crate) use sample::Source;
 pub use task::task;
 
