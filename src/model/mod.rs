@@ -33,5 +33,5 @@ pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
 pub(crate) use fused::label_logps;
 use gguf::tokenizer_config as gguf_tokenizer_config;
-pub(crate) use special::{CHAT_TEMPLATE, tokenizer_settings};
+pub(crate) use special::{CHAT_TEMPLATE, TOOL_TEMPLATE, tokenizer_settings};
 pub use transformer::{Reading, Transformer};
