@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::cli::{Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, has_screen, say, var};
 use crate::error::{Error, Result};
-use crate::experiment::{DataSource, Experiment};
+use crate::experiment::{DataSource, Experiment, is_slip, slips};
 use crate::model::{hub, inspect};
 use crate::score;
 use crate::session::{self, Job, starter};
@@ -29,11 +29,12 @@ Try first:
 /// # Errors
 /// What went wrong; [`Error::exit_status`] tells a script.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(e) if !e.use_stderr() => return say(&styled(&e.render())),
         // The arguments are quoted: they may hold anything.
-        Err(e) => return Err(usage(&e.render().to_string())),
+        Err(e) => return Err(mistyped_command(&args).unwrap_or_else(|| usage(&e.render().to_string()))),
     };
     session::catch_panics();
     match (cli.command, cli.experiment, cli.resume) {
@@ -42,6 +43,17 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
         (None, None, Some(run)) => train(Job::Resume(run), &cli.options, &cli.display),
         (None, None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
     }
+}
+
+/// That the first argument is no command, if it is all but one: it was taken for the name of an experiment, and what
+/// follows for a mistake.
+fn mistyped_command(args: &[OsString]) -> Option<Error> {
+    let written = args.get(1)?.to_str().filter(|written| !Path::new(written).exists())?;
+    let cli = Cli::command();
+    let near = cli.get_subcommands().map(clap::Command::get_name).filter(|name| *name != written);
+    let near = near.min_by_key(|name| slips(written, name)).filter(|name| is_slip(written, name))?;
+    let written = Shown::new(written);
+    Some(Error::usage(format!("there is no command `{written}`, and no such file\n  did you mean `{near}`?")))
 }
 
 fn answer(command: Command) -> Result<()> {

@@ -98,6 +98,8 @@ impl<'a> Others<'a> {
         let Self { source, train, held_out } = self;
         let mut made = Vec::new();
         let mut provide = |responses: &mut BTreeMap<ProbeKind, T>, kind, text: Option<String>| {
+            // An answer may be a call without words: nothing can be made of it.
+            let text = text.filter(|text| !text.trim().is_empty());
             if let (Entry::Vacant(place), Some(text)) = (responses.entry(kind), text) {
                 place.insert(text.into());
                 made.push(kind);

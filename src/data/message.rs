@@ -15,6 +15,8 @@ pub struct Message {
     pub content: String,
     /// Every member as it is written, for the chat template; what is null is left out.
     members: Vec<(String, Value)>,
+    /// Whether it has neither words nor a call in their place. Only an answer may be like that: it is an empty one.
+    pub(super) is_silent: bool,
 }
 
 impl Message {
@@ -22,7 +24,7 @@ impl Message {
     pub(crate) fn plain(role: &str, content: String) -> Self {
         let members = [("role", Value::from(role)), ("content", Value::from(content.as_str()))];
         let members = members.map(|(name, value)| (name.to_owned(), value)).into();
-        Self { role: role.to_owned(), content, members }
+        Self { role: role.to_owned(), content, members, is_silent: false }
     }
 
     /// A message from its members; null is as good as absent.
@@ -32,6 +34,7 @@ impl Message {
     pub(super) fn new(members: Vec<(String, Value)>) -> Result<Self, String> {
         let of =
             |name: &str| members.iter().find(|(key, value)| key == name && !value.is_none()).map(|(_, value)| value);
+        let has_key = |name: &str| members.iter().any(|(key, _)| key == name);
         let missing = |key: &str| format!("it has no {key}");
         let wrong = |key: &str, value: &Value| format!("its {key} is {}", kind(value));
         let role = match of("role") {
@@ -42,8 +45,9 @@ impl Message {
             return Err(missing("role"));
         }
         let calls = of(TOOL_CALLS).is_some_and(Value::is_true);
+        let is_silent = !calls && of("content").is_none();
         let content = match of("content") {
-            None if calls => String::new(),
+            None if calls || has_key("content") => String::new(),
             None => return Err(missing("content")),
             Some(content) => match content.kind() {
                 ValueKind::String => content.as_str().unwrap_or_default().to_owned(),
@@ -53,7 +57,7 @@ impl Message {
         };
         // A template asks whether a call comes without words.
         let kept = |(name, value): &(String, Value)| !value.is_none() || (calls && name == "content");
-        Ok(Self { role, content, members: members.into_iter().filter(kept).collect() })
+        Ok(Self { role, content, members: members.into_iter().filter(kept).collect(), is_silent })
     }
 
     /// Whether there is nothing in it: neither words nor a call.

@@ -31,8 +31,8 @@ pub struct PreferenceData {
 pub(crate) struct Survey {
     /// Rows, those that will be dropped included.
     pub(crate) rows: usize,
-    /// Whether every row that is kept has a rejected answer.
-    pub(crate) has_rejected: bool,
+    /// The first row that is kept and has no rejected answer.
+    pub(crate) unpaired: Option<usize>,
 }
 
 impl PreferenceData {
@@ -69,11 +69,13 @@ impl PreferenceData {
     /// # Errors
     /// With file and row: the first row that cannot be read, or a conversation without a template to write it with.
     pub(crate) fn survey(&self, file: &Path) -> Result<Survey> {
-        let mut survey = Survey { rows: 0, has_rejected: true };
+        let mut survey = Survey { rows: 0, unpaired: None };
         for entry in open(file)? {
             survey.rows += 1;
             if let Entry::Row(row) = entry? {
-                survey.has_rejected &= row.responses.contains_key(&ProbeKind::Rejected);
+                if !row.responses.contains_key(&ProbeKind::Rejected) {
+                    survey.unpaired.get_or_insert(row.number);
+                }
                 if !self.model.awaited && is_conversation(&row) && self.template()?.is_none() {
                     return Err(no_template(Place::of(file, &row)));
                 }
@@ -193,6 +195,7 @@ impl PreferenceData {
 
 /// The rows of a file, by its ending.
 fn open(file: &Path) -> Result<Box<dyn Iterator<Item = Result<Entry>>>> {
+    super::pointer::refuse(file)?;
     if !is_parquet(file) {
         return Ok(Box::new(Lines::open(file)?));
     }
@@ -240,25 +243,40 @@ fn conversation(template: &ChatTemplate, row: &Row) -> Result<PreferenceExample,
         }
         whole.push((kind, template.render(&messages, &row.arguments, false)?));
     }
-    let common = whole.iter().map(|(_, text)| common_prefix(&prompt, text)).min().unwrap_or_default();
+    // What is learnt from decides where the prompt ends; what is only observed follows it as well as it can.
+    let learnt = |kind: &ProbeKind| matches!(kind, ProbeKind::Chosen | ProbeKind::Rejected);
+    let deciding = whole.iter().filter(|(kind, _)| learnt(kind)).map(|(_, text)| common_prefix(&prompt, text));
+    let common = deciding.min().unwrap_or_default();
     if common < prompt.len() {
         messages.truncate(turns);
-        // A template may open a turn with more than it later writes there, such as `<think>`.
-        if !prompt[..common].starts_with(&template.render(&messages, &row.arguments, false)?) {
+        let closed = template.render(&messages, &row.arguments, false)?;
+        if !is_whole(&closed, &prompt[..common], messages.last().map_or("", |last| &last.content)) {
             return Err("a conversation with its answer does not begin as the prompt alone does".to_owned());
         }
         prompt.truncate(common);
     }
     let mut responses = std::collections::BTreeMap::new();
     for (kind, mut text) in whole {
-        let text = text.split_off(prompt.len());
-        if text.trim().is_empty() {
-            return Err(format!("nothing of \"{kind}\" is left"));
+        let text = text.split_off(common_prefix(&prompt, &text));
+        match (text.trim().is_empty(), learnt(&kind)) {
+            (false, _) => drop(responses.insert(kind, text)),
+            (true, true) => return Err(format!("nothing of \"{kind}\" is left")),
+            (true, false) => {}
         }
-        responses.insert(kind, text);
     }
     let opened = Some(opened).filter(|opened| *opened != prompt);
     Ok(PreferenceExample { prompt, responses, form: Form::Chat { opened } })
+}
+
+/// Whether what the conversations with their answers have in common holds the prompt's messages. A template may open a turn
+/// with more than it later writes there, such as `<think>`, and may end what nobody answered in another way; but the last
+/// words must be there.
+fn is_whole(closed: &str, common: &str, last_words: &str) -> bool {
+    let words = last_words.trim();
+    common.starts_with(closed)
+        || (closed.contains(words)
+            && !words.is_empty()
+            && common.matches(words).count() >= closed.matches(words).count())
 }
 
 /// A prompt as text, ready to be answered.

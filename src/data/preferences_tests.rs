@@ -110,6 +110,57 @@ fn documents_are_observed_where_they_are_held_out() {
     assert_eq!(visited.observed[0].responses[&ProbeKind::Chosen], "a time");
 }
 
+/// A template that opens an answer with a thought, as one that thinks does.
+const THINKS: &str = "{% for m in messages %}<{{ m.role }}>{% if m.thought %}<think>{{ m.thought }}</think>{% endif %}\
+                      {% for call in m.tool_calls or [] %}{{ call.name }}{% endfor %}{{ m.content or '' }}\n{% endfor %}\
+                      {% if add_generation_prompt %}<assistant><think>{% endif %}";
+
+#[test]
+fn what_is_learnt_decides_where_a_prompt_ends_and_what_is_observed_does_not() {
+    let row = r#"{"prompt":[{"role":"user","content":"q"}],"chosen":[{"role":"assistant","content":"a","thought":"t"}],
+        "rejected":[{"role":"assistant","content":"b","thought":"u"}],"irr_hum":"c"}"#;
+    let (visited, _) = Files::new(&row.replace('\n', ""), "").visit(Some(THINKS), 1).unwrap();
+    let observed = &visited.observed[0];
+    assert_eq!(observed.prompt, "<user>q\n<assistant><think>");
+    assert_eq!(observed.responses[&ProbeKind::Chosen], "t</think>a\n");
+    assert_eq!(observed.responses[&ProbeKind::IrrHum], "c\n", "what does not begin so");
+    assert_eq!(observed.responses[&ProbeKind::Repeater], "a\n", "what is made of it");
+}
+
+#[test]
+fn nothing_is_made_of_an_answer_that_is_a_call_without_words() {
+    let row = r#"{"prompt":[{"role":"user","content":"q"}],"rejected":[{"role":"assistant","content":"b"}],
+        "chosen":[{"role":"assistant","content":"","tool_calls":[{"name":"sky"}]}]}"#;
+    let (visited, _) = Files::new(&row.replace('\n', ""), "").visit(Some(THINKS), 1).unwrap();
+    let kinds: Vec<_> = visited.observed[0].responses.keys().map(|kind| kind.key()).collect();
+    assert_eq!(kinds, ["chosen", "rejected"]);
+    assert_eq!(visited.observed[0].responses[&ProbeKind::Chosen], "sky\n");
+}
+
+#[test]
+fn a_prompt_may_be_closed_otherwise_than_it_goes_on() {
+    let row =
+        |prompt: &str| format!("{{\"prompt\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}],\"chosen\":\"a\"}}\n");
+    // Command R7B begins to think after every user, and writes no thought before an answer.
+    let closes = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}\
+                  {% if messages[-1].role == 'user' %}[no thought]{% endif %}";
+    let (visited, _) = Files::new(&row("q"), "").visit(Some(closes), 1).unwrap();
+    assert_eq!(visited.observed[0].prompt, "<user>q");
+    assert_eq!(visited.observed[0].responses[&ProbeKind::Chosen], "<assistant>a");
+    // One that takes words back is no such template.
+    let takes = "{% for m in messages %}{% if loop.last %}{{ m.content }}{% else %}.{% endif %}{% endfor %}";
+    let said = Files::new(&row("q"), "").visit(Some(takes), 1).unwrap_err().to_string();
+    assert!(said.contains("does not begin as the prompt alone does"), "{said}");
+}
+
+#[test]
+fn a_stand_in_for_a_file_is_told() {
+    let files = Files::new("version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 5\n", "");
+    let error = files.visit(None, 1).unwrap_err();
+    assert!(error.to_string().contains("train.jsonl: is a pointer of Git LFS"), "{error}");
+    assert_eq!(error.exit_status(), 2);
+}
+
 #[test]
 fn conversations_that_cannot_be_written_are_refused_with_their_line() {
     let good = r#"{"prompt":"q","chosen":"a"}"#;
@@ -234,7 +285,7 @@ fn a_parquet_file_is_read_or_the_way_to_read_it_is_said() {
         PreferenceData::open(&files, model_files(&ModelSource::Base)).survey(&path)
     };
     if cfg!(feature = "parquet") {
-        assert_eq!(survey.unwrap(), Survey { rows: 4, has_rejected: true });
+        assert_eq!(survey.unwrap(), Survey { rows: 4, unpaired: None });
     } else {
         let said = survey.unwrap_err().to_string();
         assert!(said.contains("texts.parquet: is a Parquet file") && said.contains("--features parquet"), "{said}");

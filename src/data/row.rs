@@ -6,6 +6,7 @@ use std::path::Path;
 
 pub use super::message::{Arguments, Message};
 use crate::error::Location;
+use crate::experiment::slips;
 use crate::protocol::ProbeKind;
 use crate::{Error, Result};
 
@@ -24,6 +25,11 @@ const TEMPLATE_KWARGS: &str = "chat_template_kwargs";
 const KEYS: [&str; 6] = [PROMPT, COMPLETION, MESSAGES, TEXT, TOOLS, TEMPLATE_KWARGS];
 /// What marks a row of KTO's unpaired preferences.
 const LABEL: &str = "label";
+
+/// Keys of a row that are named where another is missing.
+const MOST_NAMED: usize = 8;
+/// Letters in which a key may differ from the one that is missing.
+const SLIPS: usize = 2;
 
 /// Why a row is left out of which one answer says nothing.
 const EMPTY_ANSWER: &str = "an answer is empty";
@@ -211,6 +217,10 @@ impl Reader<'_> {
             (Some(Turns::Text(text)), Turns::Messages(messages)) => {
                 // A plain prompt beside whole conversations repeats what they begin with, as in UltraFeedback.
                 let answers = messages.first().is_some_and(|message| message.role == "assistant");
+                if !answers && !messages.iter().any(|message| message.content.contains(text.trim())) {
+                    let problem = "\"prompt\" is nowhere in the conversations that stand beside it";
+                    return Err(self.place.error(problem, "leave it out, or write it as a message of theirs"));
+                }
                 answers.then(|| Turns::Messages(vec![Message::plain("user", text)]))
             }
             (prompt, _) => prompt,
@@ -222,7 +232,7 @@ impl Reader<'_> {
                     self.split_conversations(chosen, rejected, responses)
                 }
                 (Turns::Messages(chosen), None) => self.split_last(chosen, "chosen", responses),
-                (Turns::Text(_), None) => Err(self.place.error("has no \"prompt\"", EXPECTED)),
+                (Turns::Text(_), None) => Err(self.lacking(PROMPT)),
                 (_, Some(_)) => {
                     let problem = "of \"chosen\" and \"rejected\" one is text and one a list of messages";
                     Err(self.place.error(problem, "write both in the same way"))
@@ -241,7 +251,7 @@ impl Reader<'_> {
                     "answers judged one by one (KTO) are not trained on: pair them as \"chosen\" and \"rejected\"";
                 return Err(self.place.error("has a \"label\" and no pair", advice));
             }
-            let prompt = prompt.ok_or_else(|| self.place.error("has no \"prompt\"", EXPECTED))?;
+            let prompt = prompt.ok_or_else(|| self.lacking(PROMPT))?;
             responses.insert(ProbeKind::Chosen, completion);
             return self.row(prompt, responses);
         }
@@ -258,8 +268,19 @@ impl Reader<'_> {
             responses.insert(ProbeKind::Chosen, text);
             return self.row(Turns::Text(String::new()), responses);
         }
-        let missing = if prompt.is_none() && responses.is_empty() { "\"prompt\"" } else { "\"chosen\"" };
-        Err(self.place.error(format!("has no {missing}"), EXPECTED))
+        Err(self.lacking(if prompt.is_none() && responses.is_empty() { PROMPT } else { ProbeKind::Chosen.key() }))
+    }
+
+    /// That a key is missing, and which others are there in its stead.
+    fn lacking(&self, key: &str) -> Error {
+        let others: Vec<&str> = self.fields.keys().map(String::as_str).take(MOST_NAMED).collect();
+        let near = others.iter().find(|other| slips(other, key) <= SLIPS);
+        let advice = match (near, &others[..]) {
+            (Some(near), _) => format!("did you mean it by \"{near}\"? {EXPECTED}"),
+            (None, []) => EXPECTED.to_owned(),
+            (None, others) => format!("{EXPECTED}; it has \"{}\"", others.join("\", \"")),
+        };
+        self.place.error(format!("has no \"{key}\""), advice)
     }
 
     /// The row, if there is something to learn from it: an empty answer teaches nothing. Of one that is only observed there
@@ -270,6 +291,14 @@ impl Reader<'_> {
             return self.dropped(EMPTY_ANSWER);
         }
         responses.retain(|_, turns| !turns.is_empty());
+        let answers = responses.iter().map(|(kind, turns)| (kind.key(), turns));
+        for (key, turns) in [(PROMPT, &prompt)].into_iter().chain(answers) {
+            if let Turns::Messages(messages) = turns
+                && let Some(at) = messages.iter().position(|message| message.is_silent)
+            {
+                return Err(self.place.error(format!("message {} of \"{key}\": it has no content", at + 1), MESSAGE));
+            }
+        }
         let repeats = responses.iter().filter(|(kind, _)| learnt(kind)).all(|(_, answer)| repeats(&prompt, answer));
         let Place { number, unit, .. } = self.place;
         Ok(Entry::Row(Row { number, prompt, responses, arguments: self.arguments.clone(), repeats, unit }))

@@ -91,6 +91,63 @@ fn a_prompt_that_the_answers_repeat_is_told() {
     assert!(!row(conversations(&[("prompt", &[question]), ("chosen", &[answer])])).repeats);
 }
 
+#[test]
+fn an_answer_whose_content_is_null_is_an_empty_one() {
+    let null = |role: &str| {
+        let members = [("role", minijinja::Value::from(role)), ("content", minijinja::Value::from(()))];
+        Message::new(members.map(|(name, value)| (name.to_owned(), value)).into()).unwrap()
+    };
+    let (question, answer) = (message("user", "q"), message("assistant", "a"));
+    let silent = null("assistant");
+    let explicit = |rejected: &[Message]| {
+        conversations(&[("prompt", from_ref(&question)), ("chosen", from_ref(&answer)), ("rejected", rejected)])
+    };
+    assert_eq!(entry(explicit(from_ref(&silent))), Entry::Dropped(1, EMPTY_ANSWER));
+    let implicit = [&[question.clone(), answer.clone()][..], &[question.clone(), silent.clone()]];
+    let implicit = conversations(&[("chosen", implicit[0]), ("rejected", implicit[1])]);
+    assert_eq!(entry(implicit), Entry::Dropped(1, EMPTY_ANSWER));
+    // Elsewhere a template would write nothing where words belong.
+    for (fields, expected) in [
+        (explicit(&[silent, answer.clone()]), "message 1 of \"rejected\": it has no content"),
+        (
+            conversations(&[("prompt", &[question.clone(), null("user")]), ("chosen", from_ref(&answer))]),
+            "message 2 of \"prompt\": it has no content",
+        ),
+    ] {
+        let error = read(Place::new(Path::new("rows.jsonl"), 1), fields).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn a_plain_prompt_that_the_conversations_do_not_hold_is_refused() {
+    let whole = [message("user", "q"), message("assistant", "a")];
+    let with = |prompt: &str| {
+        let mut fields =
+            conversations(&[("chosen", &whole), ("rejected", &[whole[0].clone(), message("assistant", "b")])]);
+        fields.insert("prompt".to_owned(), Value::Text(prompt.to_owned()));
+        read(Place::new(Path::new("rows.jsonl"), 1), fields)
+    };
+    assert!(matches!(with(" q\n"), Ok(Entry::Row(_))));
+    let error = with("another").unwrap_err().to_string();
+    assert!(error.contains("rows.jsonl:1: \"prompt\" is nowhere in the conversations"), "{error}");
+}
+
+#[test]
+fn a_missing_key_is_told_with_what_is_there() {
+    for (members, expected) in [
+        (&[("prompt", "p"), ("chose_n1", "c")][..], "did you mean it by \"chose_n1\"?"),
+        (&[("question", "q"), ("answer", "a")], "it has \"answer\", \"question\""),
+        (&[], "rejected\": \"…\"}"),
+    ] {
+        let error = read(Place::new(Path::new("rows.jsonl"), 1), texts(members)).unwrap_err().to_string();
+        assert!(
+            error.trim_end().ends_with(expected) || error.contains("did you mean") && error.contains(expected),
+            "{error}"
+        );
+    }
+}
+
 fn conversations(members: &[(&str, &[Message])]) -> Fields {
     members.iter().map(|&(key, turns)| (key.to_owned(), Value::Messages(turns.to_vec()))).collect()
 }

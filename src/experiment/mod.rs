@@ -20,7 +20,7 @@ use crate::protocol::{DetectorSettings, ProbeKind};
 
 pub use data::{DataSource, DigitPictures, LabSettings, LabShape, PreferenceFiles, WorldDocuments, WorldTask};
 pub use model::{Lora, ModelSource, NewModel, Precision};
-pub(crate) use nearest::instead;
+pub(crate) use nearest::{instead, is_slip, near_file, slips};
 pub(crate) use parse::{Parsed, embedded, parse};
 pub use role::Role;
 pub(crate) use scan::Node;

@@ -1,4 +1,4 @@
-//! What a name was meant to be: the experiments whose names are nearest to it.
+//! What a name was meant to be: the experiments and files whose names are nearest to it.
 
 use std::path::Path;
 
@@ -9,6 +9,9 @@ const SLIPS: usize = 2;
 
 /// What to write instead of a path that names nothing.
 pub(crate) fn instead(path: &Path) -> String {
+    if let Some(near) = near_file(path) {
+        return format!("did you mean {near}?");
+    }
     let near = nearest(path);
     if near.is_empty() {
         let known = EMBEDDED.iter().chain(&REAL).map(|e| e.0).collect::<Vec<_>>().join(", ");
@@ -28,14 +31,31 @@ fn nearest(path: &Path) -> Vec<&'static str> {
         .chain(&REAL)
         .filter_map(|(path, _)| name(path))
         .map(|name| (slips(&written.to_lowercase(), name), name))
-        .filter(|&(slips, name)| slips <= SLIPS && 2 * slips < name.chars().count())
+        .filter(|&(_, name)| is_slip(&written.to_lowercase(), name))
         .collect();
     let least = near.iter().map(|&(slips, _)| slips).min();
     near.into_iter().filter(|&(slips, _)| Some(slips) == least).map(|(_, name)| name).collect()
 }
 
+/// Whether a name may be meant by what was written: within two slips, and less than half of the name.
+pub(crate) fn is_slip(written: &str, name: &str) -> bool {
+    let slips = slips(written, name);
+    slips <= SLIPS && 2 * slips < name.chars().count()
+}
+
+/// The file or folder beside one that is not there whose name is nearest to it.
+pub(crate) fn near_file(path: &Path) -> Option<String> {
+    let written = path.file_name()?.to_str()?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let names = names.filter(|name| name != written && !name.starts_with('.') && is_slip(written, name));
+    let near = names.map(|name| (slips(written, &name), name)).min()?.1;
+    Some(folder.map_or_else(|| near.clone(), |folder| folder.join(&near).display().to_string()))
+}
+
 /// Edits from one text to the other (optimal string alignment).
-fn slips(a: &str, b: &str) -> usize {
+pub(crate) fn slips(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
     // `rows[i][j]`: from the first i characters of a to the first j of b.
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
@@ -56,6 +76,7 @@ fn slips(a: &str, b: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
     #[test]
@@ -63,6 +84,18 @@ mod tests {
         for (a, b, n) in [("", "", 0), ("sft", "sft", 0), ("stf", "sft", 1), ("", "abc", 3), ("kitten", "sitting", 3)] {
             assert_eq!((slips(a, b), slips(b, a)), (n, n), "{a} {b}");
         }
+    }
+
+    #[test]
+    fn a_file_beside_the_one_that_is_missing_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["rows.jsonl", "rows_test.jsonl", ".rowz.jsonl", "a"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let near = |name: &str| near_file(&folder.path().join(name));
+        let rows = folder.path().join("rows.jsonl").display().to_string();
+        assert_eq!((near("row.jsonl"), near("rosw.jsnl")), (Some(rows.clone()), Some(rows)));
+        assert_eq!((near("other.jsonl"), near("b"), near_file(Path::new("/no/such/folder/x"))), (None, None, None));
     }
 
     #[test]

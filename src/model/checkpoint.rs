@@ -121,6 +121,7 @@ impl Checkpoint {
                 foreign::refuse_instead_of(needed, path)?;
             }
         }
+        foreign::refuse_adapter_beside(path)?;
         Self::from_folder(Folder {
             path,
             config: read_small(&path.join("config.json"), LARGEST_CONFIG)?,

@@ -7,22 +7,7 @@ use std::path::Path;
 
 use crate::error::{Error, Location, Result};
 
-/// The first words of a stand-in that Git leaves where large files are kept elsewhere (Git LFS).
-const POINTER: &[u8] = b"version https://git-lfs";
-
-/// Says that a file is a stand-in for one that Git LFS keeps elsewhere.
-pub(super) fn pointer(path: &Path) -> Result<()> {
-    let mut start = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(POINTER.len() as u64).read_to_end(&mut start));
-    if read.is_err() || start != POINTER {
-        return Ok(());
-    }
-    refuse(
-        path,
-        "is a pointer of Git LFS: the file that it stands for was not downloaded",
-        "in its repository: git lfs install && git lfs pull; or download the file from the hub",
-    )
-}
+pub(super) use crate::data::pointer::refuse as pointer;
 
 pub(super) fn refuse(path: &Path, problem: impl AsRef<str>, advice: &str) -> Result<()> {
     Err(Error::input(Location::file(path), problem, advice))

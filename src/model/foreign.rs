@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::files::{pointer, read_small, refuse};
+use super::shards::{INDEX, SINGLE};
 use crate::error::Result;
 
 const LARGEST_CONFIG: u64 = 1 << 20;
@@ -47,6 +48,19 @@ pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Instead> {
 /// The same as an error.
 pub(super) fn refuse_instead_of(lacking: &str, folder: &Path) -> Result<()> {
     instead_of(lacking, folder).map_or(Ok(()), |Instead { problem, advice }| refuse(folder, problem, advice))
+}
+
+/// Refuses a folder in which an adapter lies beside whole weights: `transformers` would put it on another model, and to
+/// leave it out silently would give the log-probs of a model that nobody trained.
+pub(super) fn refuse_adapter_beside(folder: &Path) -> Result<()> {
+    let has = |name: &str| folder.join(name).is_file();
+    let adapts = has("adapter_config.json") && (has("adapter_model.safetensors") || has("adapter_model.bin"));
+    if !adapts || !(has(SINGLE) || has(INDEX)) {
+        return Ok(());
+    }
+    let advice = "if it is merged into the weights, remove adapter_config.json and adapter_model; otherwise merge it: in \
+        Python, AutoPeftModelForCausalLM.from_pretrained(…).merge_and_unload().save_pretrained(…)";
+    refuse(folder, "holds an adapter (PEFT) beside whole weights", advice)
 }
 
 /// Weights that are no safetensors.
@@ -133,7 +147,21 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_split;
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::{is_split, refuse_adapter_beside};
+
+    #[test]
+    fn an_adapter_beside_whole_weights_is_not_left_out_silently() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str| std::fs::write(folder.path().join(name), "{}").unwrap();
+        write("model.safetensors");
+        write("adapter_config.json");
+        assert!(refuse_adapter_beside(folder.path()).is_ok(), "what is left of one that was merged");
+        write("adapter_model.safetensors");
+        let error = refuse_adapter_beside(folder.path()).unwrap_err();
+        assert!(error.to_string().contains("holds an adapter (PEFT) beside whole weights"), "{error}");
+        assert_eq!(error.exit_status(), 2);
+    }
 
     #[test]
     fn parts_are_told_by_their_names() {

@@ -27,7 +27,9 @@ fn write(checkpoint: &Checkpoint, folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|e| Error::writing(folder, &e))?;
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.join(name);
-        std::fs::write(&path, bytes).map_err(|e| Error::writing(&path, &e))
+        // Some lie in a folder of their own.
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        made.and_then(|()| std::fs::write(&path, bytes)).map_err(|e| Error::writing(&path, &e))
     };
     let mut config = checkpoint.config_json.clone();
     let precision = checkpoint.precision;

@@ -4,20 +4,23 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::architecture::Architecture;
 use super::files::read_small;
 use super::hub;
 use crate::data::chat::ModelFiles;
 pub(super) use crate::data::tokenizer::settings::TOKENIZER_CONFIG;
-use crate::data::tokenizer::settings::{ADDED_TOKENS, CHAT_TEMPLATE, Files, SPECIAL_TOKENS_MAP, Settings, Templates};
+use crate::data::tokenizer::settings::{
+    ADDED_TOKENS, CHAT_TEMPLATE, Files, SPECIAL_TOKENS_MAP, Settings, TOOL_TEMPLATE, Templates,
+};
 use crate::data::tokenizer::{ModelIds, Tokenizer};
 use crate::error::{Error, Location, Result};
 use crate::experiment::ModelSource;
 
 const GENERATION_CONFIG: &str = "generation_config.json";
-pub(super) const COMPANIONS: [&str; 5] =
-    [TOKENIZER_CONFIG, GENERATION_CONFIG, CHAT_TEMPLATE, SPECIAL_TOKENS_MAP, ADDED_TOKENS];
+pub(super) const COMPANIONS: [&str; 6] =
+    [TOKENIZER_CONFIG, GENERATION_CONFIG, CHAT_TEMPLATE, TOOL_TEMPLATE, SPECIAL_TOKENS_MAP, ADDED_TOKENS];
 const LARGEST_COMPANION: u64 = 8 << 20;
 
 /// The small files of a folder that belong to a checkpoint.
@@ -76,39 +79,41 @@ pub(super) struct TokenIds {
     embedded: usize,
 }
 
-/// An id, or several; -1 stands for none.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Ids {
-    One(i64),
-    Many(Vec<i64>),
-}
-
-impl Ids {
-    fn all(ids: Option<&Self>) -> impl Iterator<Item = i64> {
-        let ids = match ids {
-            None => &[][..],
-            Some(Self::One(id)) => std::slice::from_ref(id),
-            Some(Self::Many(ids)) => ids,
-        };
-        ids.iter().copied().filter(|id| *id >= 0)
-    }
-}
-
-/// What a configuration says of special tokens.
-#[derive(Deserialize, Default)]
+/// What a configuration says of special tokens; an id below 0 stands for none.
+#[derive(Default)]
 struct Named {
-    eos_token_id: Option<Ids>,
-    pad_token_id: Option<Ids>,
+    eos: Vec<i64>,
+    pad: Vec<i64>,
 }
 
 impl Named {
     fn read(json: &[u8], file: &Path) -> Result<Self> {
-        serde_json::from_slice(json).map_err(|e| {
+        #[derive(Deserialize)]
+        struct Written {
+            eos_token_id: Option<Value>,
+            pad_token_id: Option<Value>,
+        }
+        let advice = "an id is a whole number, or a list of them";
+        let written: Written = serde_json::from_slice(json).map_err(|e| {
             let at = Location { file: file.to_owned(), line: Some(e.line()), column: Some(e.column()) };
-            let problem = format!("names special tokens strangely: {e}");
-            Error::input(at, problem, "an id is a whole number, or a list of them")
-        })
+            let problem = e.to_string();
+            let problem = problem.split(" at line ").next().unwrap_or_default();
+            Error::input(at, format!("is no JSON object: {problem}"), advice)
+        })?;
+        let ids = |name: &str, value: Option<Value>| -> Result<Vec<i64>> {
+            let values = match value.unwrap_or_default() {
+                Value::Null => Vec::new(),
+                Value::Array(values) => values,
+                one => vec![one],
+            };
+            let id = |value: &Value| {
+                let problem = || format!("{name} has {value}, which is no token id");
+                value.as_i64().ok_or_else(|| Error::input(Location::file(file), problem(), advice))
+            };
+            let ids: Vec<i64> = values.iter().map(id).collect::<Result<_>>()?;
+            Ok(ids.into_iter().filter(|id| *id >= 0).collect())
+        };
+        Ok(Self { eos: ids("eos_token_id", written.eos_token_id)?, pad: ids("pad_token_id", written.pad_token_id)? })
     }
 }
 
@@ -128,15 +133,15 @@ impl TokenIds {
         let embedded = architecture.vocab_size;
         let inside = |id: i64| u32::try_from(id).ok().filter(|&id| (id as usize) < embedded);
         let mut stops = Vec::new();
-        for id in Ids::all(named.eos_token_id.as_ref()) {
+        for &id in &named.eos {
             stops.push(inside(id).ok_or_else(|| {
                 let problem = format!("token id {id} is outside the vocabulary");
                 Error::input(Location::file(file), problem, "an end token must be below vocab_size")
             })?);
         }
         // What the model has no embedding for it can never write.
-        stops.extend(Ids::all(generation.eos_token_id.as_ref()).filter_map(inside));
-        let mut pads = [&named, &generation].into_iter().flat_map(|named| Ids::all(named.pad_token_id.as_ref()));
+        stops.extend(generation.eos.iter().copied().filter_map(inside));
+        let mut pads = named.pad.iter().chain(&generation.pad).copied();
         Ok(Self {
             settings: Settings::read(companions, folder)?,
             eos: stops.first().copied(),
@@ -168,11 +173,12 @@ impl TokenIds {
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::collections::BTreeMap;
+    use std::path::Path;
 
     use crate::model::Checkpoint;
     use crate::model::family::tests::folder;
 
-    use super::{CHAT_TEMPLATE, GENERATION_CONFIG, TOKENIZER_CONFIG, chat_template};
+    use super::{CHAT_TEMPLATE, GENERATION_CONFIG, Named, TOKENIZER_CONFIG, chat_template};
 
     fn files(all: &[(&str, &str)]) -> BTreeMap<String, Vec<u8>> {
         all.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect()
@@ -188,6 +194,19 @@ mod tests {
         assert_eq!(chat_template(&files(&[one, (CHAT_TEMPLATE, "d")])).as_deref(), Some("d"));
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, "{}"), (GENERATION_CONFIG, "{}")])), None);
         assert_eq!(chat_template(&files(&[(TOKENIZER_CONFIG, "garbage")])), None);
+    }
+
+    #[test]
+    fn an_id_that_is_none_is_named() {
+        for (config, expected) in [
+            (r#"{"eos_token_id": "0"}"#, r#"m/config.json: eos_token_id has "0", which is no token id"#),
+            (r#"{"eos_token_id": [1, 2.5]}"#, "m/config.json: eos_token_id has 2.5, which is no token id"),
+            ("{", "m/config.json:1:1: is no JSON object: EOF while parsing an object"),
+        ] {
+            let error = Named::read(config.as_bytes(), Path::new("m/config.json")).err().unwrap();
+            assert!(error.to_string().starts_with(expected), "{error}");
+            assert_eq!(error.exit_status(), 2);
+        }
     }
 
     #[test]

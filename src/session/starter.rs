@@ -113,7 +113,7 @@ fn heading(file: &Path, size: Option<usize>, positions: Option<usize>, survey: S
         }
         _ => "a model that is yet to be downloaded".to_owned(),
     };
-    let pairs = if survey.has_rejected { "pairs" } else { "rows without rejected answers" };
+    let pairs = if survey.unpaired.is_none() { "pairs" } else { "rows without rejected answers" };
     let name = name(file);
     Ok(format!(
         "// Written by `ldyn-tui new` for {model}, and {} {pairs}.\n//\n//     ldyn-tui check {file}      \
@@ -146,7 +146,7 @@ fn stages(size: Option<usize>, survey: Survey) -> String {
                     stages: [\n"
             .to_owned();
     text += &stage("Learns the chosen answers.", "SFT", "sft", "1e-5");
-    if survey.has_rejected {
+    if survey.unpaired.is_none() {
         text += &stage("Prefers them to the rejected ones: watch y⁺ and y*.", "DPO", "sigmoid(beta: 0.1)", "5e-6");
     } else {
         text += "        // Every row needs a `rejected` answer for DPO: objective: sigmoid(beta: 0.1).\n";

@@ -107,7 +107,10 @@ impl Findings<'_> {
         if let Some(held_out) = &files.held_out {
             self.survey(&data, "data.held_out", held_out);
         }
-        self.has_rejected = train.is_none_or(|survey| survey.has_rejected);
+        if let Some(row) = train.and_then(|survey| survey.unpaired) {
+            self.has_rejected = false;
+            self.unpaired = Some(format!("row {row} of {}", files.train.display()));
+        }
         train.map(|survey| survey.rows)
     }
 

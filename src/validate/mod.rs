@@ -12,6 +12,7 @@ use crate::data::pictures::CLASSES;
 use crate::error::Error;
 use crate::experiment::{
     DataSource, Experiment, Node, ObjectiveConfig, OnPolicy, OptimizerConfig, Replaces, Schedule, Source, Stage,
+    near_file,
 };
 use crate::objective::{Bound, Parameter};
 
@@ -21,6 +22,8 @@ struct Findings<'a> {
     tree: &'a Node,
     /// Whether every training example has a rejected answer.
     has_rejected: bool,
+    /// The first example without one, where it can be named.
+    unpaired: Option<String>,
     /// Whether the data has a reward that can be checked.
     has_reward: bool,
     /// Whether the data is pictures.
@@ -32,7 +35,8 @@ struct Findings<'a> {
 fn validate(experiment: &mut Experiment, source: &Source, tree: &Node) -> Vec<Error> {
     let has_reward = matches!(experiment.data, DataSource::World(_));
     let has_pictures = experiment.has_pictures();
-    let mut findings = Findings { source, tree, has_rejected: true, has_reward, has_pictures, errors: Vec::new() };
+    let mut findings =
+        Findings { source, tree, has_rejected: true, unpaired: None, has_reward, has_pictures, errors: Vec::new() };
     findings.name(&experiment.name);
     findings.model(experiment);
     findings.lora(experiment);
@@ -185,9 +189,10 @@ impl Findings<'_> {
             self.within(&field(name), value, bound);
         }
         if objective.reads_rejected() && !self.has_rejected && stage.on_policy.is_none() {
+            let unpaired = self.unpaired.as_deref().unwrap_or("the data").to_owned();
             self.add(
                 path,
-                format!("`{}` needs a rejected answer to every prompt, and the data has none", objective.name()),
+                format!("`{}` needs a rejected answer to every prompt, and {unpaired} has none", objective.name()),
                 "use data with preference pairs, such as world(), or sample them: on_policy: (replaces: rejected), or \
                  objective: sft",
             );
@@ -291,6 +296,7 @@ impl Findings<'_> {
 
     fn file(&mut self, path: &str, file: &Path, advice: &str) {
         if !file.is_file() {
+            let advice = near_file(file).map_or_else(|| advice.to_owned(), |near| format!("did you mean {near}?"));
             self.add(path, format!("there is no file {}", file.display()), advice);
         }
     }

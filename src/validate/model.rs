@@ -1,7 +1,7 @@
 //! Whether the model can be had, and fits the data.
 
 use super::Findings;
-use crate::experiment::{DataSource, Experiment, ModelSource, NewModel};
+use crate::experiment::{DataSource, Experiment, ModelSource, NewModel, near_file};
 use crate::model::foreign::{self, Instead};
 use crate::model::hub::HubId;
 
@@ -33,6 +33,13 @@ impl Findings<'_> {
                         "write mlp([64])",
                     );
                 }
+            }
+            ModelSource::Folder(folder) if !folder.exists() => {
+                let advice = near_file(folder).map_or_else(
+                    || "name a Hugging Face folder, relative to the working directory".to_owned(),
+                    |near| format!("did you mean {near}?"),
+                );
+                self.add("model", format!("there is no folder {}", folder.display()), advice);
             }
             ModelSource::Folder(folder) => {
                 let advice = "name a Hugging Face folder, relative to the working directory";

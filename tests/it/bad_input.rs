@@ -33,7 +33,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
         "model: bass",
         "bad.ron:4:10: `bass` is not one of base, folder(\"…\"), file(\"…\"), hub(\"…\"), new(…), mlp([…]) and lenet\n  did you mean `base`?",
     ),
-    ("model: base", "model: folder(\"nowhere\")", "bad.ron:4:10: model: there is no file nowhere/config.json"),
+    ("model: base", "model: folder(\"nowhere\")", "bad.ron:4:10: model: there is no folder nowhere"),
     (
         "model: base",
         "model: new(vocab_size: 200, hidden_size: 64, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",

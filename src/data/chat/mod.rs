@@ -3,10 +3,13 @@
 //! shows it: `messages`, `tools` and `documents` (none where there are none), `add_generation_prompt`, the special tokens by
 //! name, and what a row gives under `chat_template_kwargs`.
 
+mod format;
 mod json;
 mod of_model;
 mod python;
+mod repr;
 mod source;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,7 +21,7 @@ use minijinja::{Environment, ErrorKind, Value};
 pub(crate) use of_model::{ModelFiles, ReadSettings};
 
 use super::row::{Arguments, Message};
-use super::tokenizer::settings::{CHAT_TEMPLATE, Settings, TOKENIZER_CONFIG, Templates};
+use super::tokenizer::settings::{CHAT_TEMPLATE, Settings, TOKENIZER_CONFIG, TOOL_TEMPLATE, Templates};
 use crate::error::Location;
 use crate::{Error, Result};
 
@@ -29,6 +32,8 @@ const RECURSION: usize = 100;
 /// Longest file that is searched for a template: 64 MiB; `tokenizer_config.json` has a few MiB at most.
 const MAX_FILE: u64 = 64 << 20;
 
+/// The name of a model's template for conversations with tools, where it has several.
+const WITH_TOOLS: &str = "tool_use";
 /// The name under which the one template is kept; no file ending, so nothing is escaped.
 const NAME: &str = "chat_template";
 /// What `strftime_now` answers, whatever the date: the day that Llama 3's template falls back to. Data must not change
@@ -57,6 +62,9 @@ pub struct ChatTemplate {
     origin: PathBuf,
     /// Whether it goes through the parts that a message's content may be in.
     reads_parts: bool,
+    /// The one for conversations with tools, where the model has one of its own for them, or what is wrong with it: it does
+    /// no harm to conversations without.
+    with_tools: Option<Result<Box<Self>, String>>,
 }
 
 impl fmt::Debug for ChatTemplate {
@@ -98,11 +106,20 @@ impl ChatTemplate {
             let advice = "expected a Jinja chat template, as transformers reads it";
             Error::input(location, format!("the chat template is no Jinja: {}", message(&error)), advice)
         })?;
-        Ok(Self { environment, origin: origin.to_owned(), reads_parts: source::reads_parts(source) })
+        let reads_parts = source::reads_parts(source);
+        Ok(Self { environment, origin: origin.to_owned(), reads_parts, with_tools: None })
+    }
+
+    /// The same with another template for conversations with tools.
+    fn and_with_tools(self, origin: &Path, source: Option<&str>, special: &SpecialTokens) -> Self {
+        let compiled = source.map(|source| Self::new(origin, source, special));
+        let with_tools = compiled.map(|template| template.map(Box::new).map_err(|error| error.to_string()));
+        Self { with_tools, ..self }
     }
 
     /// The template of a model whose tokenizer's settings `settings` reads: in a folder `chat_template.jinja`, or what `tokenizer_config.json` has under
-    /// `chat_template`; or that of a GGUF file. `None` where there is none.
+    /// `chat_template`; or that of a GGUF file. `None` where there is none. Of several the one named `default`, and for
+    /// conversations with tools the one named `tool_use`.
     ///
     /// # Errors
     /// When one of the files is broken, or holds named templates of which none is the default.
@@ -111,21 +128,28 @@ impl ChatTemplate {
         let special = SpecialTokens::of(&settings);
         let file = path.join(CHAT_TEMPLATE);
         if file.is_file() {
-            return Self::new(&file, &read(&file)?, &special).map(Some);
+            let template = Self::new(&file, &read(&file)?, &special)?;
+            let further = path.join(TOOL_TEMPLATE);
+            let source = further.is_file().then(|| read(&further)).transpose()?;
+            return Ok(Some(template.and_with_tools(&further, source.as_deref(), &special)));
         }
         let file = if path.is_file() { path.to_owned() } else { path.join(TOKENIZER_CONFIG) };
-        let source = match settings.templates {
+        let (source, with_tools) = match settings.templates {
             Templates::None => return Ok(None),
-            Templates::One(source) => source,
-            Templates::Named(templates) => {
+            Templates::One(source) => (source, None),
+            Templates::Named(mut templates) => {
+                let with_tools = templates.iter().position(|(name, _)| name == WITH_TOOLS);
+                let with_tools = with_tools.map(|at| std::mem::take(&mut templates[at].1));
                 let names: Vec<String> = templates.iter().map(|(name, _)| name.clone()).collect();
                 let problem = || format!("holds chat templates named {}, and none is the default", names.join(", "));
                 let advice = "write the one to use into a file, and chat_template: \"FILE.jinja\" in the data";
                 let default = templates.into_iter().find(|(name, _)| name == "default");
-                default.ok_or_else(|| Error::input(Location::file(&file), problem(), advice))?.1
+                let default = default.ok_or_else(|| Error::input(Location::file(&file), problem(), advice))?;
+                (default.1, with_tools)
             }
         };
-        Self::new(&file, &source, &special).map(Some)
+        let template = Self::new(&file, &source, &special)?;
+        Ok(Some(template.and_with_tools(&file, with_tools.as_deref(), &special)))
     }
 
     /// The template that an experiment names: Jinja itself, a file of it, or a model folder, whose settings `settings` reads.
@@ -161,6 +185,13 @@ impl ChatTemplate {
         arguments: &Arguments,
         add_generation_prompt: bool,
     ) -> Result<String, String> {
+        match &self.with_tools {
+            Some(Ok(template)) if arguments.tools.is_some() => {
+                return template.render(messages, arguments, add_generation_prompt);
+            }
+            Some(Err(problem)) if arguments.tools.is_some() => return Err(problem.clone()),
+            _ => {}
+        }
         let messages: Vec<Value> = messages.iter().map(|message| message.value(self.reads_parts)).collect();
         let none = || Value::from(());
         let mut context = BTreeMap::from([

@@ -3,19 +3,34 @@
 use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
+use super::format::formatted;
 use super::source::PERCENT;
+use super::text::lines;
+use super::{repr, text};
 
 /// Longest text that is padded to.
-const WIDEST: usize = 1 << 16;
+pub(super) const WIDEST: usize = 1 << 16;
 
 /// Teaches an environment.
 pub(super) fn teach(environment: &mut Environment<'static>) {
     environment.set_unknown_method_callback(method);
-    environment.set_formatter(|out, state, value| match value.kind() {
-        ValueKind::Number => Ok(out.write_str(&super::json::number(value))?),
-        _ => minijinja::escape_formatter(out, state, value),
+    environment.set_formatter(|out, state, value| {
+        if !repr::is_written_here(value) {
+            return minijinja::escape_formatter(out, state, value);
+        }
+        let text = repr::plain(value)?;
+        state.consume_fuel((text.len() / 64) as u64)?;
+        Ok(out.write_str(&text)?)
     });
     environment.add_filter(PERCENT, percent);
+    environment.add_filter("format", format);
+    environment.add_filter("string", |value: Value| -> Result<Value, Error> {
+        if value.kind() == ValueKind::String { Ok(value) } else { Ok(Value::from(repr::plain(&value)?)) }
+    });
+    for name in ["default", "d"] {
+        environment.add_filter(name, default);
+    }
+    environment.add_filter("indent", indent);
     environment.add_filter("wordcount", |text: String| words(&text));
     environment
         .add_filter("center", |text: String, width: Option<usize>| padded(&text, width.unwrap_or(80), ' ', Side::Both));
@@ -26,32 +41,25 @@ pub(super) fn teach(environment: &mut Environment<'static>) {
         environment.add_filter(name, length);
     }
     environment.add_test("sequence", |value: &Value| {
-        matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Map | ValueKind::Undefined)
+        let kinds = [ValueKind::String, ValueKind::Seq, ValueKind::Iterable, ValueKind::Map, ValueKind::Undefined];
+        kinds.contains(&value.kind())
     });
+    // Nothing is gone through in Python.
+    environment.add_test("iterable", |value: &Value| !value.is_none() && value.try_iter().is_ok());
     environment.add_test("number", |value: &Value| matches!(value.kind(), ValueKind::Number | ValueKind::Bool));
     environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
     environment.add_function("cycler", minijinja_contrib::globals::cycler);
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
 }
 
-fn wrong(problem: impl Into<String>) -> Error {
+pub(super) fn wrong(problem: impl Into<String>) -> Error {
     Error::new(ErrorKind::InvalidOperation, problem.into())
 }
 
 /// The operator `%`: a text takes what it is given, a number leaves a remainder.
-fn percent(state: &mut State<'_, '_>, left: Value, right: Value) -> Result<Value, Error> {
+fn percent(state: &State<'_, '_>, left: Value, right: Value) -> Result<Value, Error> {
     if let Some(format) = left.as_str() {
-        let mut given: Vec<Value> = if right.is_tuple() { right.try_iter()?.collect() } else { vec![right.clone()] };
-        let mut arguments = vec![Value::from(spelled(format, &mut given))];
-        match right.kind() {
-            ValueKind::Map => {
-                let pairs = right.try_iter()?.map(|key| Ok((key.to_string(), right.get_item(&key)?)));
-                let pairs = pairs.collect::<Result<Vec<_>, Error>>()?;
-                arguments.push(pairs.into_iter().collect::<Kwargs>().into());
-            }
-            _ => arguments.extend(given),
-        }
-        return state.apply_filter("format", &arguments);
+        return Ok(Value::from(formatted(state, format, &right)?));
     }
     if let (Some(a), Some(b)) = (whole(&left), whole(&right)) {
         let rest = a.checked_rem(b).ok_or_else(|| wrong("division by zero"))?;
@@ -65,29 +73,61 @@ fn percent(state: &mut State<'_, '_>, left: Value, right: Value) -> Result<Value
     Ok(Value::from(a - b * (a / b).floor()))
 }
 
-/// A format in which `%r` is `%s`, and what it is given spelled as Python's `repr` has it.
-fn spelled(format: &str, given: &mut [Value]) -> String {
-    let (mut out, mut rest, mut number) = (String::with_capacity(format.len()), format, 0);
-    while let Some(at) = rest.find('%') {
-        let letter = rest[at + 1..].find(|c: char| c == '%' || c.is_ascii_alphabetic()).map(|end| at + 1 + end);
-        let Some(letter) = letter else { break };
-        out += &rest[..letter];
-        match &rest[letter..=letter] {
-            "r" => {
-                if let Some(value) = given.get_mut(number) {
-                    *value = Value::from(format!("{value:?}"));
-                }
-                out.push('s');
-            }
-            other => out += other,
-        }
-        number += usize::from(!rest[letter..].starts_with('%'));
-        rest = &rest[letter + 1..];
+/// Jinja2's `format`.
+fn format(state: &State<'_, '_>, text: String, given: Rest<Value>, named: Kwargs) -> Result<String, Error> {
+    let names: Vec<&str> = named.args().collect();
+    if names.is_empty() {
+        return formatted(state, &text, &Value::from(Tuple::from(given.0)));
     }
-    out + rest
+    if !given.0.is_empty() {
+        return Err(wrong("format is given values by place or by name, not both"));
+    }
+    let pairs = names.into_iter().map(|name| Ok((name.to_owned(), named.get::<Value>(name)?)));
+    formatted(state, &text, &Value::from_pairs(pairs.collect::<Result<Vec<_>, Error>>()?))
 }
 
-fn whole(value: &Value) -> Option<i64> {
+/// Jinja2's `default(default_value, boolean)`.
+fn default(value: Value, given: Rest<Value>, named: Kwargs) -> Result<Value, Error> {
+    let mut given = given.0.into_iter();
+    let mut argument = |name: &str| -> Result<Option<Value>, Error> { Ok(given.next().or(named.get(name)?)) };
+    let other = argument("default_value")?.unwrap_or_else(|| Value::from(""));
+    let of_nothing = argument("boolean")?.is_some_and(|boolean| boolean.is_true());
+    named.assert_all_used()?;
+    Ok(if value.is_undefined() || (of_nothing && !value.is_true()) { other } else { value })
+}
+
+/// Jinja2's `indent(width, first, blank)`; a width may be a text.
+fn indent(state: &State<'_, '_>, text: String, given: Rest<Value>, named: Kwargs) -> Result<String, Error> {
+    let mut given = given.0.into_iter();
+    let mut argument = |name: &str| -> Result<Option<Value>, Error> { Ok(given.next().or(named.get(name)?)) };
+    let indent = match argument("width")? {
+        None => " ".repeat(4),
+        Some(width) => match width.as_str() {
+            Some(text) => text.to_owned(),
+            None => " ".repeat(width.as_usize().ok_or_else(|| wrong("indent wants a width"))?.min(WIDEST)),
+        },
+    };
+    let first = argument("first")?.is_some_and(|first| first.is_true());
+    let blank = argument("blank")?.is_some_and(|blank| blank.is_true());
+    named.assert_all_used()?;
+    let lines = lines(&text, false);
+    state.consume_fuel((lines.len().saturating_mul(indent.len()) / 64) as u64)?;
+    let line = |(number, line): (usize, &&str)| {
+        let indented = if number == 0 { first } else { blank || !line.is_empty() };
+        format!("{}{line}", if indented { indent.as_str() } else { "" })
+    };
+    let mut out = lines.iter().enumerate().map(line).collect::<Vec<_>>().join("\n");
+    if text.is_empty() && first {
+        out = indent;
+    } else if text.ends_with('\n') {
+        // The line break at the end begins one more, empty line.
+        out.push('\n');
+        out.push_str(if blank { &indent } else { "" });
+    }
+    Ok(out)
+}
+
+pub(super) fn whole(value: &Value) -> Option<i64> {
     match value.kind() {
         ValueKind::Bool => Some(i64::from(value.is_true())),
         _ if value.is_integer() => value.as_i64(),
@@ -127,8 +167,8 @@ fn truncate(text: String, given: Rest<Value>, named: Kwargs) -> Result<String, E
 /// Methods that the engine does not know.
 fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Value]) -> Result<Value, Error> {
     let known = match (value.kind(), value.as_str()) {
-        (_, Some(text)) => of_text(state, text, name, arguments)?,
-        (ValueKind::Seq, _) => of_list(value, name, arguments)?,
+        (_, Some(text)) => text::method(state, text, name, arguments)?,
+        (ValueKind::Seq | ValueKind::Iterable, _) => of_list(value, name, arguments)?,
         (ValueKind::Map, _) if name == "copy" => Some(value.clone()),
         _ => None,
     };
@@ -141,6 +181,7 @@ fn method(state: &mut State<'_, '_>, value: &Value, name: &str, arguments: &[Val
 fn of_list(list: &Value, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
     match (name, arguments) {
         ("copy", []) => Ok(Some(list.clone())),
+        ("count", [wanted]) => Ok(Some(Value::from(list.try_iter()?.filter(|item| item == wanted).count()))),
         ("index", [wanted]) => {
             let at = list.try_iter()?.position(|item| item == *wanted);
             at.map(|at| Some(Value::from(at))).ok_or_else(|| wrong(format!("{wanted:?} is not in list")))
@@ -149,58 +190,15 @@ fn of_list(list: &Value, name: &str, arguments: &[Value]) -> Result<Option<Value
     }
 }
 
-fn of_text(state: &State<'_, '_>, text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
-    let part = |index: usize| -> Result<&str, Error> {
-        let argument = arguments.get(index).and_then(Value::as_str);
-        argument.ok_or_else(|| wrong(format!("{name} wants a text")))
-    };
-    let (fill, width) = (arguments.get(1).and_then(Value::as_str), arguments.first().and_then(Value::as_usize));
-    let pad = |side: Side| -> Result<Value, Error> {
-        let width = width.ok_or_else(|| wrong(format!("{name} wants a width")))?;
-        state.consume_fuel((width.min(WIDEST) / 64) as u64)?;
-        Ok(padded(text, width, fill.and_then(|fill| fill.chars().next()).unwrap_or(' '), side).into())
-    };
-    let all = |holds: fn(char) -> bool| Value::from(!text.is_empty() && text.chars().all(holds));
-    Ok(Some(match name {
-        "rsplit" => rsplit(text, arguments)?,
-        "index" | "rindex" => {
-            let found = if name == "index" { text.find(part(0)?) } else { text.rfind(part(0)?) };
-            let at = found.ok_or_else(|| wrong("substring not found"))?;
-            Value::from(text[..at].chars().count())
-        }
-        "removeprefix" => Value::from(text.strip_prefix(part(0)?).unwrap_or(text)),
-        "removesuffix" => Value::from(text.strip_suffix(part(0)?).unwrap_or(text)),
-        "swapcase" => Value::from(swapped(text)),
-        "casefold" => Value::from(text.to_lowercase().replace('ß', "ss")),
-        "partition" | "rpartition" => partition(text, part(0)?, name == "rpartition")?,
-        "center" => pad(Side::Both)?,
-        "ljust" => pad(Side::Right)?,
-        "rjust" => pad(Side::Left)?,
-        "zfill" => {
-            let width = width.ok_or_else(|| wrong("zfill wants a width"))?;
-            let (sign, digits) = text.split_at(usize::from(text.starts_with(['+', '-'])));
-            format!("{sign}{}", padded(digits, width.saturating_sub(sign.len()), '0', Side::Left)).into()
-        }
-        "expandtabs" => Value::from(expanded(text, width.unwrap_or(8).min(64))),
-        "isdecimal" => all(char::is_numeric),
-        "isprintable" => Value::from(!text.chars().any(char::is_control)),
-        "isidentifier" => {
-            let word = text.chars().all(|c| c.is_alphanumeric() || c == '_');
-            Value::from(word && text.starts_with(|c: char| !c.is_numeric()))
-        }
-        _ => return Ok(None),
-    }))
-}
-
 /// Where a text is filled up.
 #[derive(Clone, Copy, PartialEq)]
-enum Side {
+pub(super) enum Side {
     Left,
     Right,
     Both,
 }
 
-fn padded(text: &str, width: usize, fill: char, side: Side) -> String {
+pub(super) fn padded(text: &str, width: usize, fill: char, side: Side) -> String {
     let length = text.chars().count();
     let missing = width.min(WIDEST).saturating_sub(length);
     // Python puts the odd one to the left where the width is odd.
@@ -211,78 +209,4 @@ fn padded(text: &str, width: usize, fill: char, side: Side) -> String {
     };
     let fill = |count: usize| fill.to_string().repeat(count);
     format!("{}{text}{}", fill(left), fill(missing - left))
-}
-
-fn swapped(text: &str) -> String {
-    let swap = |c: char| {
-        if c.is_uppercase() { c.to_lowercase().to_string() } else { c.to_uppercase().to_string() }
-    };
-    text.chars().map(swap).collect()
-}
-
-fn expanded(text: &str, width: usize) -> String {
-    let (mut out, mut column) = (String::new(), 0);
-    for c in text.chars() {
-        match c {
-            '\t' if width > 0 => {
-                let spaces = width - column % width;
-                out += &" ".repeat(spaces);
-                column += spaces;
-            }
-            '\t' => {}
-            '\n' | '\r' => {
-                out.push(c);
-                column = 0;
-            }
-            _ => {
-                out.push(c);
-                column += 1;
-            }
-        }
-    }
-    out
-}
-
-fn rsplit(text: &str, arguments: &[Value]) -> Result<Value, Error> {
-    let separator = arguments.first().filter(|value| !value.is_none());
-    let most = arguments.get(1).and_then(Value::as_i64).and_then(|most| usize::try_from(most).ok());
-    let mut parts: Vec<&str> = match separator {
-        Some(separator) => {
-            let separator = separator.as_str().filter(|text| !text.is_empty());
-            let separator = separator.ok_or_else(|| wrong("rsplit wants a separator that is not empty"))?;
-            match most {
-                Some(most) => text.rsplitn(most.saturating_add(1), separator).collect(),
-                None => text.rsplit(separator).collect(),
-            }
-        }
-        None => {
-            let (mut rest, mut parts) = (text.trim_end(), Vec::new());
-            while !rest.is_empty() && most.is_none_or(|most| parts.len() < most) {
-                let at = rest
-                    .rfind(char::is_whitespace)
-                    .map_or(0, |at| at + rest[at..].chars().next().map_or(1, char::len_utf8));
-                parts.push(&rest[at..]);
-                rest = rest[..at].trim_end();
-            }
-            if !rest.is_empty() {
-                parts.push(rest);
-            }
-            parts
-        }
-    };
-    parts.reverse();
-    Ok(Value::from(parts.into_iter().map(Value::from).collect::<Vec<_>>()))
-}
-
-fn partition(text: &str, separator: &str, last: bool) -> Result<Value, Error> {
-    if separator.is_empty() {
-        return Err(wrong("empty separator"));
-    }
-    let found = if last { text.rsplit_once(separator) } else { text.split_once(separator) };
-    let parts = match found {
-        Some((before, after)) => [before, separator, after],
-        None if last => ["", "", text],
-        None => [text, "", ""],
-    };
-    Ok(Value::from(Tuple::from(parts.map(Value::from).to_vec())))
 }

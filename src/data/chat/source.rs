@@ -1,8 +1,12 @@
 //! Templates as they are written for Jinja2, made into what the engine here reads alike: line ends, `{% generation %}`, and
 //! `%` between a text and what is put into it.
 
+use std::borrow::Cow;
+
 /// The filter that stands for the operator `%`.
 pub(super) const PERCENT: &str = "ldyn_percent";
+/// What a message says, by its name.
+const CONTENT: &str = "content";
 /// Words of an expression that are no operand.
 const KEYWORDS: [&str; 10] = ["and", "or", "not", "in", "is", "if", "else", "elif", "for", "recursive"];
 
@@ -27,12 +31,18 @@ pub(super) fn adapted(source: &str) -> String {
         };
         let (tag, after) = tag.split_at(length);
         rest = after;
+        let tag = if tag.starts_with("{#") { Cow::Borrowed(tag) } else { with_escapes(tag) };
+        let tag = tag.as_ref();
         match word(tag) {
             "generation" => out.push_str(&tag.replacen("generation", "if true", 1)),
             "endgeneration" => out.push_str(&tag.replacen("endgeneration", "endif", 1)),
             "raw" if tag.starts_with("{%") => {
                 let end = raw_end(rest);
-                out.push_str(tag);
+                // A line break behind it stays in Jinja2.
+                match tag.strip_suffix("%}").filter(|tag| !tag.ends_with(['-', '+'])) {
+                    Some(tag) => out.extend([tag, "+%}"]),
+                    None => out.push_str(tag),
+                }
                 out.push_str(&rest[..end]);
                 rest = &rest[end..];
             }
@@ -47,12 +57,31 @@ pub(super) fn adapted(source: &str) -> String {
 
 /// Whether a template goes through the parts of a message's content. One that does not is given their text.
 pub(super) fn reads_parts(source: &str) -> bool {
+    // Variables may stand for it.
+    let mut names = Vec::new();
     source.match_indices("{%").any(|(at, _)| {
         let tag = &source[at..];
         let tag = &tag[..inside(tag, "%}")];
-        let loops_over = tag.split_once(" in ").filter(|_| word(tag) == "for");
-        loops_over.is_some_and(|(_, items)| items.contains("content"))
+        match word(tag) {
+            "for" => tag
+                .split_once(" in ")
+                .is_some_and(|(_, items)| words(items).any(|word| word.contains(CONTENT) || names.contains(&word))),
+            "set" => {
+                if let Some((name, value)) = tag.split_once('=')
+                    && words(value).last() == Some(CONTENT)
+                {
+                    names.extend(words(name).nth(1));
+                }
+                false
+            }
+            _ => false,
+        }
     })
+}
+
+/// The words of an expression, those in quotes too.
+fn words(expression: &str) -> impl Iterator<Item = &str> {
+    expression.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 /// The first word of a statement; nothing for an expression or a comment.
@@ -98,6 +127,62 @@ fn text_length(bytes: &[u8], quote: u8) -> usize {
         at += 1;
     }
     bytes.len()
+}
+
+/// A tag whose texts are escaped in ways that the engine reads as Python does.
+fn with_escapes(tag: &str) -> Cow<'_, str> {
+    if !tag.contains('\\') {
+        return Cow::Borrowed(tag);
+    }
+    let (mut out, mut rest) = (String::with_capacity(tag.len()), tag);
+    while let Some(at) = rest.find(['"', '\'']) {
+        let quote = rest.as_bytes()[at];
+        let (before, text) = rest.split_at(at);
+        let (text, after) = text.split_at(text_length(text.as_bytes(), quote));
+        out.push_str(before);
+        escapes(&mut out, text);
+        rest = after;
+    }
+    Cow::Owned(out + rest)
+}
+
+/// A text in quotes, its escapes spelled as the engine reads them.
+fn escapes(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        let after = &rest[at + 1..];
+        let Some(c) = after.chars().next() else {
+            out.push('\\');
+            return;
+        };
+        let mut length = c.len_utf8();
+        match c {
+            'a' => out.push_str("\\u0007"),
+            'v' => out.push_str("\\u000b"),
+            // A line that goes on.
+            '\n' => {}
+            // No escape in Python.
+            '/' => out.push_str("\\\\/"),
+            'U' => {
+                let digits = after.get(1..9).and_then(|digits| u32::from_str_radix(digits, 16).ok());
+                match digits.and_then(char::from_u32) {
+                    Some(c) => {
+                        let mut units = [0; 2];
+                        out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+                        length = 9;
+                    }
+                    None => out.push_str("\\U"),
+                }
+            }
+            _ => {
+                out.push('\\');
+                out.push(c);
+            }
+        }
+        rest = &after[length..];
+    }
+    out.push_str(rest);
 }
 
 /// A tag with the filter in the place of the operator.
@@ -277,10 +362,18 @@ mod tests {
 
     #[test]
     fn a_template_that_goes_through_parts_is_told_from_one_that_does_not() {
-        for goes in ["{% for part in m['content'] %}", "{%- for x in message.content if x.type == 'text' -%}"] {
+        for goes in [
+            "{% for part in m['content'] %}",
+            "{%- for x in message.content if x.type == 'text' -%}",
+            "{% set c = m['content'] %}{% for p in c %}",
+        ] {
             assert!(reads_parts(goes), "{goes}");
         }
-        for does_not in ["{% for m in messages %}{{ m.content }}{% endfor %}", "{% if m.content is string %}"] {
+        for does_not in [
+            "{% for m in messages %}{{ m.content }}{% endfor %}",
+            "{% if m.content is string %}",
+            "{% set c = m.content | trim %}{% for p in c %}",
+        ] {
             assert!(!reads_parts(does_not), "{does_not}");
         }
     }
@@ -292,7 +385,9 @@ mod tests {
             ("{%- generation %}x{% endgeneration -%}", "{%- if true %}x{% endif -%}"),
             ("{{ '{% generation %}' }}", "{{ '{% generation %}' }}"),
             ("{# {% generation %} #}{ {", "{# {% generation %} #}{ {"),
-            ("{% raw %}{% generation %} %{% endraw %}", "{% raw %}{% generation %} %{% endraw %}"),
+            ("{% raw %}{% generation %} %{% endraw %}", "{% raw +%}{% generation %} %{% endraw %}"),
+            (r#"{{ "\/\a\d\\v" ~ '\U0001F600' }} \a"#, r#"{{ "\\/\u0007\d\\v" ~ '\ud83d\ude00' }} \a"#),
+            ("{{ 'a\\\nb' }}", "{{ 'ab' }}"),
             ("{{ {'a': {'b': '}}'}} }}", "{{ {'a': {'b': '}}'}} }}"),
             ("{{- 'a %s' % x -}}", "{{-  (( 'a %s')|ldyn_percent( x)) -}}"),
             ("{% if 1 + a.b[0] * 3 % n|int is odd %}", "{% if 1 +  (( a.b[0] * 3)|ldyn_percent( n|int is odd)) %}"),

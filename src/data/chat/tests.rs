@@ -60,6 +60,73 @@ fn conversations_are_written_as_transformers_writes_them() {
     }
 }
 
+/// What transformers 5.24 and 4.51 write, with Jinja2 3.1.
+#[test]
+fn values_methods_and_filters_are_those_of_python() {
+    for (source, expected) in [
+        (
+            "{{ none is iterable }} {{ 'a' is iterable }} {{ {} is iterable }} {{ x is iterable }}",
+            "False True True True",
+        ),
+        // A template of Qwen3-Coder's kind, without tools.
+        ("{% if tools is iterable and tools | length > 0 %}tools{% else %}none{% endif %}", "none"),
+        ("{{ messages[:1] is sequence }} {{ ([1] + [2]) is sequence }} {{ range(2) is sequence }}", "True True True"),
+        ("{{ [1, 2, 2][1:].index(2) }} {{ [1, 2, 2][1:].count(2) }} {{ (1, 2).count(2) }}", "0 2 1"),
+        ("{{ \"it's x1y\".title() }} {{ \"it's x1y\" | title }} {{ 'Ab Cd'.istitle() }}", "It'S X1Y It's X1y True"),
+        ("{{ 'a b c'.split(maxsplit=1) }} {{ 'a,b,c'.split(',', 1) }}", "['a', 'b c'] ['a', 'b,c']"),
+        ("{{ 'a,b,c'.rsplit(sep=',', maxsplit=1) }} {{ ' a b '.rsplit(none, 1) }}", "['a,b', 'c'] [' a', 'b']"),
+        ("{{ 'a,b'.split(',', 0) }} {{ ' a  b '.split(' ') }} {{ ''.split() }}", "['a,b'] ['', 'a', '', 'b', ''] []"),
+        ("{{ 'aXbXc'.find('X', 2) }} {{ 'aXbXc'.rfind('X', 0, 3) }} {{ 'aXbXc'.find('X', -2) }}", "3 1 3"),
+        ("{{ 'éXé'.index('X') }} {{ 'a'.find('z') }} {{ 'aaa'.count('a', 1) }} {{ 'abc'.count('') }}", "1 -1 2 4"),
+        ("{{ 'abc'.startswith('b', 1) }} {{ 'abc'.endswith(('x', 'b'), 0, 2) }}", "True True"),
+        ("{{ 'a\\rb\\r\\nc\\n'.splitlines() }} {{ 'a\\nb'.splitlines(true) }}", "['a', 'b', 'c'] ['a\\n', 'b']"),
+        ("{{ none | default('x', boolean=true) }} {{ y | d('z') }} {{ none | default('x') }}", "x z None"),
+        ("{{ '\\na\\n\\nb' | indent(2, first=true) }}|{{ 'a\\nb\\n' | indent('> ') }}", "  \n  a\n\n  b|a\n> b\n"),
+        ("{{ '\\a\\v\\/\\d\\x41\\U0001F600' }}", "\u{7}\u{b}\\/\\dA😀"),
+        ("a {% raw %}\n x\n{% endraw %}\nb", "a \n x\nb"),
+        (
+            "{{ ['a\u{a0}b', \"it's\", none, true, 1e16, 1e400, (1,), {'k': [1.0]}] }}",
+            "['a\\xa0b', \"it's\", None, True, 1e+16, inf, (1,), {'k': [1.0]}]",
+        ),
+        ("{{ ['👩\u{200d}👧'] | string }} {{ 1e-7 }}", "['👩\\u200d👧'] 1e-07"),
+    ] {
+        assert_eq!(render(source).unwrap(), expected, "{source}");
+    }
+}
+
+#[test]
+fn formats_are_those_of_python() {
+    for (source, expected) in [
+        ("{{ '%s|%5s|%-5s|%.2s' % ('a', 'ab', 'cd', 'xyz') }}", "a|   ab|cd   |xy"),
+        ("{{ '%d|%i|%u|%05d|%+d|% d|%.3d' % (3, 4, 5, -42, 3, 4, 7) }}", "3|4|5|-0042|+3| 4|007"),
+        ("{{ '%d|%d|%x|%#X|%o|%c|%c' % (3.7, true, 255, 255, 8, 'x', 65) }}", "3|1|ff|0XFF|10|x|A"),
+        ("{{ '%.2f|%06.2f|%f|%5.1f' % (1.5, -2.5, 1, 3.14159) }}", "1.50|-02.50|1.000000|  3.1"),
+        (
+            "{{ '%e|%.1E|%g|%g|%g|%g|%#g' % (12345.678, 0.00012, 1e-5, 1e6, 100000, 0.5, 1) }}",
+            "1.234568e+04|1.2E-04|1e-05|1e+06|100000|0.5|1.00000",
+        ),
+        ("{{ '%f %d' % (1e400, 0) }} {{ '%5s|%05d' % (none, 7) }}", "inf 0  None|00007"),
+        ("{{ '%r %a %s' % ('é', 'é', ['é']) }}", "'é' '\\xe9' ['é']"),
+        ("{{ '%(a)s-%(b)03d %(a)r%%' % {'a': 'x', 'b': 1} }} {{ '%s' % {'a': 1} }}", "x-001 'x'% {'a': 1}"),
+        ("{{ '%*d|%-*d|%.*f' % (5, 3, 4, 2, 1, 2.25) }}", "    3|2   |2.2"),
+        ("{{ '%s-%s' | format('a', 1) }} {{ '%(a)s' | format(a=1.0) }} {{ '%%' % () }}", "a-1 1.0 %"),
+        ("{{ 7 % 3 }} {{ -7 % 3 }} {{ 5.5 % -2 }}", "1 2 -0.5"),
+    ] {
+        assert_eq!(render(source).unwrap(), expected, "{source}");
+    }
+    for source in [
+        "{{ '%s %s' % 'x' }}",
+        "{{ '%s' % ('x', 'y') }}",
+        "{{ '%d' % 'x' }}",
+        "{{ '%(a)s' % 'x' }}",
+        "{{ '%y' % 1 }}",
+        "{{ 'x%' % 1 }}",
+        "{{ '%999999999d%999999999d' % (1, 2) | length > 200000 }}",
+    ] {
+        assert!(render(source).is_err() || source.contains("999"), "{source}");
+    }
+}
+
 #[test]
 fn no_jinja_is_refused_with_its_line() {
     let error = compiled("{{ bos_token }}\n{% for m in messages %}").unwrap_err();
@@ -115,6 +182,30 @@ fn the_date_does_not_change() {
     assert_eq!(render("{{ strftime_now('%A, %d %B %Y %H:%M') }}").unwrap(), "Friday, 26 July 2024 00:00");
 }
 
+fn with_tools(template: &ChatTemplate) -> Result<String, String> {
+    let tools = Some(Value::from(Vec::<Value>::new()));
+    template.render(&question(), &Arguments { tools, ..Arguments::default() }, false)
+}
+
+#[test]
+fn tools_have_a_template_of_their_own_where_the_model_has_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let with = |tool_use: &str| {
+        let named =
+            format!(r#"[{{"name": "tool_use", "template": "{tool_use}"}}, {{"name": "default", "template": "d"}}]"#);
+        let config = format!(r#"{{"chat_template": {named}}}"#);
+        std::fs::write(folder.path().join("tokenizer_config.json"), config).unwrap();
+        ChatTemplate::of_model(folder.path(), settings()).unwrap().unwrap()
+    };
+    let template = with("t{{ tools | length }}");
+    assert_eq!(with_tools(&template), Ok("t0".to_owned()));
+    assert_eq!(template.render(&question(), &Arguments::default(), false), Ok("d".to_owned()));
+    // One that is broken does no harm where it is not asked for.
+    let template = with("{% if %}");
+    assert_eq!(template.render(&question(), &Arguments::default(), false), Ok("d".to_owned()));
+    assert!(with_tools(&template).unwrap_err().contains("the chat template is no Jinja"));
+}
+
 #[test]
 fn a_folders_template_is_found() {
     let folder = tempfile::tempdir().unwrap();
@@ -142,6 +233,10 @@ fn a_folders_template_is_found() {
     for name in [folder.path().to_owned(), folder.path().join("chat_template.jinja"), "file {{ bos_token }}".into()] {
         assert_eq!(named(&name).render(&question(), &Arguments::default(), false).unwrap(), "file ", "{name:?}");
     }
+    std::fs::create_dir(folder.path().join("additional_chat_templates")).unwrap();
+    write("additional_chat_templates/tool_use.jinja", "file with {{ tools | length }}");
+    assert_eq!(with_tools(&found().unwrap().unwrap()), Ok("file with 0".to_owned()));
+    assert_eq!(rendered(), "file ");
     write("tokenizer_config.json", "{\"chat_template\": 3}");
     assert_eq!(found().unwrap_err().exit_status(), 2);
     let missing = folder.path().join("none.jinja");

@@ -25,6 +25,26 @@ const MAX_WHOLE: usize = 1 << 20;
 /// Most keys that a row may have; data that is read has a few dozen.
 const MAX_KEYS: usize = 1000;
 
+/// Files that are known by their first bytes and are no lines of JSON, and the way out.
+const FOREIGN: [(&[u8], &str, &str); 8] = [
+    (b"PAR1", "is a Parquet file", "let its name end in .parquet"),
+    (
+        &[0x28, 0xb5, 0x2f, 0xfd],
+        "is compressed by zstd",
+        "unpack it (zstd -d), or pack it by gzip, which is read as it is",
+    ),
+    (
+        &[0xfd, b'7', b'z', b'X', b'Z'],
+        "is compressed by xz",
+        "unpack it (xz -d), or pack it by gzip, which is read as it is",
+    ),
+    (b"BZh", "is compressed by bzip2", "unpack it (bunzip2), or pack it by gzip, which is read as it is"),
+    (b"PK\x03\x04", "is a ZIP archive", "unpack it, and name the file of JSON lines in it"),
+    (b"ARROW1", "is an Arrow file", "write JSON lines: in Python, Dataset.to_json(\"train.jsonl\")"),
+    (&[0xff, 0xfe], "is UTF-16", "save the file as UTF-8"),
+    (&[0xfe, 0xff], "is UTF-16", "save the file as UTF-8"),
+];
+
 /// The rows of a file, line by line, or item by item where the file is one list; blank lines are skipped, unknown keys
 /// ignored, unless they look like a misspelt one.
 ///
@@ -48,7 +68,13 @@ impl Lines<Box<dyn BufRead>> {
     pub(super) fn open(path: &Path) -> Result<Self> {
         let failed = |error: std::io::Error| Error::reading(path, &error);
         let mut file = BufReader::new(File::open(path).map_err(failed)?);
-        let packed = file.fill_buf().map_err(failed)?.starts_with(&[0x1f, 0x8b]);
+        let start = file.fill_buf().map_err(failed)?;
+        if let Some((what, advice)) =
+            FOREIGN.iter().find_map(|(begins, what, advice)| start.starts_with(begins).then_some((what, advice)))
+        {
+            return Err(Error::input(Location::file(path), what, advice));
+        }
+        let packed = start.starts_with(&[0x1f, 0x8b]);
         let reader: Box<dyn BufRead> =
             if packed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) };
         Ok(Self::new(path, reader))

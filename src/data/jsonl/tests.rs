@@ -119,6 +119,26 @@ fn broken_files_are_refused() {
 }
 
 #[test]
+fn other_files_are_told_by_their_first_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("rows.jsonl");
+    for (bytes, expected) in [
+        (&b"PAR1...."[..], "is a Parquet file\n  let its name end in .parquet"),
+        (&[0x28, 0xb5, 0x2f, 0xfd, 0], "is compressed by zstd"),
+        (b"BZh91AY", "is compressed by bzip2"),
+        (b"\xfd7zXZ\0", "is compressed by xz"),
+        (b"PK\x03\x04", "is a ZIP archive"),
+        (b"ARROW1\0\0", "is an Arrow file"),
+        (b"\xff\xfe{\0", "is UTF-16\n  save the file as UTF-8"),
+    ] {
+        std::fs::write(&file, bytes).unwrap();
+        let error = Lines::open(&file).err().unwrap();
+        assert!(error.to_string().contains(&format!("rows.jsonl: {expected}")), "{error}");
+        assert_eq!(error.exit_status(), 2);
+    }
+}
+
+#[test]
 fn a_list_and_a_compressed_file_hold_the_rows_that_their_lines_would() {
     let rows = r#"{"prompt":"p, ]","chosen":"c\"","x":[{}]}
 {"prompt":"q","chosen":"d"}"#;

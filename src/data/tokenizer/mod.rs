@@ -131,6 +131,7 @@ impl Tokenizer {
         let failed = |error: tokenizers::Error| Error::failed(format!("a token cannot be added: {error}"));
         let further = settings.further(|token| self.inner.token_to_id(token).is_some())?;
         self.inner.add_tokens(further).map_err(failed)?;
+        self.inner.set_encode_special_tokens(settings.splits_special);
         if let Some([begins, ends]) = settings.around() {
             let around = [begins, ends].map(|token| token.and_then(|token| Some((token, self.token_id(token)?))));
             self.inner.with_post_processor(post_processor(around));

@@ -33,6 +33,9 @@ impl TokenPicture {
             let begins = spell(tokenizer.begins());
             remarks.push(format!("{} stands before every prompt, once, and before no answer", row(&begins)));
         }
+        if tokenizer.eos().is_none() {
+            remarks.push("nothing ends an answer: no file of the model names an end token (eos_token)".to_owned());
+        }
         if merged {
             remarks
                 .push("the end of the prompt is not what it is alone: the answer begins where the two part".to_owned());

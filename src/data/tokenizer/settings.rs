@@ -19,11 +19,16 @@ pub(crate) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 pub(crate) const ADDED_TOKENS: &str = "added_tokens.json";
 /// The chat template as a file of its own.
 pub(crate) const CHAT_TEMPLATE: &str = "chat_template.jinja";
+/// The template for conversations with tools, where there is one of its own for them.
+pub(crate) const TOOL_TEMPLATE: &str = "additional_chat_templates/tool_use.jinja";
 
 /// The special tokens that have a name, in transformers' order.
 const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 /// Where further special tokens are listed, in transformers 4 and 5.
 const LISTED: [&str; 2] = ["additional_special_tokens", "extra_special_tokens"];
+/// Where a configuration keeps further special tokens by their names, and how those names end beside others.
+const BY_NAME: &str = "model_specific_special_tokens";
+const NAME_ENDS: &str = "_token";
 /// Classes that put their own beginning and end around a text, whatever `tokenizer.json` says, and whether they begin
 /// one unless told otherwise.
 const CLASSES: [(&str, bool); 5] = [
@@ -59,6 +64,8 @@ pub(crate) struct Settings {
     added: BTreeMap<u32, AddedToken>,
     /// Whether a text begins with `bos_token` and ends with `eos_token`; `None` where `tokenizer.json` says it.
     around: Option<(bool, bool)>,
+    /// Whether special tokens are read letter by letter where they stand in a text.
+    pub(super) splits_special: bool,
     /// Whether a text gets a space before it; `None` where nothing is said of it.
     prefix_space: Option<bool>,
     /// The chat templates.
@@ -131,6 +138,7 @@ impl Settings {
             .iter()
             .find(|(name, _)| *name == class)
             .map(|&(_, begins)| (flag("add_bos_token").unwrap_or(begins), flag("add_eos_token").unwrap_or(false)));
+        settings.splits_special = flag("split_special_tokens").unwrap_or(false);
         settings.prefix_space = files.contains_key(TOKENIZER_CONFIG).then(|| flag("add_prefix_space").unwrap_or(false));
         Ok(settings)
     }
@@ -162,6 +170,15 @@ impl Settings {
                 }
                 _ => {}
             }
+        }
+        let beside = config.iter().filter(|(name, value)| {
+            let known = NAMED.contains(&name.as_str()) || LISTED.contains(&name.as_str());
+            name.ends_with(NAME_ENDS) && !known && (value.is_string() || value["content"].is_string())
+        });
+        let inside = config.get(BY_NAME).and_then(Value::as_object).into_iter().flatten();
+        for (name, value) in beside.chain(inside) {
+            let token = token(Some(value)).map_err(|problem| (name.clone(), problem))?;
+            self.named.extend(token.map(|token| Named { name: name.clone(), token, assumed: false }));
         }
         // A token that is described elsewhere has the flags that it has there.
         let described: BTreeMap<&str, &AddedToken> =

@@ -47,6 +47,27 @@ fn older_folders_keep_their_tokens_in_two_more_files() {
     assert_eq!(ids(&[listing, map, added], "<x>").len(), 3);
 }
 
+/// As transformers 5 writes them.
+#[test]
+fn special_tokens_of_a_models_own_have_names_too() {
+    let config = r#"{"image_token": "<img>", "boi_token": {"content": "<boi>", "rstrip": true},
+        "model_specific_special_tokens": {"eoi_token": "<eoi>"}, "extra_special_tokens": {"audio_token": "<snd>"},
+        "add_bos_token": true, "chat_template": "x"}"#;
+    let files = [(TOKENIZER_CONFIG, config)];
+    let (mut named, listed) = settings(&files).unwrap().for_templates();
+    named.sort();
+    let expected = [("audio_token", "<snd>"), ("boi_token", "<boi>"), ("eoi_token", "<eoi>"), ("image_token", "<img>")];
+    assert_eq!((named, listed), (expected.map(|(name, token)| (name.to_owned(), token.to_owned())).into(), vec![]));
+    assert_eq!(ids(&files, "<img><boi>  <eoi><snd>").len(), 4);
+}
+
+#[test]
+fn special_tokens_that_are_to_be_split_are() {
+    let split =
+        |flag: &str| ids(&[(TOKENIZER_CONFIG, &format!("{{\"split_special_tokens\": {flag}}}"))], "<eos>").len();
+    assert_eq!((split("false"), split("true")), (1, 5));
+}
+
 #[test]
 fn an_end_token_that_no_vocabulary_has_is_an_error() {
     let error = tokenizer(&[(TOKENIZER_CONFIG, r#"{"eos_token": "<nowhere>"}"#)]).unwrap_err();

@@ -63,12 +63,25 @@ impl Gguf {
             ("vocab_size", Some(json!(self.metadata.vocab_size()?))),
             ("tie_word_embeddings", Some(json!(!self.tensors.tensors.contains_key("output.weight")))),
             ("bos_token_id", special("bos")?),
-            ("eos_token_id", special("eos")?),
+            ("eos_token_id", self.ends()?),
             ("pad_token_id", special("padding")?),
             ("rope_scaling", self.rope_factors(&config)?),
         ];
         config.extend(shared.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
         Ok((family, config))
+    }
+
+    /// The tokens that end a text, a turn or a message: one, or a list of several.
+    fn ends(&self) -> Result<Option<Value>> {
+        let mut ends = Vec::new();
+        for name in ["eos", "eot", "eom"] {
+            ends.extend(self.metadata.special_token(name)?.filter(|id| !ends.contains(id)));
+        }
+        Ok(match ends[..] {
+            [] => None,
+            [only] => Some(only.into()),
+            _ => Some(json!(ends)),
+        })
     }
 
     /// The tokenizer's `tokenizer.json`.

@@ -373,6 +373,18 @@ fn a_stretch_is_read_as_llama_cpp_reads_it() {
 }
 
 #[test]
+fn the_ends_of_a_turn_and_of_a_message_are_ends_too() {
+    let ends = |keys: &[(&str, u32)]| {
+        let mut file = File::sound();
+        keys.iter().for_each(|(name, id)| file.key(&format!("tokenizer.ggml.{name}_token_id"), number(*id)));
+        read(file.bytes()).unwrap().ends().unwrap()
+    };
+    assert_eq!(ends(&[]), None);
+    assert_eq!(ends(&[("eos", 7), ("eot", 7)]), Some(7.into()));
+    assert_eq!(ends(&[("eom", 5), ("eot", 9), ("eos", 7)]), Some(serde_json::json!([7, 9, 5])));
+}
+
+#[test]
 fn keys_of_the_architecture_that_are_not_understood_are_named() {
     let flag = |x: u8| [&7u32.to_le_bytes()[..], &[x]].concat();
     let read = |key: &str, value: Vec<u8>, rotates| {

@@ -81,7 +81,10 @@ pub(super) fn config(metadata: &Metadata) -> Value {
         }
     }
     if let Some(template) = metadata.text("tokenizer.chat_template") {
-        config["chat_template"] = template.into();
+        config["chat_template"] = match metadata.text("tokenizer.chat_template.tool_use") {
+            Some(with_tools) => json!({"default": template, "tool_use": with_tools}),
+            None => template.into(),
+        };
     }
     config
 }
