@@ -7,12 +7,18 @@
 //! convention of Ren & Sutherland, arXiv 2407.10490). Non-finite numbers survive JSON: NaN is `null`, infinities are
 //! the strings `"inf"` and `"-inf"`.
 
+mod detector;
 pub mod floats;
+mod metric;
+mod probe;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use detector::DetectorSettings;
+pub use metric::MetricKey;
+pub use probe::{ProbeGroup, ProbeKind};
 
 /// Version of the run-file format; a reader refuses a larger one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -69,149 +75,6 @@ impl RunPhase {
     }
 }
 
-/// The groups in which probes are shown and toggled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ProbeGroup {
-    /// The preferred answer and its relatives.
-    Answers,
-    /// The dispreferred answer and its rephrases.
-    Rejected,
-    /// Answers of other questions, and repetition.
-    Hallucination,
-    /// Fluent text that answers nothing.
-    Unrelated,
-    /// Shuffled words.
-    NotLanguage,
-    /// The greedy choice along a response's prefixes.
-    Argmax,
-}
-
-impl ProbeGroup {
-    /// Every group, in the order of the keys `1`, `2`, ….
-    pub const ALL: [Self; 6] =
-        [Self::Answers, Self::Rejected, Self::Argmax, Self::Hallucination, Self::Unrelated, Self::NotLanguage];
-
-    /// The words on the screen.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Answers => "answers",
-            Self::Rejected => "rejected",
-            Self::Hallucination => "hallucination",
-            Self::Unrelated => "unrelated",
-            Self::NotLanguage => "not language",
-            Self::Argmax => "argmax",
-        }
-    }
-}
-
-/// One row per probe kind: variant, key in the paper's code, symbol, group, what it is.
-macro_rules! probe_kinds {
-    ($($(#[$doc:meta])* $variant:ident, $key:literal, $symbol:literal, $group:ident, $what:literal;)*) => {
-        /// What is observed besides the training loss: a kind of response to every probe prompt (the paper's keys).
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum ProbeKind {
-            $(#[doc = $what] #[serde(rename = $key)] $variant,)*
-        }
-
-        impl ProbeKind {
-            /// Every kind, in the order of the legend.
-            pub const ALL: &[Self] = &[$(Self::$variant),*];
-
-            /// The key of the paper's released code and of our run files.
-            pub fn key(self) -> &'static str {
-                match self { $(Self::$variant => $key),* }
-            }
-
-            /// A short label for the end of a curve.
-            pub fn symbol(self) -> &'static str {
-                match self { $(Self::$variant => $symbol),* }
-            }
-
-            /// The group it is toggled with.
-            pub fn group(self) -> ProbeGroup {
-                match self { $(Self::$variant => ProbeGroup::$group),* }
-            }
-
-            /// One line that says what it is.
-            pub fn description(self) -> &'static str {
-                match self { $(Self::$variant => $what),* }
-            }
-        }
-    };
-}
-
-probe_kinds! {
-    Chosen, "chosen", "y⁺", Answers, "the preferred answer";
-    ChosenInitial, "chosen_initial", "y⁺ init", Answers, "the model's own answer before finetuning";
-    ChosenSelfr, "chosen_selfr", "y⁺ self", Answers, "the preferred answer's opening, continued by the model before finetuning";
-    ChosenGptsemantic, "chosen_gptsemantic", "y⁺ sem", Answers, "the preferred answer in other words";
-    ChosenGptformat, "chosen_gptformat", "y⁺ fmt", Answers, "the preferred answer's format with other meaning";
-    Rejected, "rejected", "y⁻", Rejected, "the dispreferred answer";
-    RejectGptsemantic, "reject_gptsemantic", "y⁻ sem", Rejected, "the dispreferred answer in other words";
-    RejectGptformat, "reject_gptformat", "y⁻ fmt", Rejected, "the dispreferred answer's format with other meaning";
-    IrrTrain, "irr_train", "irr train", Hallucination, "the chosen answer of another training question";
-    IrrTest, "irr_test", "irr test", Hallucination, "the chosen answer of a held-out question: the control of irr_train";
-    Repeater, "repeater", "repeat", Hallucination, "a short phrase, repeated";
-    IrrHum, "irr_hum", "irr hum", Unrelated, "grammatical sentences that answer nothing";
-    RandomPermute, "random_permute", "shuffled y⁺", NotLanguage, "the words of the preferred answer, shuffled";
-    RandomNonhum, "random_nonhum", "shuffled irr", NotLanguage, "the words of irr_test, shuffled";
-}
-
-impl fmt::Display for ProbeKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.key())
-    }
-}
-
-/// The name of a scalar that is logged every step, spelled as TRL spells it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct MetricKey(pub std::borrow::Cow<'static, str>);
-
-impl MetricKey {
-    /// Mean loss over the batch.
-    pub const LOSS: Self = Self::named("loss");
-    /// Global L2 norm of the gradient before clipping.
-    pub const GRAD_NORM: Self = Self::named("grad_norm");
-    /// The learning rate of this step, warm-up included.
-    pub const LEARNING_RATE: Self = Self::named("learning_rate");
-    /// Tokens seen by the optimiser since the run began, prompts included.
-    pub const NUM_TOKENS: Self = Self::named("num_tokens");
-    /// Pictures seen by the optimiser since the run began.
-    pub const NUM_PICTURES: Self = Self::named("num_pictures");
-    /// Mean sum of log-probs of the chosen completions in the batch.
-    pub const LOGPS_CHOSEN: Self = Self::named("logps/chosen");
-    /// Mean sum of log-probs of the rejected completions in the batch.
-    pub const LOGPS_REJECTED: Self = Self::named("logps/rejected");
-    /// Mean implicit reward of the chosen completions, β·(log π − log π_ref).
-    pub const REWARDS_CHOSEN: Self = Self::named("rewards/chosen");
-    /// Mean implicit reward of the rejected completions.
-    pub const REWARDS_REJECTED: Self = Self::named("rewards/rejected");
-    /// Mean difference of the two rewards.
-    pub const REWARDS_MARGINS: Self = Self::named("rewards/margins");
-    /// Share of pairs with a positive reward margin.
-    pub const REWARDS_ACCURACIES: Self = Self::named("rewards/accuracies");
-    /// Mean reward of the answers sampled as y⁺, at the steps that sample.
-    pub const SAMPLED_REWARD_CHOSEN: Self = Self::named("sampled/reward_chosen");
-    /// Mean reward of the answers sampled as y⁻, at the steps that sample.
-    pub const SAMPLED_REWARD_REJECTED: Self = Self::named("sampled/reward_rejected");
-    /// Mean weight w⁺ = −∂L/∂log π⁺ of the chosen completions: how hard they are pulled up.
-    pub const WEIGHT_CHOSEN: Self = Self::named("weights/chosen");
-    /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.
-    pub const WEIGHT_REJECTED: Self = Self::named("weights/rejected");
-
-    const fn named(name: &'static str) -> Self {
-        Self(std::borrow::Cow::Borrowed(name))
-    }
-}
-
-impl fmt::Display for MetricKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
 /// One stage of a run, as the viewer needs to know it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageInfo {
@@ -247,7 +110,7 @@ pub struct ProbeResponse {
 pub struct ProbePrompt {
     /// The raw prompt.
     pub prompt: String,
-    /// Its responses; a kind that the data does not provide is absent.
+    /// The prompt's responses; a kind that the data does not provide is absent.
     pub responses: BTreeMap<ProbeKind, ProbeResponse>,
     /// The tokens of the chosen answer, as text, one a position.
     #[serde(default)]
@@ -297,51 +160,6 @@ pub struct RunStarted {
     /// [`Evaluation`]s. Empty for a language model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
-}
-
-/// Thresholds of the squeeze detector. All of them are settings of the experiment file; what they were chosen on is written
-/// in `experiments/README.md`. (A recording of an older version may hold others: those are passed over.)
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct DetectorSettings {
-    /// τ: a fall or rise counts from this many nats per completion token.
-    pub tau: f64,
-    /// A fall or rise counts from this many times the noise of one evaluation.
-    pub noise: f64,
-    /// The same where only means over prompts are recorded, so that no pair confirms another.
-    pub noise_of_means: f64,
-    /// Share of the steps since the stage began whose evaluations count as recent: their median counts where one evaluation
-    /// alone is too noisy, and a share of pairs that only touches its rate must be shown twice among them.
-    pub recent: f64,
-    /// Share of displaced pairs from which a run is displacing.
-    pub displacing_rate: f64,
-    /// Share of squeezed pairs from which a run is squeezing.
-    pub squeezing_rate: f64,
-    /// A state is left below this part of the rate at which it was entered.
-    pub leave: f64,
-    /// Share of the freed probability mass that the argmax must take for a pair to count as squeezed.
-    pub squeezed_share: f64,
-    /// Relative fall of the greedy text's distinct-2 that turns squeezing into collapse.
-    pub collapse_distinct_2_drop: f64,
-    /// Rate of repeated 4-grams in the greedy text that turns squeezing into collapse.
-    pub collapse_repeat_4: f64,
-}
-
-impl Default for DetectorSettings {
-    fn default() -> Self {
-        Self {
-            tau: 0.01,
-            noise: 3.0,
-            noise_of_means: 4.0,
-            recent: 0.15,
-            displacing_rate: 0.20,
-            squeezing_rate: 0.20,
-            leave: 0.50,
-            squeezed_share: 0.25,
-            collapse_distinct_2_drop: 0.30,
-            collapse_repeat_4: 0.30,
-        }
-    }
 }
 
 /// Scalars of one optimiser step.

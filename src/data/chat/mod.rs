@@ -101,8 +101,8 @@ impl ChatTemplate {
         Ok(Self { environment, origin: origin.to_owned(), reads_parts: source::reads_parts(source) })
     }
 
-    /// The template of a model whose tokenizer's settings `settings` reads: in a folder `chat_template.jinja`, or what `tokenizer_config.json` has under
-    /// `chat_template`; or that of a GGUF file. `None` where there is none.
+    /// The template of a model whose tokenizer's settings `settings` reads: in a folder `chat_template.jinja`, or what
+    /// `tokenizer_config.json` has under `chat_template`; or that of a GGUF file. `None` where there is none.
     ///
     /// # Errors
     /// When one of the files is broken, or holds named templates of which none is the default.
@@ -128,7 +128,8 @@ impl ChatTemplate {
         Self::new(&file, &source, &special).map(Some)
     }
 
-    /// The template that an experiment names: Jinja itself, a file of it, or a model folder, whose settings `settings` reads.
+    /// The template that an experiment names: Jinja itself, a file of it, or a model folder, whose settings `settings`
+    /// reads.
     ///
     /// # Errors
     /// When there is no such file, or it is no template.
@@ -184,7 +185,7 @@ impl ChatTemplate {
 pub struct SpecialTokens {
     /// By their names: `bos_token`, `eos_token`, …
     pub named: BTreeMap<String, String>,
-    /// Those without a name; `additional_special_tokens` in a template.
+    /// The special tokens without a name; `additional_special_tokens` in a template.
     pub listed: Vec<String>,
 }
 
