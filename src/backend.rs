@@ -66,7 +66,7 @@ pub(crate) enum Found {
 #[cfg(test)]
 pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
 
-/// The same on the other CPU backend.
+/// What unit tests compute with on the other CPU backend.
 #[cfg(all(test, feature = "ndarray"))]
 pub(crate) type OtherTestBackend = Autodiff<burn_ndarray::NdArray<f32>>;
 
@@ -151,7 +151,7 @@ pub(crate) fn auto_is_host() -> bool {
 pub enum Available {
     /// Tensors lie in the machine's own memory.
     Shared(Option<u64>),
-    /// They lie on a device that has its own.
+    /// Tensors lie on a device that has memory of its own.
     Apart {
         /// The device's.
         device: Option<u64>,

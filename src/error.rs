@@ -50,7 +50,7 @@ pub enum Error {
     /// Bad input: a file or an argument that the user can mend. Exit status 2. `problem` is displayable text.
     #[error("{location}: {problem}\n  {advice}")]
     Input {
-        /// Where.
+        /// The place of the mistake.
         location: Location,
         /// What is wrong.
         problem: Shown,

@@ -5,11 +5,11 @@ use crate::history::stats::Estimate;
 /// What became of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It gates, and holds.
+    /// The claim gates, and holds.
     Holds,
-    /// It gates, and does not hold.
+    /// The claim gates, and does not hold.
     Fails,
-    /// Its numbers are given; nothing is asserted.
+    /// The claim's numbers are given; nothing is asserted.
     Reported,
     /// The runs hold nothing to check it on.
     NotApplicable,

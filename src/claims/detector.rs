@@ -5,7 +5,7 @@ use super::{ClaimResult, Measured, result};
 use crate::history::{RunHistory, StateChange};
 use crate::protocol::StageInfo;
 
-/// It says squeezing in the first preference stage of every run.
+/// The claim that the detector says squeezing in the first preference stage of every run.
 pub(super) fn squeeze(histories: &[&RunHistory], gates: bool, runs: &Result<Vec<StageRun<'_>>, String>) -> ClaimResult {
     let first_alarms: Vec<(u64, Option<&StateChange>)> = histories
         .iter()
@@ -24,7 +24,7 @@ pub(super) fn squeeze(histories: &[&RunHistory], gates: bool, runs: &Result<Vec<
     result("squeeze", "DPO: the detector says squeezing", gates, measured)
 }
 
-/// It raises no alarm in any stage that pushes nothing down.
+/// The claim that the detector raises no alarm in any stage that pushes nothing down.
 pub(super) fn quiet(histories: &[&RunHistory], named: bool) -> ClaimResult {
     let mut stages = histories.iter().filter_map(|h| h.run.as_ref()).flat_map(|r| &r.stages);
     let has_stage = stages.any(|s| !s.has_rejected);

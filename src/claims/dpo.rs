@@ -90,7 +90,7 @@ fn d4(runs: &[StageRun<'_>]) -> Measured {
     Ok((up.pooled.value >= ARGMAX_UP, vec![up, rise, at_step, end, up_end, falling]))
 }
 
-/// Where each run's mean is highest.
+/// The step at which each run's mean is highest.
 fn peaks(runs: &[StageRun<'_>], label: &str, curve: CurveId) -> Result<Figure, String> {
     let peak = |run: &StageRun<'_>| Ok((run.seed(), step(&run.evaluations[run.peak(curve)?])));
     Ok(steps(label, runs.iter().map(peak).collect::<Result<Vec<_>, String>>()?))

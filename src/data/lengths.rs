@@ -48,11 +48,11 @@ pub struct Fate {
 /// Why a row is not trained on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfit {
-    /// It is left out, and counted.
+    /// The row is left out, and counted.
     Dropped(&'static str),
-    /// It is an error: the problem.
+    /// The row is an error: the problem.
     Refused(String),
-    /// It holds a token that the model does not have: the problem.
+    /// The row holds a token that the model does not have: the problem.
     Unknown(String),
 }
 

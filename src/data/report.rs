@@ -39,9 +39,9 @@ pub struct Dropped {
     pub first: usize,
 }
 
-/// Of rows whose prompt and answer have a token in common.
+/// What is said of rows whose prompt and answer have a token in common.
 const MERGES: &str = "the end of the prompt merges with the answer, which begins there";
-/// Of rows with the prompt in the answers too.
+/// What is said of rows with the prompt in the answers too.
 const REPEATS: &str = "the answers begin with the prompt once more; leave \"prompt\" out, or cut it from them";
 
 impl DataReport {

@@ -1,6 +1,7 @@
 //! The experiment file: what is trained, on what, how, and what is watched. RON, every field with a default that is
 //! written down here, unknown fields refused. See `experiments/` for files with comments.
 
+mod check;
 mod data;
 mod model;
 mod nearest;

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use super::check::suggestion;
 use super::scan::{self, Kind, Node};
-use super::schema::{EXPERIMENT, Row, Type, Variant, suggestion};
+use super::schema::{EXPERIMENT, Row, Type, Variant};
 use super::source::Source;
 use crate::error::{Error, Location, Result};
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use ron::extensions::Extensions;
 use ron::ser::PrettyConfig;
 
+use super::check;
 use super::scan::Node;
-use super::schema::{self, EXPERIMENT};
+use super::schema::EXPERIMENT;
 use super::source::Source;
 use super::{DataSource, Experiment, overrides};
 use crate::error::{Error, Result};
@@ -41,7 +42,8 @@ pub const EMBEDDED: [(&str, &str); 19] = [
     embed!("pretrain_base"),
 ];
 
-/// Those on models and data that do not: the paper's own settings on real checkpoints. Found in the same way.
+/// The experiments on models and data that do not come with the program: the paper's own settings on real checkpoints.
+/// Found in the same way.
 pub const REAL: [(&str, &str); 4] = [
     embed!("real/pythia_410m_hh_dpo"),
     embed!("real/qwen_0_5b_hh_dpo"),
@@ -76,7 +78,7 @@ pub(crate) fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Par
     let tree = source.scan()?;
     source.unwrap_payloads(&tree);
     let tree = source.scan()?;
-    schema::check(&source, &tree, &EXPERIMENT, &mut errors);
+    check::check(&source, &tree, &EXPERIMENT, &mut errors);
     Error::all(errors)?;
     let experiment = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
     Ok(Parsed { experiment, source, tree })
@@ -157,8 +159,8 @@ mod tests {
     use super::super::Role;
     use super::super::{
         DigitPictures, LabSettings, LabShape, Lora, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
-        Output, Precision, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, scan, schema,
-        source::Source,
+        Output, Precision, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, check, scan,
+        schema, source::Source,
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, REAL, embedded};
     use crate::protocol::{DetectorSettings, ProbeKind};
@@ -299,7 +301,7 @@ mod tests {
             let source = Source::new(Path::new("x.ron"), &experiment.to_ron().unwrap());
             let mut errors = Vec::new();
             let tree = source.scan().unwrap();
-            schema::check(&source, &tree, &EXPERIMENT, &mut errors);
+            check::check(&source, &tree, &EXPERIMENT, &mut errors);
             assert!(errors.is_empty(), "{errors:?}");
             names(&tree, &mut written);
         }

@@ -25,7 +25,7 @@ pub enum Role {
 }
 
 impl Role {
-    /// Those of a block, in order.
+    /// The roles of a block, in order.
     pub(crate) const BLOCK: [Self; 11] = [
         Self::AttentionNorm,
         Self::Query,
@@ -40,7 +40,7 @@ impl Role {
         Self::Down,
     ];
 
-    /// Those of a block that are matrices.
+    /// The roles of a block that are matrices.
     pub const LINEAR: [Self; 7] = [Self::Query, Self::Key, Self::Value, Self::Output, Self::Gate, Self::Up, Self::Down];
 
     /// Whether it writes into the residual stream.

@@ -139,7 +139,7 @@ impl Aligned {
         (0..self.points.len()).map(|point| self.mean_at(arm, curve, scale, point)).collect()
     }
 
-    /// The same at one point.
+    /// The mean of an arm's curve at one point.
     pub fn mean_at(&self, arm: usize, curve: CurveId, scale: Scale, point: usize) -> f64 {
         mean(&self.strata(arm, curve, scale, point).concat())
     }

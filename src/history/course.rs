@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use super::readings::displaced;
 use super::series::{CurveId, Scale, Series};
-use super::standing::displaced;
 use super::state::DynamicsState;
 use super::stats::{float, mean};
 use super::store::RunHistory;

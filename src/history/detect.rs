@@ -9,7 +9,8 @@
 
 use super::evidence::Hold;
 use super::mark::{Mark, MarkKind, stage_span};
-use super::standing::{Direction, Evidence, Standing};
+use super::readings::Direction;
+use super::standing::{Evidence, Standing};
 use super::state::{DynamicsState, StateChange};
 use crate::protocol::{DetectorSettings, Evaluation, RunStarted};
 use crate::text::Shown;

@@ -19,7 +19,7 @@ impl CurveId {
         ProbeKind::ALL.iter().copied().map(Self::Probe).chain([Self::ArgmaxChosen, Self::ArgmaxRejected])
     }
 
-    /// Its key in tables and exports.
+    /// The curve's key in tables and exports.
     pub fn key(self) -> &'static str {
         match self {
             Self::Probe(kind) => kind.key(),

@@ -5,8 +5,8 @@
 //! those very weights; later ones jitter from batch to batch, and a change counts only beyond that (see `noise`). The
 //! recent past, in steps, says in which direction it goes.
 
-use super::evidence::{Hold, Series};
-use super::noise::MEMORY;
+use super::evidence::Hold;
+use super::readings::{Direction, Peak, Read, Readings};
 use super::state::DynamicsState;
 use super::stats::{Estimate, float, mean, rate};
 use crate::protocol::{DetectorSettings, Evaluation, GreedyAnswer, MassFlow, ProbeKind, ProbePrompt, RunStarted};
@@ -14,9 +14,6 @@ use crate::protocol::{DetectorSettings, Evaluation, GreedyAnswer, MassFlow, Prob
 /// Net gain of bystanders (probability a position) and of entropy (nats a position) from which mass flattens out; it does
 /// so until one of the two is no gain any more.
 const FLATTENING: (f64, f64) = (0.001, 0.01);
-
-/// Share of the steps since the stage began over which the direction is read.
-const DIRECTION: f64 = 0.25;
 
 /// How a stage stands at one evaluation, against where it began.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,38 +68,6 @@ pub struct Standing {
     pub(crate) highest: (u64, f64),
     /// The state that the run was in after this evaluation.
     pub state: DynamicsState,
-}
-
-/// Where y⁺ went over the last quarter of the stage so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Direction {
-    /// Neither up nor down beyond τ and noise.
-    #[default]
-    Steady,
-    /// Down.
-    Worsening,
-    /// Up.
-    Easing,
-}
-
-impl Direction {
-    /// The word on the screen.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Steady => "steady",
-            Self::Worsening => "worsening",
-            Self::Easing => "easing",
-        }
-    }
-}
-
-/// The highest mean of y⁺ in a stage, once it is passed.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Peak {
-    /// Step of the evaluation.
-    pub step: u64,
-    /// Fall since, nats, positive.
-    pub fall: f64,
 }
 
 /// The greedy text now against the stage's start, means over prompts.
@@ -164,7 +129,7 @@ impl Standing {
             top_gain: flows.and_then(|f| f.top_gain),
             greedy: greedy_change(span),
             direction: readings.direction(),
-            highest: readings.highest(previous),
+            highest: readings.highest(previous.map(|earlier| earlier.highest)),
             peak: None,
             state: DynamicsState::Healthy,
         };
@@ -208,35 +173,6 @@ impl Standing {
     }
 }
 
-/// Per pair, whether it is displaced from one evaluation to another by the run's own τ; `None` where it cannot be read.
-pub(super) fn displaced(run: &RunStarted, before: &Evaluation, now: &Evaluation) -> Vec<Option<bool>> {
-    let readings = Readings::new(run, before, std::slice::from_ref(now), &run.detector);
-    (0..run.probes.len()).map(|pair| readings.displaced(pair)).collect()
-}
-
-/// What is read of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Read {
-    Chosen,
-    Rejected,
-    Argmax,
-}
-
-impl Read {
-    fn values(self, evaluation: &Evaluation) -> Option<&[f32]> {
-        match self {
-            Self::Chosen => evaluation.logps.get(&ProbeKind::Chosen).map(Vec::as_slice),
-            Self::Rejected => evaluation.logps.get(&ProbeKind::Rejected).map(Vec::as_slice),
-            Self::Argmax => Some(evaluation.chosen.argmax_logps.as_slice()),
-        }
-    }
-
-    /// The response along which it is read.
-    fn kind(self) -> ProbeKind {
-        if self == Self::Rejected { ProbeKind::Rejected } else { ProbeKind::Chosen }
-    }
-}
-
 /// The pairs of a run, each in a state of its own.
 struct Pairs {
     /// `None` where the pair cannot be read.
@@ -267,150 +203,13 @@ impl Pairs {
         rate(count(&self.displaced()), self.measured())
     }
 
-    /// Of nothing where there is no argmax.
+    /// Share of squeezed pairs; of none where there is no argmax.
     fn squeezing(&self) -> Estimate {
         rate(count(&self.squeezed), if self.argmax_measured { self.measured() } else { 0 })
     }
 
     fn measured(&self) -> usize {
         self.displaced.iter().flatten().count()
-    }
-}
-
-/// A stage so far, read pair by pair: where it started, and the latest evaluations since.
-struct Readings<'a> {
-    run: &'a RunStarted,
-    start: &'a Evaluation,
-    /// In ascending steps, the latest last; never empty.
-    later: &'a [Evaluation],
-    /// Their steps.
-    steps: Vec<u64>,
-    /// Whether these are all evaluations since the start.
-    whole: bool,
-    settings: &'a DetectorSettings,
-}
-
-impl<'a> Readings<'a> {
-    fn new(
-        run: &'a RunStarted,
-        start: &'a Evaluation,
-        later: &'a [Evaluation],
-        settings: &'a DetectorSettings,
-    ) -> Self {
-        let whole = later.len() <= MEMORY;
-        let later = &later[later.len().saturating_sub(MEMORY)..];
-        Self { run, start, later, steps: later.iter().map(|e| e.step).collect(), whole, settings }
-    }
-
-    fn now(&self) -> &Evaluation {
-        self.later.last().unwrap_or(self.start)
-    }
-
-    /// Whether something is measured at all, at both ends.
-    fn measured(&self, what: Read) -> bool {
-        [self.start, self.now()].iter().all(|e| what.values(e).is_some_and(|v| !v.is_empty()))
-    }
-
-    /// Whether y⁻ is measured. A stage that pushes nothing down has no y⁻ whose fall could be deduced.
-    fn rejected_measured(&self) -> bool {
-        let pushes_down = self.run.stages.get(self.now().stage).is_some_and(|s| s.has_rejected);
-        self.measured(Read::Rejected) || !pushes_down
-    }
-
-    /// The course of any number of an evaluation; `tokens` are those that τ counts by.
-    fn course(&self, value: &dyn Fn(&Evaluation) -> f64, tokens: f64) -> Option<Series<'_>> {
-        let values: Vec<f64> = self.later.iter().map(value).collect();
-        let start = (self.start.step, value(self.start));
-        Series::new(start, (&self.steps, &values), self.whole, self.settings.tau * tokens, self.settings)
-    }
-
-    /// A pair's course; `None` where it has no such response or a number is missing at either end.
-    fn pair(&self, what: Read, pair: usize) -> Option<Series<'_>> {
-        let tokens = self.run.probes.get(pair)?.responses.get(&what.kind())?.tokens;
-        let value = |e: &Evaluation| what.values(e).and_then(|v| v.get(pair)).map_or(f64::NAN, |&x| f64::from(x));
-        self.course(&value, f64::from(tokens))
-    }
-
-    /// The margin grew while y⁺ and y⁻ both fell; `None` where the pair cannot be read.
-    fn displaced(&self, pair: usize) -> Option<bool> {
-        let chosen = self.pair(Read::Chosen, pair)?;
-        let fell = chosen.moved(-1.0);
-        if !self.rejected_measured() {
-            return Some(fell);
-        }
-        let rejected = self.pair(Read::Rejected, pair)?;
-        Some(fell && rejected.moved(-1.0) && chosen.change() > rejected.change())
-    }
-
-    /// Mean of a reading over the pairs that have it.
-    fn mean_at(&self, what: Read, evaluation: &Evaluation) -> f64 {
-        let has = |pair: usize| self.run.probes.get(pair).is_some_and(|p| p.responses.contains_key(&what.kind()));
-        let values = what.values(evaluation).unwrap_or_default().iter().enumerate();
-        mean(&values.filter(|&(pair, _)| has(pair)).map(|(_, &x)| f64::from(x)).collect::<Vec<_>>())
-    }
-
-    /// Tokens of a response, mean over the pairs that have it.
-    fn mean_tokens(&self, what: Read) -> f64 {
-        let tokens = self.run.probes.iter().filter_map(|p| p.responses.get(&what.kind())).map(|r| f64::from(r.tokens));
-        mean(&tokens.collect::<Vec<_>>())
-    }
-
-    /// The course of a mean.
-    fn mean(&self, what: Read) -> Option<Series<'_>> {
-        self.course(&|e| self.mean_at(what, e), self.mean_tokens(what))
-    }
-
-    /// The course of the mean of one reading over that of another.
-    fn mean_over(&self, what: Read, other: Read) -> Option<Series<'_>> {
-        self.course(&|e| self.mean_at(what, e) - self.mean_at(other, e), self.mean_tokens(Read::Chosen))
-    }
-
-    fn mean_change(&self, what: Read) -> f64 {
-        self.mean_at(what, self.now()) - self.mean_at(what, self.start)
-    }
-
-    fn direction(&self) -> Direction {
-        let Some(chosen) = self.mean(Read::Chosen) else { return Direction::Steady };
-        match chosen.recent_change(DIRECTION) {
-            change if change < -chosen.tolerance() => Direction::Worsening,
-            change if change > chosen.tolerance() => Direction::Easing,
-            _ => Direction::Steady,
-        }
-    }
-
-    /// Step and value of the highest mean of y⁺, carried on from the standing before.
-    fn highest(&self, previous: Option<&Standing>) -> (u64, f64) {
-        let start = (self.start.step, self.mean_at(Read::Chosen, self.start));
-        let before = previous.map_or(start, |p| p.highest);
-        let now = (self.now().step, self.mean_at(Read::Chosen, self.now()));
-        if now.1 > before.1 || before.1.is_nan() { now } else { before }
-    }
-
-    /// The highest mean of y⁺, if it rose there beyond noise and has fallen beyond noise since.
-    fn peak(&self, (step, highest): (u64, f64)) -> Option<Peak> {
-        let tolerance = self.mean(Read::Chosen)?.tolerance();
-        let over = |e: &Evaluation| highest - self.mean_at(Read::Chosen, e);
-        (over(self.start) > tolerance && over(self.now()) > tolerance).then(|| Peak { step, fall: over(self.now()) })
-    }
-
-    /// What means alone say of displacement and of a squeeze: y⁺ below its start, y⁻ too and the margin grown where y⁻ is
-    /// recorded; and the argmax above its start, further above y⁺ than it was, while y⁺ falls on.
-    fn of_means(&self) -> (Hold, Hold) {
-        let hold = |series: Option<Series<'_>>, sign: f64| {
-            series.map_or(Hold::UNDECIDED, |s| Hold { enter: s.mean_moved(sign), stay: s.mean_is_beyond_start(sign) })
-        };
-        let mut displacing = hold(self.mean(Read::Chosen), -1.0);
-        if self.measured(Read::Rejected) {
-            let margin = hold(self.mean_over(Read::Chosen, Read::Rejected), 1.0);
-            displacing = displacing.and(hold(self.mean(Read::Rejected), -1.0)).and(margin);
-        }
-        if !self.measured(Read::Argmax) {
-            return (displacing, Hold::UNDECIDED);
-        }
-        let gap = hold(self.mean_over(Read::Argmax, Read::Chosen), 1.0);
-        let mut squeezing = displacing.and(hold(self.mean(Read::Argmax), 1.0)).and(gap);
-        squeezing.enter &= self.mean(Read::Chosen).is_some_and(|chosen| chosen.mean_falls());
-        (displacing, squeezing)
     }
 }
 

@@ -9,7 +9,7 @@ use super::store::RunHistory;
 /// A part of a curve that is drawn as one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stretch {
-    /// Its readings, as places in the curve's series.
+    /// The stretch's readings, as places in the curve's series.
     readings: Range<usize>,
     /// The step at which it leaves from 0, where the reading there belongs to the stage before.
     origin: Option<u64>,

@@ -188,7 +188,7 @@ impl Checkpoint {
         Self { config, tokenizer, family, config_json, companions: BTreeMap::new(), precision, weights }
     }
 
-    /// The same checkpoint with the weights of a trained model.
+    /// This checkpoint with the weights of a trained model in place of its own.
     pub fn with_weights<B: Backend>(&self, model: &Transformer<B>) -> Self {
         Self {
             config: self.config.clone(),

@@ -157,7 +157,7 @@ impl<B: Backend> Classifier<B> {
         self.forward_tapped(pictures, &mut Untapped)
     }
 
-    /// The same, with every layer shown to `tap`.
+    /// The logits of pictures, with every layer shown to `tap`.
     pub fn forward_tapped(&self, pictures: Tensor<B, 2>, tap: &mut impl Tap<B>) -> Tensor<B, 2> {
         let mut x = pictures;
         if !self.convolutions.is_empty() {

@@ -45,7 +45,7 @@ pub(crate) fn instead_of(lacking: &str, folder: &Path) -> Option<Instead> {
     }
 }
 
-/// The same as an error.
+/// Refuses a folder that holds something else in the place of what it lacks.
 pub(super) fn refuse_instead_of(lacking: &str, folder: &Path) -> Result<()> {
     instead_of(lacking, folder).map_or(Ok(()), |Instead { problem, advice }| refuse(folder, problem, advice))
 }

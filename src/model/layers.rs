@@ -100,7 +100,7 @@ impl<B: Backend> Normalise<B> {
         }
     }
 
-    /// The same for every head of `[rows, heads · d]`.
+    /// Normalises every head of `[rows, heads · d]`.
     pub(super) fn forward_heads(&self, x: Tensor<B, 2>) -> Tensor<B, 2> {
         let [rows, width] = x.dims();
         let size = self.weight.dims()[0];

@@ -45,7 +45,7 @@ pub fn parameter_count(lora: &Lora, architecture: &Architecture) -> usize {
 /// A setting that does not go with a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Mismatch {
-    /// Its path within `lora`.
+    /// The setting's path within `lora`.
     pub(crate) setting: String,
     /// What is wrong.
     pub(crate) problem: String,

@@ -54,15 +54,15 @@ impl Blob {
 /// Where a tensor lies, and in what form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Its file, an index into the list of files.
+    /// The tensor's file, an index into the list of files.
     pub(super) file: usize,
-    /// Its elements; the name of the type where it is none that can be trained.
+    /// The tensor's elements; the name of the type where it is none that can be trained.
     pub(super) element: Result<ElementType, String>,
     /// Outermost first.
     pub(super) shape: Vec<usize>,
     /// First byte in the file.
     pub(super) offset: u64,
-    /// Its bytes; they lie within the file.
+    /// The tensor's bytes; they lie within the file.
     pub(super) bytes: u64,
 }
 

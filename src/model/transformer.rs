@@ -33,10 +33,10 @@ pub struct Transformer<B: Backend> {
     lm_head: Option<Param<Tensor<B, 2>>>,
     #[module(skip)]
     architecture: Architecture,
-    /// Of the rotary positions, radians a token.
+    /// Frequencies of the rotary positions, radians a token.
     #[module(skip)]
     frequencies: Vec<f64>,
-    /// Of the products of the blocks and of the logits.
+    /// Precision of the products of the blocks and of the logits.
     #[module(skip)]
     precision: Precision,
 }

@@ -143,7 +143,7 @@ pub fn normaliser(objective: &ObjectiveConfig, pairs: usize, chosen_tokens: usiz
 }
 
 impl ObjectiveConfig {
-    /// Its name in TRL, or ours where TRL has none.
+    /// The objective's name in TRL, or ours where TRL has none.
     pub fn name(&self) -> &'static str {
         self.traits().name
     }

@@ -53,7 +53,7 @@ pub struct PairLoss {
 }
 
 impl PairLoss {
-    /// The same with λ·NLL of y⁺, a sum over its tokens, added.
+    /// This loss with λ·NLL of y⁺, a sum over its tokens, added.
     pub(super) fn with_nll(self, pair: &PairLogps, lambda: f64) -> Self {
         Self { loss: self.loss - lambda * pair.policy_chosen_logps, chosen_weight: self.chosen_weight + lambda, ..self }
     }

@@ -5,18 +5,18 @@ use serde::{Deserialize, Deserializer};
 /// What an objective does with a rejected answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rejected {
-    /// It does not read it.
+    /// The objective does not read it.
     Unread,
-    /// It is a target like the chosen one.
+    /// The answer is a target like the chosen one.
     Target,
-    /// It pushes it down: only then can a stage be said to squeeze.
+    /// The objective pushes it down: only then can a stage be said to squeeze.
     PushedDown,
 }
 
 /// What the trainer and the viewer must know of an objective besides its loss.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Traits {
-    /// Its name, TRL's where it has one.
+    /// The objective's name, TRL's where it has one.
     pub name: &'static str,
     /// What it does with a rejected answer.
     pub rejected: Rejected,
@@ -44,9 +44,9 @@ pub enum Bound {
 /// A parameter of an objective.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Parameter {
-    /// Its name in an experiment.
+    /// The parameter's name in an experiment.
     pub name: &'static str,
-    /// Its value; 0 and 1 of one that is false or true.
+    /// The parameter's value; 0 and 1 of one that is false or true.
     pub value: f64,
     /// The values that it may have.
     pub bound: Bound,

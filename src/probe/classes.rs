@@ -29,7 +29,7 @@ pub struct ClassObserver {
     pictures: Pictures,
     /// The observed pictures, class by class.
     observed: Vec<usize>,
-    /// Their classes.
+    /// The classes of the observed pictures.
     classes: Vec<usize>,
     /// How many there are of a class.
     per_class: f64,

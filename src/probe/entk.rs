@@ -57,7 +57,7 @@ impl<B: Backend> Gradients<B> {
         products.reduce(|sum, product| sum + product).unwrap_or_else(nothing)
     }
 
-    /// The same as numbers that can be looked up.
+    /// The kernel as numbers that can be looked up.
     pub fn kernel(&self, other: &Self) -> Kernel {
         let values = floats(self.inner_products(other));
         Kernel { values, examples: (self.examples, other.examples), columns: other.rows() }

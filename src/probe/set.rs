@@ -19,7 +19,7 @@ use crate::protocol::{ProbeKind, ProbePrompt, ProbeResponse};
 pub struct Probe {
     /// The raw prompt.
     pub prompt: String,
-    /// Its tokens; never empty.
+    /// The prompt's tokens; never empty.
     pub prompt_ids: Arc<[u32]>,
     /// Text and tokens of every response; the tokens end with the end-of-text token.
     pub responses: BTreeMap<ProbeKind, (String, Vec<u32>)>,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// A number on its way through JSON.
 struct Number(f64);
-/// The same in single precision, so that its shortest decimal form is written.
+/// A number in single precision, so that its shortest decimal form is written.
 struct Single(f32);
 
 fn write<S: Serializer>(x: f64, finite: impl FnOnce(S) -> Result<S::Ok, S::Error>, s: S) -> Result<S::Ok, S::Error> {

@@ -54,7 +54,7 @@ macro_rules! probe_kinds {
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// The key of the paper's released code and of our run files.
-            pub fn key(self) -> &'static str {
+            pub const fn key(self) -> &'static str {
                 match self { $(Self::$variant => $key),* }
             }
 

@@ -156,7 +156,7 @@ pub struct ClassReading {
     /// Accumulated influence since the run began: row u, column o, what the updates on class u did to log π(u | x_o).
     #[serde(with = "floats::list")]
     pub influence: Vec<f32>,
-    /// The same for log π(o | x_o), the right answer.
+    /// Accumulated influence on log π(o | x_o), the right answer: row u, column o.
     #[serde(with = "floats::list")]
     pub influence_on_label: Vec<f32>,
     /// ‖K(x_o, x_u)‖_F, mean over pairs of different observed pictures of the two classes.

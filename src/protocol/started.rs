@@ -102,7 +102,8 @@ pub struct DetectorSettings {
     pub tau: f64,
     /// A fall or rise counts from this many times the noise of one evaluation.
     pub noise: f64,
-    /// The same where only means over prompts are recorded, so that no pair confirms another.
+    /// A fall or rise counts from this many times the noise where only means over prompts are recorded, so that no pair
+    /// confirms another.
     pub noise_of_means: f64,
     /// Share of the steps since the stage began whose evaluations count as recent: their median counts where one evaluation
     /// alone is too noisy, and a share of pairs that only touches its rate must be shown twice among them.

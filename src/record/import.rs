@@ -113,9 +113,9 @@ pub struct Imported {
 /// One of the runs in a file.
 #[derive(Debug, Clone)]
 pub struct ImportedRun {
-    /// Its rows in the file, counted from 0.
+    /// The run's rows in the file, counted from 0.
     pub rows: Vec<usize>,
-    /// The same as a run of ours.
+    /// The rows as a run of ours.
     pub events: Vec<TrainerEvent>,
 }
 
@@ -145,7 +145,7 @@ pub fn read(path: &Path, trained: Option<Trained>) -> Result<Imported> {
     read_from(path, File::open(path).map_err(|e| Error::reading(path, &e))?, trained)
 }
 
-/// The same from anything; `path` is what errors name.
+/// Reads the paper's curves from anything; `path` is what errors name.
 pub(super) fn read_from(path: &Path, input: impl Read, trained: Option<Trained>) -> Result<Imported> {
     let mut bytes = Vec::new();
     input.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|e| Error::reading(path, &e))?;

@@ -7,7 +7,7 @@ use crate::text::Shown;
 /// A run as it was recorded.
 #[derive(Debug, Clone, Default)]
 pub struct Recording {
-    /// Its events, in order; the first that is not a phase is the start of the run.
+    /// The run's events, in order; the first that is not a phase is the start of the run.
     pub events: Vec<TrainerEvent>,
     /// What was passed over, in words.
     pub warnings: Vec<Shown>,

@@ -28,9 +28,9 @@ pub enum Outcome {
 /// A stage and the scalars it logged last.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StageSummary {
-    /// Its name.
+    /// The stage's name.
     pub name: String,
-    /// Its objective.
+    /// The stage's objective.
     pub objective: String,
     /// Optimiser steps taken in it.
     pub steps: u64,

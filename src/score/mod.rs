@@ -63,7 +63,7 @@ pub struct Scored {
     /// log π of every response token, given what precedes it.
     #[serde(with = "floats::list")]
     pub logps: Vec<f32>,
-    /// Their sum.
+    /// The sum of the tokens' log-probs.
     pub sum: f64,
     /// max_v log π(v) at every response position.
     #[serde(with = "floats::list")]

@@ -43,7 +43,7 @@ pub(super) fn rows(choice: BackendChoice) -> Result<Vec<Row>> {
 #[derive(Default)]
 struct Told {
     finished: bool,
-    /// Of the DPO stage, step by step.
+    /// Losses of the DPO stage, step by step.
     losses: Vec<f64>,
     margins: Vec<f64>,
     evaluations: Vec<Evaluation>,

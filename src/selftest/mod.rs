@@ -80,9 +80,9 @@ impl fmt::Display for Row {
 /// 11 bits (TF32) on their way into the tensor cores.
 #[derive(Debug, Clone, Copy)]
 struct Tolerance {
-    /// Of sums of products, relative to the largest result.
+    /// Tolerance of sums of products, relative to the largest result.
     products: f64,
-    /// Of everything else.
+    /// Tolerance of everything else.
     pointwise: f64,
 }
 

@@ -25,7 +25,7 @@ const THROUGH_ALL_LAYERS: f64 = 10.0;
 pub(crate) struct Whole {
     /// log π of every token of the answers, nats.
     logps: Vec<f32>,
-    /// Of their sum, every parameter in order.
+    /// The gradient of their sum, every parameter in order.
     gradient: Vec<f32>,
 }
 

@@ -57,7 +57,7 @@ use crate::tui::run::Live;
 
 /// How long the program waits for the trainer's last step after the terminal has gone.
 const LAST_STEP: Duration = Duration::from_secs(20);
-/// The same after a second Ctrl-C.
+/// How long the program waits after a second Ctrl-C.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
 /// What is to be trained.
@@ -153,7 +153,7 @@ pub fn headless(job: impl Into<Job>, backend: BackendChoice) -> Result<()> {
     run_headless(job, backend, &interrupts).map(drop)
 }
 
-/// The same; returns what was recorded.
+/// Trains without a screen; returns what was recorded.
 fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
     let started = Instant::now();
     let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;

@@ -19,7 +19,7 @@ use crate::protocol::ProbeKind;
 pub struct Need {
     /// The stage's name.
     pub stage: String,
-    /// Its largest slice.
+    /// The stage's largest slice.
     pub slice: Slice,
     /// The parts.
     pub footprint: Footprint,

@@ -93,7 +93,7 @@ pub struct Footprint {
     pub optimiser: u64,
     /// The frozen copy, or what it said.
     pub reference: u64,
-    /// Of one slice, and of those before it where they are accumulated.
+    /// Gradients of one slice, and of those before it where they are accumulated.
     pub gradients: u64,
     /// Kept for the backward pass.
     pub activations: u64,
@@ -115,7 +115,7 @@ impl Footprint {
         self.weights + self.optimiser + self.reference + step.max(self.evaluation)
     }
 
-    /// The same with what always lies in the machine's memory.
+    /// The most that is needed, with what always lies in the machine's memory.
     pub fn peak(&self) -> u64 {
         self.tensors() + self.probes
     }

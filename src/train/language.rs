@@ -40,7 +40,7 @@ pub(super) struct Language<B: AutodiffBackend> {
     pub(super) model: Transformer<B>,
     pub(super) pairs: Arc<Vec<Pair>>,
     pub(super) observer: Observer,
-    /// What the run was begun on, as one number.
+    /// A checksum of what the run was begun on.
     pub(super) fingerprint: u32,
     /// Tokens seen by the optimiser.
     pub(super) tokens: u64,

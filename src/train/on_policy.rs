@@ -22,7 +22,7 @@ pub(super) struct Sampler {
 /// Whether answers are to be sampled before a step, and how long they serve.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Due {
-    /// Those that there are still serve.
+    /// The answers that there are still serve.
     Not,
     /// New ones, for this step and those after it, so many in all.
     ForSteps(usize),
@@ -33,9 +33,9 @@ pub(super) enum Due {
 /// Mean rewards of what was sampled; NaN where there is no judge.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Sampled {
-    /// Of the new y⁺; NaN where y⁺ stays the data's.
+    /// Mean reward of the new y⁺; NaN where y⁺ stays the data's.
     pub(super) chosen: f64,
-    /// Of the new y⁻.
+    /// Mean reward of the new y⁻.
     pub(super) rejected: f64,
 }
 

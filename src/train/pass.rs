@@ -151,7 +151,7 @@ fn add<B: AutodiffBackend>(scalar: Tensor<B, 1>, model: &Transformer<B>, sum: &m
     sum.accumulate(model, GradientsParams::from_grads(scalar.backward(), model));
 }
 
-/// The same; returns the gradient with respect to `leaf`.
+/// Adds the gradient to the sum; returns that with respect to `leaf`.
 fn add_from<B: AutodiffBackend>(
     leaf: &Tensor<B, 2>,
     scalar: Tensor<B, 1>,

@@ -56,9 +56,9 @@ pub(super) trait Learner: Sized {
 /// Which optimiser step is taken; both count from 1.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StepNumber {
-    /// Of the stage.
+    /// The step's number in the stage.
     pub(super) of_stage: u64,
-    /// Of the run.
+    /// The step's number in the run.
     pub(super) of_run: u64,
 }
 

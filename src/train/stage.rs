@@ -48,7 +48,7 @@ impl<B: Backend> StageData<B> {
         Ok(data)
     }
 
-    /// The same before the reference was asked about anything.
+    /// A stage's data before the reference was asked about anything.
     fn unscored(experiment: &Experiment, index: usize, model: &Transformer<B>, pairs: &Arc<Vec<Pair>>) -> Self {
         let stage = &experiment.stages[index];
         let order = Order::new(experiment.seed, index, pairs.len());
@@ -158,7 +158,7 @@ fn save_answers<'a>(answers: impl Iterator<Item = Option<&'a Sequence>>, name: &
     state.add(format!("answers.{name}.ids"), Array::u32(ids));
 }
 
-/// Those of a saved state.
+/// The prompts with their answers of a saved state.
 fn load_answers(name: &str, pairs: usize, saved: &mut SavedState) -> Result<Vec<Option<Sequence>>> {
     let lengths = saved.u32(&format!("answers.{name}.lengths"), 2 * pairs)?;
     let ids = saved.u32_list(&format!("answers.{name}.ids"))?;

@@ -31,7 +31,7 @@ const CHECKSUM_BYTES: u64 = 4;
 /// Where a run stands, but for its arrays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// Of what the run was begun on: data, tokens, probes, model.
+    /// A checksum of what the run was begun on: data, tokens, probes, model.
     pub fingerprint: u32,
     /// The stage under way.
     pub stage: usize,

@@ -61,7 +61,7 @@ impl Rule {
         }
     }
 
-    /// Its name in an experiment.
+    /// The rule's name in an experiment.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::AdamW { .. } => "adamw",
@@ -157,7 +157,7 @@ impl Rule {
         }
     }
 
-    /// The same by tensor operations.
+    /// The update by tensor operations.
     fn apply_tensors<B: Backend>(
         &self,
         weight: Tensor<B, 1>,

@@ -22,7 +22,7 @@ impl Experiment {
         }
     }
 
-    /// The same from a text; `file` only names it.
+    /// Reads, overrides and checks the text of an experiment; `file` only names it.
     ///
     /// # Errors
     /// As [`Experiment::load`].

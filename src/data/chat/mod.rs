@@ -117,9 +117,9 @@ impl ChatTemplate {
         Self { with_tools, ..self }
     }
 
-    /// The template of a model whose tokenizer's settings `settings` reads: in a folder `chat_template.jinja`, or what `tokenizer_config.json` has under
-    /// `chat_template`; or that of a GGUF file. `None` where there is none. Of several the one named `default`, and for
-    /// conversations with tools the one named `tool_use`.
+    /// The template of a model whose tokenizer's settings `settings` reads: in a folder `chat_template.jinja`, or what
+    /// `tokenizer_config.json` has under `chat_template`; or that of a GGUF file. `None` where there is none. Of several
+    /// the one named `default`, and for conversations with tools the one named `tool_use`.
     ///
     /// # Errors
     /// When one of the files is broken, or holds named templates of which none is the default.
@@ -152,7 +152,8 @@ impl ChatTemplate {
         Ok(Some(template.and_with_tools(&file, with_tools.as_deref(), &special)))
     }
 
-    /// The template that an experiment names: Jinja itself, a file of it, or a model folder, whose settings `settings` reads.
+    /// The template that an experiment names: Jinja itself, a file of it, or a model folder, whose settings `settings`
+    /// reads.
     ///
     /// # Errors
     /// When there is no such file, or it is no template.
@@ -215,7 +216,7 @@ impl ChatTemplate {
 pub struct SpecialTokens {
     /// By their names: `bos_token`, `eos_token`, …
     pub named: BTreeMap<String, String>,
-    /// Those without a name; `additional_special_tokens` in a template.
+    /// The special tokens without a name; `additional_special_tokens` in a template.
     pub listed: Vec<String>,
 }
 

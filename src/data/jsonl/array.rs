@@ -7,19 +7,19 @@ use std::io::BufRead;
 pub(super) enum Broken {
     /// The file cannot be read.
     Read(std::io::Error),
-    /// It is no list.
+    /// The file is no list.
     Json(&'static str),
 }
 
 /// How far a list was read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Items {
-    /// Its bracket is yet to come.
+    /// The list's bracket is yet to come.
     #[default]
     Unread,
     /// An item may follow.
     Open,
-    /// It has ended.
+    /// The list has ended.
     Ended,
 }
 

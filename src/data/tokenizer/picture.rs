@@ -21,7 +21,7 @@ pub struct TokenPicture {
 }
 
 impl TokenPicture {
-    /// Of a training example, before it is cut to any length.
+    /// The picture of a training example, before it is cut to any length.
     ///
     /// # Errors
     /// When a text cannot be tokenised.

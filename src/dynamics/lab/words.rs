@@ -24,7 +24,7 @@ pub fn probability(p: f64) -> String {
     text.replace('-', "−")
 }
 
-/// The same with its sign.
+/// A probability's change in words, with its sign.
 pub fn change(p: f64) -> String {
     if p > 0.0 { format!("+{}", probability(p)) } else { probability(p) }
 }

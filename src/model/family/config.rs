@@ -9,9 +9,9 @@ use crate::model::architecture::{Activation, Contradiction};
 
 /// Why a `config.json` cannot be used.
 pub(super) enum Refusal {
-    /// It does not parse.
+    /// The file does not parse.
     Json(serde_json::Error),
-    /// It asks for what is not known here: the problem and the way out.
+    /// The file asks for what is not known here: the problem and the way out.
     Unknown(String, &'static str),
 }
 

@@ -18,7 +18,7 @@ pub(super) struct Spelling {
     theta: &'static str,
     /// The share of a head that is rotated.
     share: &'static str,
-    /// That share where nobody tells it; 1 where the family rotates whole heads and no others.
+    /// The rotated share where nobody tells it; 1 where the family rotates whole heads and no others.
     usual_share: f64,
 }
 
@@ -119,7 +119,7 @@ fn refuse_windows(config: &Fields) -> Result<(), Refusal> {
 struct Stretch {
     /// Which of the two.
     name: &'static str,
-    /// Those that are there; θ and the rotated share may be among them.
+    /// The fields that are there; θ and the rotated share may be among them.
     fields: Fields,
     /// The type.
     kind: &'static str,

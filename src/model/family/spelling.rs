@@ -41,11 +41,11 @@ pub(in crate::model) struct Gguf {
 /// Where parameters lie in a file: names without `.weight` and `.bias`.
 #[derive(Debug)]
 pub(in crate::model) struct Names {
-    /// Those outside the blocks.
+    /// The names outside the blocks.
     pub(super) outside: &'static [(Role, &'static str)],
     /// What comes before a block's number.
     pub(super) block: &'static str,
-    /// Those inside a block.
+    /// The names inside a block.
     pub(super) inside: &'static [(Role, &'static str)],
     /// The one tensor that holds query, key and value, and how.
     pub(super) fused: Option<(&'static str, Fused)>,
@@ -67,9 +67,9 @@ pub(super) enum Fused {
 /// A tensor of a file, and the parameters that it holds.
 #[derive(Debug, Clone, PartialEq)]
 pub(in crate::model) struct Stored {
-    /// Its name.
+    /// The tensor's name.
     pub(in crate::model) name: String,
-    /// Its shape, outermost first.
+    /// The tensor's shape, outermost first.
     pub(in crate::model) shape: Vec<usize>,
     /// The parameters, in order.
     pub(in crate::model) holds: Vec<Parameter>,

@@ -82,7 +82,7 @@ pub(super) fn numbers(data: &TensorData) -> &[f32] {
     data.as_slice().unwrap_or(&[])
 }
 
-/// The same, to be overwritten.
+/// The numbers of a matrix, to be overwritten.
 pub(super) fn numbers_mut(data: &mut TensorData) -> &mut [f32] {
     data.as_mut_slice().unwrap_or(&mut [])
 }

@@ -176,7 +176,7 @@ impl Metadata {
         self.whole(&self.full(name))
     }
 
-    /// The same, where it need not be there.
+    /// A value that need not be there, or its default.
     pub(in crate::model) fn size_or(&self, name: &str, default: usize) -> Result<usize> {
         let key = self.full(name);
         if self.values.contains_key(&key) { self.whole(&key) } else { Ok(default) }
@@ -187,7 +187,7 @@ impl Metadata {
         self.real(&self.full(name))
     }
 
-    /// The same, where it need not be there.
+    /// A value that need not be there, or its default.
     pub(in crate::model) fn number_or(&self, name: &str, default: f64) -> Result<f64> {
         let key = self.full(name);
         if self.values.contains_key(&key) { self.real(&key) } else { Ok(default) }

@@ -88,7 +88,7 @@ impl ElementType {
         TABLE.iter().find(|row| row.id == id).map(|row| row.element)
     }
 
-    /// Its usual name.
+    /// The element type's usual name.
     pub(in crate::model) fn name(self) -> &'static str {
         self.row().name
     }

@@ -21,7 +21,7 @@ pub(super) struct Setting {
 pub(super) struct Cell {
     /// What tells it apart, in words: `beta=0.1 steps=64`.
     pub(super) label: String,
-    /// The same as a plain name of a folder; no two cells share it.
+    /// The cell as a plain name of a folder; no two cells share it.
     pub(super) folder: String,
     /// Path and value of every setting.
     pub(super) settings: Vec<(String, String)>,
