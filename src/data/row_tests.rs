@@ -136,7 +136,7 @@ fn a_plain_prompt_that_the_conversations_do_not_hold_is_refused() {
 #[test]
 fn a_missing_key_is_told_with_what_is_there() {
     for (members, expected) in [
-        (&[("prompt", "p"), ("chose_n1", "c")][..], "did you mean it by \"chose_n1\"?"),
+        (&[("prompt", "p"), ("chozin", "c")][..], "did you mean it by \"chozin\"?"),
         (&[("question", "q"), ("answer", "a")], "it has \"answer\", \"question\""),
         (&[], "rejected\": \"…\"}"),
     ] {

@@ -36,6 +36,7 @@ fn write(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     };
     match value.kind() {
         ValueKind::String => text(out, value.as_str().unwrap_or_default()),
+        ValueKind::Undefined => out.push_str("Undefined"),
         ValueKind::Number => *out += &shown(value),
         ValueKind::Seq | ValueKind::Iterable => {
             let brackets = if value.is_tuple() { ['(', ')'] } else { ['[', ']'] };

@@ -88,6 +88,7 @@ fn values_methods_and_filters_are_those_of_python() {
             "{{ ['a\u{a0}b', \"it's\", none, true, 1e16, 1e400, (1,), {'k': [1.0]}] }}",
             "['a\\xa0b', \"it's\", None, True, 1e+16, inf, (1,), {'k': [1.0]}]",
         ),
+        ("{{ [{}, {'a': 1}] | map(attribute='a') | list }}|{{ x }}", "[Undefined, 1]|"),
         ("{{ ['👩\u{200d}👧'] | string }} {{ 1e-7 }}", "['👩\\u200d👧'] 1e-07"),
     ] {
         assert_eq!(render(source).unwrap(), expected, "{source}");
