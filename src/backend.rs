@@ -116,7 +116,7 @@ pub(crate) fn find(choice: BackendChoice) -> Result<(Found, Option<&'static str>
     }
 }
 
-/// Whether the choice can be had here, and computes in this precision.
+/// Whether the choice can be had here to train with, and computes in this precision.
 ///
 /// # Errors
 /// Wrong usage, with the reason and the way out.
@@ -129,7 +129,7 @@ pub fn check(choice: BackendChoice, precision: Precision) -> Result<()> {
             (!B::supports_dtype(device, self.0)).then(|| name.to_owned())
         }
     }
-    let (found, _) = find(choice)?;
+    let (found, _) = find_sound(choice)?;
     match precision {
         Precision::F32 => Ok(()),
         Precision::Bf16 => on(found, Supports(DType::BF16)).map_or(Ok(()), |name| {
@@ -162,11 +162,16 @@ pub enum Available {
 
 /// How a GPU's kernels come about in this program, as a remark behind the backend's name.
 pub(crate) fn kernels(backend: &str) -> &'static str {
-    match backend {
-        "cuda" if cfg!(feature = "cuda") => " with fused and tuned kernels",
-        "wgpu" if cfg!(feature = "wgpu") => " with fused and tuned kernels",
-        "cuda" | "wgpu" => " without fused and tuned kernels",
-        _ => "",
+    let fused = match backend {
+        "cuda" => cfg!(feature = "cuda"),
+        "wgpu" => cfg!(feature = "wgpu"),
+        _ => return "",
+    };
+    match (fused, cfg!(feature = "tuned")) {
+        (true, false) => " with fused kernels",
+        (false, false) => " without fused kernels",
+        (true, true) => " with fused and tuned kernels",
+        (false, true) => " with tuned kernels",
     }
 }
 
@@ -205,6 +210,23 @@ fn cuda_obstacle() -> Option<&'static str> {
         folders.iter().copied().chain(named.split(':')).any(|f| driver.iter().any(|d| Path::new(f).join(d).exists()));
     (cfg!(target_os = "linux") && !found).then_some("there is no CUDA driver (libcuda.so)")
 }
+
+/// What numbers that matter may be computed with. Among the kernels that a GPU's tuning chooses from are some that are wrong
+/// on sizes which no check can foresee (docs/gpu.md): a program with them is for the selftest alone.
+pub(crate) fn find_sound(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
+    let found = find(choice)?;
+    match found.0 {
+        #[cfg(all(feature = "cuda-safe", feature = "tuned"))]
+        Found::Cuda => Err(Error::usage(TUNED)),
+        #[cfg(all(feature = "wgpu-safe", feature = "tuned"))]
+        Found::Wgpu => Err(Error::usage(TUNED)),
+        _ => Ok(found),
+    }
+}
+
+#[cfg(all(any(feature = "cuda-safe", feature = "wgpu-safe"), feature = "tuned"))]
+const TUNED: &str = "this program was built with --features tuned, whose kernels give wrong numbers for some sizes \
+                     (docs/gpu.md): on a GPU it runs the selftest and nothing else; build without, or take --backend flex";
 
 /// Does the work on a device that is there.
 pub(crate) fn on<W: Work>(found: Found, work: W) -> W::Output {

@@ -2,7 +2,7 @@
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use crate::backend::{BackendChoice, Work, find, on};
+use crate::backend::{BackendChoice, Work, find_sound, on};
 use crate::data::Sequence;
 use crate::error::Result;
 use crate::model::Checkpoint;
@@ -33,5 +33,5 @@ pub(crate) fn score(
         let sequences: Vec<&Sequence> = sequences.iter().collect();
         Ok(score::completions(&model, &sequences, checkpoint.tokenizer.pad()))
     }
-    on(find(choice)?.0, Score(checkpoint, sequences))
+    on(find_sound(choice)?.0, Score(checkpoint, sequences))
 }

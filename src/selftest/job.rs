@@ -6,7 +6,6 @@ use super::whole::Whole;
 use super::{Finding, Row, Tolerance, dpo, kernels, shapes, speed, whole};
 use crate::backend::{self, BackendChoice, Found, Work, find, on};
 use crate::error::{Error, Result};
-use crate::experiment::Precision;
 
 /// Holds the kernels and the shipped model on the chosen backend against double precision and against another CPU backend,
 /// where there is one.
@@ -61,7 +60,7 @@ fn measure_speed_on(choice: BackendChoice, tell: &mut dyn FnMut(Row) -> Result<(
 /// # Errors
 /// When the backend is not to be had, when a check failed (exit status 1), or when `say` does.
 pub fn selftest(choice: BackendChoice, say: &mut dyn FnMut(&str) -> Result<()>) -> Result<()> {
-    backend::check(choice, Precision::F32)?;
+    find(choice)?;
     let (mut failed, mut checks) = (0, 0);
     let mut tell = |row: Row| {
         failed += usize::from(row.failed());

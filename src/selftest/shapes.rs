@@ -1,6 +1,7 @@
-//! Shapes and orders of work on which kernels for GPUs have been wrong: widths that are no multiple of 32, one query over a
-//! growing cache, outputs of one column, numbers that are read while kernels are still being chosen. Each part of a gated
-//! feed-forward is checked alone and then with the next, so that a wrong row tells which of them is at fault.
+//! Shapes and orders of work on which kernels for GPUs have been wrong: widths that are no multiple of 32, inner widths of an
+//! odd number of tiles, one query over a growing cache, outputs of one column, numbers that are read while kernels are still
+//! being chosen; each product read as it is, and fused with what follows. Each part of a gated feed-forward is checked alone
+//! and then with the next, so that a wrong row tells which of them is at fault.
 
 use burn::tensor::activation::silu;
 use burn::tensor::backend::Backend;
@@ -17,19 +18,31 @@ use crate::train::apart;
 const FEED_FORWARDS: [[usize; 3]; 5] = [[14, 24, 40], [14, 32, 64], [7, 33, 65], [1, 100, 36], [130, 24, 8]];
 /// Rows and widths of perceptrons that end in one column.
 const TO_ONE: [[usize; 3]; 4] = [[14, 24, 40], [64, 64, 64], [33, 10, 7], [1, 24, 40]];
+/// Inner widths of products that are an odd number of 8, of 16, of 32 or of 64. A kernel that reads such portions in pairs
+/// has added what lies behind the last one.
+const ODD_TILES: [usize; 9] = [8, 24, 40, 48, 64, 96, 104, 160, 192];
+/// Rows and columns of those products; the larger ones are given to other kernels.
+const AROUND: [[usize; 2]; 2] = [[14, 40], [24, 520]];
 /// The longest cache that one query attends to.
 const LONGEST: usize = 130;
 
 /// Every check.
 pub(super) fn rows<B: Backend>(device: &B::Device, tolerance: Tolerance) -> Vec<Row> {
     let mut rows = parts::<B>(device, tolerance);
-    let worst = |errors: &mut dyn Iterator<Item = f64>| {
-        errors.fold(0.0, |most: f64, error| if error > most || error.is_nan() { error } else { most })
-    };
-    let gated = worst(&mut FEED_FORWARDS.iter().map(|&sizes| Gate::new(sizes).whole::<B>(device)));
+    let gated = worst(FEED_FORWARDS.iter().map(|&sizes| Gate::new(sizes).whole::<B>(device)));
     rows.push(Row::apart("gated feed-forwards, widths of any size", gated, tolerance.products));
-    let to_one = worst(&mut TO_ONE.iter().map(|&sizes| to_one::<B>(sizes, device)));
-    rows.push(Row::apart("perceptrons that end in one column", to_one, tolerance.products));
+    let (mut read, mut fused) = (Vec::new(), Vec::new());
+    for (&inner, &[n, m]) in ODD_TILES.iter().flat_map(|inner| AROUND.iter().map(move |around| (inner, around))) {
+        let errors = lying_either_way::<B>([n, inner, m], device);
+        read.push(errors[0]);
+        fused.push(errors[1]);
+    }
+    rows.push(Row::apart("products over an odd number of tiles, read", worst(read), tolerance.products));
+    rows.push(Row::apart("products over an odd number of tiles, fused", worst(fused), tolerance.products));
+    let errors = TO_ONE.map(|sizes| to_one::<B>(sizes, device));
+    let [read, fused] = [0, 1].map(|form| worst(errors.iter().map(|errors| errors[form])));
+    rows.push(Row::apart("products with one column", read, tolerance.products));
+    rows.push(Row::apart("perceptrons that end in one column", fused, tolerance.products));
     rows.push(Row::apart("numbers read while kernels are chosen", reads::<B>(device), tolerance.products));
     rows.push(match architecture_like(LONGEST + 2) {
         Some(architecture) => {
@@ -162,15 +175,47 @@ fn parts<B: Backend>(device: &B::Device, tolerance: Tolerance) -> Vec<Row> {
     .collect()
 }
 
-/// silu(x·W₁ᵀ)·W₂ᵀ + b of one column: every row of it.
-fn to_one<B: Backend>([rows, wide, inner]: [usize; 3], device: &B::Device) -> f64 {
+/// The largest error; one that is no number is larger than any.
+fn worst(errors: impl IntoIterator<Item = f64>) -> f64 {
+    errors.into_iter().fold(0.0, |most: f64, error| if error > most || error.is_nan() { error } else { most })
+}
+
+/// a·b with either of them lying in memory as it is or across, as in a forward pass, in the gradient of what goes in and in
+/// the gradient of weights: read as it is, and fused with work of two results.
+fn lying_either_way<B: Backend>(sizes @ [n, k, m]: [usize; 3], device: &B::Device) -> [f64; 2] {
+    let (a, b) = (rounded(n * k, 230), rounded(k * m, 231));
+    let expected = product(&a, &b, sizes);
+    let squashed: Vec<f64> = expected.iter().map(|&x| swish(x)).collect();
+    let lying = |numbers: &[f64], [rows, columns]: [usize; 2]| {
+        let across: Vec<f64> = (0..rows * columns).map(|i| numbers[i % rows * columns + i / rows]).collect();
+        [tensor::<B, 2>(numbers, [rows, columns], device), tensor(&across, [columns, rows], device).transpose()]
+    };
+    let (mut read, mut fused) = (0.0, 0.0);
+    for left in lying(&a, [n, k]) {
+        for right in lying(&b, [k, m]) {
+            let found = floats(left.clone().matmul(right.clone()));
+            read = worst([read, apart(&found, &expected)]);
+            let made = left.clone().matmul(right);
+            let (halved, made) = (made.clone().mul_scalar(0.5), silu(made));
+            let halved: Vec<f32> = floats(halved).into_iter().map(|x| 2.0 * x).collect();
+            fused = worst([fused, apart(&halved, &expected), apart(&floats(made), &squashed)]);
+        }
+    }
+    [read, fused]
+}
+
+/// x·w of one column, read as it is; silu(x·W₁ᵀ)·W₂ᵀ + b of one column: every row of them.
+fn to_one<B: Backend>([rows, wide, inner]: [usize; 3], device: &B::Device) -> [f64; 2] {
     let (x, first) = (rounded(rows * wide, 211), rounded(inner * wide, 212));
     let (second, bias) = (rounded(inner, 213), rounded(1, 214));
     let hidden: Vec<f64> = linear_of(&x, &first, [rows, wide, inner]).into_iter().map(swish).collect();
-    let expected: Vec<f64> = linear_of(&hidden, &second, [rows, inner, 1]).into_iter().map(|y| y + bias[0]).collect();
+    let bare = linear_of(&hidden, &second, [rows, inner, 1]);
+    let expected: Vec<f64> = bare.iter().map(|y| y + bias[0]).collect();
+    let second = tensor::<B, 2>(&second, [1, inner], device);
+    let read = floats(linear(tensor(&hidden, [rows, inner], device), second.clone()));
     let hidden = silu(linear(tensor::<B, 2>(&x, [rows, wide], device), tensor(&first, [inner, wide], device)));
-    let found = linear(hidden, tensor(&second, [1, inner], device)) + tensor::<B, 2>(&bias, [1, 1], device);
-    apart(&floats(found), &expected)
+    let fused = floats(linear(hidden, second) + tensor::<B, 2>(&bias, [1, 1], device));
+    [apart(&read, &bare), apart(&fused, &expected)]
 }
 
 /// Products of shapes that were not met before, each followed at once by the reading of another tensor.

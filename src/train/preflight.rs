@@ -90,8 +90,7 @@ fn judge(distances: Distances, tolerated: f64, name: &str) -> Result<String> {
     Err(Error::failed(format!(
         "the backend {name} gives wrong numbers on this model's shapes: {distances} ({tolerated:.0e} tolerated). Nothing was \
          trained. `ldyn-tui selftest --backend {name}` says which kernels are at fault; a program built with --features \
-         {name}-safe, without fused and tuned kernels, tells a doubtful GPU from doubtful kernels; --backend flex trains on \
-         the CPU; check_device: false in the experiment skips this check"
+         {name}-safe, without fused kernels, tells a doubtful GPU from doubtful kernels; --backend flex trains on the CPU; check_device: false in the experiment skips this check"
     )))
 }
 
