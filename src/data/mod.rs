@@ -14,6 +14,7 @@ mod message;
 #[cfg(feature = "parquet")]
 pub(crate) mod parquet;
 pub mod pictures;
+mod place;
 pub(crate) mod pointer;
 mod preferences;
 pub mod report;

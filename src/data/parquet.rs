@@ -11,7 +11,8 @@ use parquet::record::reader::RowIter;
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
 
-use super::row::{self, Entry, Fields, Message, Place, Value};
+use super::place::Place;
+use super::row::{self, Entry, Fields, Message, Value};
 use crate::error::Location;
 use crate::{Error, Result};
 

@@ -7,8 +7,9 @@ use super::chat::{ChatTemplate, ModelFiles, SpecialTokens};
 use super::example::{Form, Others};
 use super::jsonl::Lines;
 use super::lengths::{TOO_LONG, Trainable, UNKNOWN, Unfit};
+use super::place::{Place, is_parquet};
 use super::report::DataReport;
-use super::row::{Arguments, EXPECTED, Entry, Message, Place, Row, Turns, is_parquet};
+use super::row::{Arguments, EXPECTED, Entry, Message, Row, Turns};
 use super::tokenizer::{EOS, PAD};
 use super::{Each, PreferenceExample, Visited};
 use crate::error::Location;
@@ -77,7 +78,7 @@ impl PreferenceData {
                     survey.unpaired.get_or_insert(row.number);
                 }
                 if !self.model.awaited && is_conversation(&row) && self.template()?.is_none() {
-                    return Err(no_template(Place::of(file, &row)));
+                    return Err(no_template(row.place(file)));
                 }
             }
         }
@@ -117,8 +118,8 @@ impl PreferenceData {
                     report.drop(row.number, why);
                     continue;
                 }
-                Trainable::No(Unfit::Refused(problem)) => return Err(Place::of(file, &row).error(problem, TOO_LONG)),
-                Trainable::No(Unfit::Unknown(problem)) => return Err(Place::of(file, &row).error(problem, UNKNOWN)),
+                Trainable::No(Unfit::Refused(problem)) => return Err(row.place(file).error(problem, TOO_LONG)),
+                Trainable::No(Unfit::Unknown(problem)) => return Err(row.place(file).error(problem, UNKNOWN)),
             }
             asks |= !example.prompt.is_empty();
             chosen.push(row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()));
@@ -178,7 +179,7 @@ impl PreferenceData {
 
     /// A row as text.
     fn render(&self, file: &Path, row: &Row) -> Result<PreferenceExample> {
-        let place = Place::of(file, row);
+        let place = row.place(file);
         if is_conversation(row) {
             let template = self.template()?.ok_or_else(|| no_template(place))?;
             return conversation(template, row).map_err(|problem| {

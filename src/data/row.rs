@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use super::message::{Arguments, Message};
-use crate::error::Location;
+use super::place::{Place, Unit};
 use crate::experiment::slips;
 use crate::protocol::ProbeKind;
 use crate::{Error, Result};
@@ -95,14 +95,11 @@ pub struct Row {
     pub(super) unit: Unit,
 }
 
-/// What the rows of a file are counted by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Unit {
-    /// By lines.
-    #[default]
-    Line,
-    /// One by one, in a file without lines.
-    Row,
+impl Row {
+    /// Where the row was read, in that file.
+    pub(super) fn place<'a>(&self, file: &'a Path) -> Place<'a> {
+        Place { file, number: self.number, unit: self.unit }
+    }
 }
 
 /// What a row turned out to be.
@@ -131,41 +128,6 @@ pub(super) enum Value {
 
 /// The members of a row.
 pub(super) type Fields = BTreeMap<String, Value>;
-
-/// Where a row stands, for its errors.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Place<'a> {
-    file: &'a Path,
-    number: usize,
-    unit: Unit,
-}
-
-impl<'a> Place<'a> {
-    /// Row `number` of a file, from 1: its line where the file has lines.
-    pub(super) fn new(file: &'a Path, number: usize) -> Self {
-        Self { file, number, unit: if is_parquet(file) { Unit::Row } else { Unit::Line } }
-    }
-
-    /// Item `number` of a list that may stand on one line.
-    pub(super) fn item(file: &'a Path, number: usize) -> Self {
-        Self { file, number, unit: Unit::Row }
-    }
-
-    /// Where a row was read.
-    pub(super) fn of(file: &'a Path, row: &Row) -> Self {
-        Self { file, number: row.number, unit: row.unit }
-    }
-
-    pub(super) fn error(&self, problem: impl AsRef<str>, advice: impl AsRef<str>) -> Error {
-        match self.unit {
-            Unit::Line => Error::input(Location::line(self.file, self.number), problem, advice),
-            Unit::Row => {
-                let problem = format!("row {}: {}", self.number, problem.as_ref());
-                Error::input(Location::file(self.file), problem, advice)
-            }
-        }
-    }
-}
 
 /// Makes a row of its members.
 ///
@@ -462,11 +424,6 @@ fn is_misspelling(key: &str, known: &str) -> bool {
         1 => longer[at + 1..] == shorter[at..],
         _ => false,
     }
-}
-
-/// Whether a file is read as Parquet, by its ending.
-pub(super) fn is_parquet(file: &Path) -> bool {
-    file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("parquet"))
 }
 
 #[cfg(test)]

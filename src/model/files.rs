@@ -7,6 +7,11 @@ use std::path::Path;
 
 use crate::error::{Error, Location, Result};
 
+/// The file of a checkpoint that is not sharded.
+pub(super) const SINGLE: &str = "model.safetensors";
+/// The file that says which shard holds which tensor.
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+
 pub(super) use crate::data::pointer::refuse as pointer;
 
 pub(super) fn refuse(path: &Path, problem: impl AsRef<str>, advice: &str) -> Result<()> {

@@ -3,8 +3,7 @@
 
 use std::path::Path;
 
-use super::files::{pointer, read_small, refuse};
-use super::shards::{INDEX, SINGLE};
+use super::files::{INDEX, SINGLE, pointer, read_small, refuse};
 use crate::error::Result;
 
 const LARGEST_CONFIG: u64 = 1 << 20;

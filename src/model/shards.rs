@@ -9,16 +9,11 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::files::read_small;
+use super::files::{INDEX, SINGLE, read_small};
 use super::foreign;
 use super::gguf::quant::ElementType;
 use super::tensors::{Blob, Entry, TensorFiles};
 use crate::error::{Error, Location, Result};
-
-/// The file of a checkpoint that is not sharded.
-pub(super) const SINGLE: &str = "model.safetensors";
-/// Says which shard holds which tensor.
-pub(super) const INDEX: &str = "model.safetensors.index.json";
 
 /// A header of this many bytes describes a hundred thousand tensors.
 const LARGEST_HEADER: u64 = 16 << 20;

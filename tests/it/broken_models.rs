@@ -126,7 +126,7 @@ const CONFIGS: &[Row] = &[
     (
         "gpt2/config.json",
         |b| replace(b, "\"eos_token_id\": 0", "\"eos_token_id\": \"x\""),
-        "names special tokens strangely",
+        "eos_token_id has \"x\", which is no token id",
     ),
     ("gpt2/config.json", |b| replace(b, "epsilon\": 1e-05", "epsilon\": 0"), "the norms' epsilon is 0"),
     ("llama_gqa_rope/config.json", |b| replace(b, "\"llama3\"", "\"yarn\""), "rope_scaling is of type 'yarn'"),

@@ -38,7 +38,7 @@ const BROKEN: &[(File, &str, &str)] = &[
     ),
     (Only(b"[{\"prompt\": \"a\", \"chosen\": \"b\"},"), "", "rows.jsonl: row 2: the list has no end"),
     (Only(b"{\"chosen\": \"a\", \"rejected\": \"a\"}"), "", "holds no row to learn from: one answer is the beginning"),
-    (Only(b"PAR1\x15\x04\x15\x10"), "", "expected value"),
+    (Only(b"PAR1\x15\x04\x15\x10"), "", "rows.jsonl: is a Parquet file"),
     (Only(b""), "", "rows.jsonl: holds no rows"),
     // A sparse file: 300 MB without a line break.
     (

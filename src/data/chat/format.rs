@@ -6,7 +6,7 @@ use std::str::Chars;
 use minijinja::value::ValueKind;
 use minijinja::{Error, State, Value};
 
-use super::python::{Side, WIDEST, padded, whole, wrong};
+use super::calls::{Side, WIDEST, padded, whole, wrong};
 use super::repr;
 
 /// One `%…` of a format.

@@ -3,6 +3,7 @@
 //! shows it: `messages`, `tools` and `documents` (none where there are none), `add_generation_prompt`, the special tokens by
 //! name, and what a row gives under `chat_template_kwargs`.
 
+mod calls;
 mod format;
 mod json;
 mod of_model;

@@ -1,15 +1,13 @@
 //! What templates ask of Python's values and Jinja2's filters, and the engine does not have.
 
 use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja::{Environment, Error, State, Value};
 
+use super::calls::{Side, WIDEST, padded, whole, wrong};
 use super::format::formatted;
 use super::source::PERCENT;
 use super::text::lines;
 use super::{repr, text};
-
-/// Longest text that is padded to.
-pub(super) const WIDEST: usize = 1 << 16;
 
 /// Teaches an environment.
 pub(super) fn teach(environment: &mut Environment<'static>) {
@@ -50,10 +48,6 @@ pub(super) fn teach(environment: &mut Environment<'static>) {
     environment.add_test("callable", |value: &Value| value.kind() == ValueKind::Plain);
     environment.add_function("cycler", minijinja_contrib::globals::cycler);
     environment.add_function("joiner", minijinja_contrib::globals::joiner);
-}
-
-pub(super) fn wrong(problem: impl Into<String>) -> Error {
-    Error::new(ErrorKind::InvalidOperation, problem.into())
 }
 
 /// The operator `%`: a text takes what it is given, a number leaves a remainder.
@@ -127,14 +121,6 @@ fn indent(state: &State<'_, '_>, text: String, given: Rest<Value>, named: Kwargs
     Ok(out)
 }
 
-pub(super) fn whole(value: &Value) -> Option<i64> {
-    match value.kind() {
-        ValueKind::Bool => Some(i64::from(value.is_true())),
-        _ if value.is_integer() => value.as_i64(),
-        _ => None,
-    }
-}
-
 /// How many items; what is not defined has none.
 fn length(value: &Value) -> Result<usize, Error> {
     if value.is_undefined() {
@@ -188,25 +174,4 @@ fn of_list(list: &Value, name: &str, arguments: &[Value]) -> Result<Option<Value
         }
         _ => Ok(None),
     }
-}
-
-/// Where a text is filled up.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Side {
-    Left,
-    Right,
-    Both,
-}
-
-pub(super) fn padded(text: &str, width: usize, fill: char, side: Side) -> String {
-    let length = text.chars().count();
-    let missing = width.min(WIDEST).saturating_sub(length);
-    // Python puts the odd one to the left where the width is odd.
-    let left = match side {
-        Side::Left => missing,
-        Side::Right => 0,
-        Side::Both => missing / 2 + (missing & width & 1),
-    };
-    let fill = |count: usize| fill.to_string().repeat(count);
-    format!("{}{text}{}", fill(left), fill(missing - left))
 }

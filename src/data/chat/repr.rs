@@ -4,8 +4,8 @@ use minijinja::value::ValueKind;
 use minijinja::{Error, Value};
 use unicode_properties::{GeneralCategory as Category, UnicodeGeneralCategory};
 
+use super::calls::wrong;
 use super::json::number;
-use super::python::wrong;
 
 /// How deep lists and objects may lie in one another.
 const DEEPEST: usize = 100;

@@ -4,7 +4,7 @@ use minijinja::value::{Kwargs, Rest, Tuple, from_args};
 use minijinja::{Error, State, Value};
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
-use super::python::{Side, WIDEST, padded, wrong};
+use super::calls::{Side, WIDEST, padded, wrong};
 use super::repr::is_printable;
 
 /// What a method of a text answers; `None` where it is left to the engine.

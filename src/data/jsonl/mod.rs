@@ -14,7 +14,8 @@ use flate2::bufread::MultiGzDecoder;
 use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::row::{EXPECTED, Entry, Fields, Message, Place, Value, is_argument, is_read, read};
+use super::place::Place;
+use super::row::{EXPECTED, Entry, Fields, Message, Value, is_argument, is_read, read};
 use crate::error::Location;
 use crate::{Error, Result};
 

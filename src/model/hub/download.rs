@@ -7,8 +7,8 @@ use hf_hub::{Repo, RepoType};
 
 use super::{Cache, HubId, NEEDED};
 use crate::error::{Error, Result};
-use crate::model::shards;
 use crate::model::special::COMPANIONS;
+use crate::model::{files, shards};
 
 /// Downloads a checkpoint's files, with a progress bar each.
 ///
@@ -24,10 +24,10 @@ pub(super) fn download(id: &HubId, cache: &Cache) -> Result<()> {
     for name in NEEDED.into_iter().chain(COMPANIONS).filter(|name| there.contains(*name)) {
         get(name)?;
     }
-    if there.contains(shards::SINGLE) {
-        get(shards::SINGLE)?;
-    } else if there.contains(shards::INDEX) {
-        let index = get(shards::INDEX)?;
+    if there.contains(files::SINGLE) {
+        get(files::SINGLE)?;
+    } else if there.contains(files::INDEX) {
+        let index = get(files::INDEX)?;
         // Names are checked before anything is fetched by them.
         for shard in shards::read_index(&index)?.into_values().collect::<BTreeSet<_>>() {
             get(&shard)?;
