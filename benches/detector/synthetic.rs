@@ -1,4 +1,4 @@
-//! Courses whose truth is known: drift and noise, a plateau, a late squeeze, a dip that recovers, a slow run.
+//! Courses whose truth is known: drift and noise, a plateau, a late squeeze, a dip that recovers, a restart.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -18,7 +18,7 @@ const EVERY: u64 = 4;
 /// A course: the change of y⁺, y⁻ and the argmax by the share of the stage that is over, nats.
 type Course = fn(f64) -> [f64; 3];
 
-/// Every family, with pairs or as a mean: name, course, noise of one measurement.
+/// Every family: name, course, noise of one measurement.
 const FAMILIES: [(&str, Course, f64); 9] = [
     ("drift, no noise", drift, 0.0),
     ("drift, noise a tenth", drift, 0.6),
@@ -33,7 +33,7 @@ const FAMILIES: [(&str, Course, f64); 9] = [
 
 /// Up by a nat, then down by six; the argmax up by four.
 fn drift(t: f64) -> [f64; 3] {
-    [1.0 - (2.0 * t - 0.5).powi(2) * 4.0 + 0.0 * t, -20.0 * t, 4.0 * t]
+    [1.0 - (2.0 * t - 0.5).powi(2) * 4.0, -20.0 * t, 4.0 * t]
 }
 
 /// Ten seeds of each family.

@@ -50,7 +50,7 @@ const TEXT: &str = "  The 2 mills,\n\tnaïve 北京 🦀</s><eos> ";
 /// Whether everything about the checkpoint is sound. Its tokenizer is put to use.
 fn read(path: &Path) -> bool {
     let used = Checkpoint::read(path).and_then(|checkpoint| {
-        let ids = checkpoint.tokenizer.encode_with_special_tokens(TEXT)?;
+        let ids = checkpoint.tokenizer.encode_begun(TEXT)?;
         checkpoint.tokenizer.decode(&ids);
         checkpoint.check_numbers()
     });

@@ -7,15 +7,15 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::csv::{Table, defused, number};
+use super::csv::{NamedTable, Table, defused, number};
 use crate::history::stats::Estimate;
 use crate::history::{Aligned, By, CurveId, Difference, Scale};
 
 /// The scales of the tables and their words.
 const SCALES: [(Scale, &str); 2] = [(Scale::LogProb, "logp"), (Scale::StageDelta, "delta")];
 
-/// Both tables.
-pub fn tables(aligned: &Aligned) -> Vec<(&'static str, String)> {
+/// Both tables of a comparison.
+pub fn tables(aligned: &Aligned) -> Vec<NamedTable> {
     vec![("curves", curves(aligned)), ("differences", differences(aligned))]
 }
 

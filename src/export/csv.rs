@@ -12,8 +12,11 @@ use crate::history::classes::entry;
 use crate::history::{CurveId, RunHistory, Scale};
 use crate::text::Shown;
 
+/// A table: what is added to the name of its file, and its text.
+pub type NamedTable = (&'static str, String);
+
 /// Every table of a run.
-pub fn tables(history: &RunHistory) -> Vec<(&'static str, String)> {
+pub fn tables(history: &RunHistory) -> Vec<NamedTable> {
     let measured = if history.class_count() > 0 {
         vec![("classes", classes(history))]
     } else {

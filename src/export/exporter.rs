@@ -1,13 +1,13 @@
 //! The ways in which a run and a comparison are written: a row each.
 
+use std::cell::OnceCell;
+
 use ratatui::buffer::Buffer;
 
+use super::csv::NamedTable;
 use super::{ScreenshotMeta, comparison, csv, png, svg, text};
 use crate::error::Result;
 use crate::history::{Aligned, RunHistory};
-
-/// A table: what is added to the name of its file, and its text.
-pub type Table = (&'static str, String);
 
 /// What tables are made of.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,24 @@ pub enum Numbers<'a> {
     Run(&'a RunHistory),
     /// Several runs on one axis.
     Comparison(&'a Aligned),
+}
+
+/// A drawn screen that figures are made of. Its SVG is drawn once, for the figures that are made of it share it.
+pub struct Picture<'a> {
+    buffer: &'a Buffer,
+    meta: &'a ScreenshotMeta,
+    svg: OnceCell<String>,
+}
+
+impl<'a> Picture<'a> {
+    /// A picture of a screen and what it is of.
+    pub fn new(buffer: &'a Buffer, meta: &'a ScreenshotMeta) -> Self {
+        Self { buffer, meta, svg: OnceCell::new() }
+    }
+
+    fn svg(&self) -> &str {
+        self.svg.get_or_init(|| svg::svg(self.buffer, self.meta))
+    }
 }
 
 /// One way to write a run or a comparison.
@@ -35,9 +53,9 @@ pub struct Exporter {
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
     /// Tables of a run, and tables of a comparison.
-    Tables(fn(&RunHistory) -> Vec<Table>, fn(&Aligned) -> Vec<Table>),
+    Tables(fn(&RunHistory) -> Vec<NamedTable>, fn(&Aligned) -> Vec<NamedTable>),
     /// A figure of a screen.
-    Figure(fn(&Buffer, &ScreenshotMeta) -> Result<Vec<u8>>),
+    Figure(fn(&Picture<'_>) -> Result<Vec<u8>>),
 }
 
 /// Every way.
@@ -52,25 +70,25 @@ pub static EXPORTERS: [Exporter; 5] = [
         name: "svg",
         extension: "svg",
         help: "The dashboard as a scalable figure",
-        kind: Kind::Figure(|buffer, meta| Ok(svg::svg(buffer, meta).into_bytes())),
+        kind: Kind::Figure(|picture| Ok(picture.svg().as_bytes().to_vec())),
     },
     Exporter {
         name: "png",
         extension: "png",
         help: "The same as pixels",
-        kind: Kind::Figure(|buffer, meta| png::png(&svg::svg(buffer, meta), meta)),
+        kind: Kind::Figure(|picture| png::png(picture.svg(), picture.meta)),
     },
     Exporter {
         name: "txt",
         extension: "txt",
         help: "The same as plain text",
-        kind: Kind::Figure(|buffer, _| Ok(text::plain(buffer).into_bytes())),
+        kind: Kind::Figure(|picture| Ok(text::plain(picture.buffer).into_bytes())),
     },
     Exporter {
         name: "ansi",
         extension: "ans",
         help: "The same as text with colours for a terminal (`.ans`): `cat` shows it",
-        kind: Kind::Figure(|buffer, _| Ok(text::ansi(buffer).into_bytes())),
+        kind: Kind::Figure(|picture| Ok(text::ansi(picture.buffer).into_bytes())),
     },
 ];
 
@@ -81,7 +99,7 @@ impl Exporter {
     }
 
     /// The tables; none where it draws figures.
-    pub fn tables(&self, numbers: Numbers<'_>) -> Vec<Table> {
+    pub fn tables(&self, numbers: Numbers<'_>) -> Vec<NamedTable> {
         match (self.kind, numbers) {
             (Kind::Tables(of_run, _), Numbers::Run(history)) => of_run(history),
             (Kind::Tables(_, of_comparison), Numbers::Comparison(aligned)) => of_comparison(aligned),
@@ -89,14 +107,14 @@ impl Exporter {
         }
     }
 
-    /// The screen as one of its files; `None` where it makes tables.
+    /// The picture as a file: its ending and its bytes; `None` where this makes tables.
     ///
     /// # Errors
     /// When the figure cannot be drawn.
-    pub fn figure(&self, buffer: &Buffer, meta: &ScreenshotMeta) -> Result<Option<(&'static str, Vec<u8>)>> {
+    pub fn figure(&self, picture: &Picture<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
         match self.kind {
             Kind::Tables(..) => Ok(None),
-            Kind::Figure(draw) => Ok(Some((self.extension, draw(buffer, meta)?))),
+            Kind::Figure(draw) => Ok(Some((self.extension, draw(picture)?))),
         }
     }
 }

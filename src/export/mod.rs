@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 /// A drawn screen, cell by cell: what figures are made from.
 pub use ratatui::buffer::Buffer;
 
+use exporter::Picture;
 pub use exporter::{EXPORTERS, Exporter, Kind, Numbers};
 pub use meta::ScreenshotMeta;
 
@@ -26,9 +27,16 @@ use crate::text::Shown;
 /// Writes the buffer as `<run>-step000123-<view>.{svg,png,txt,ans}` into `dir`, which is made if it is missing. Never
 /// overwrites: a name that is taken in any of the four formats gets `-2`, `-3`, …. Returns the paths written.
 pub fn screenshot(buffer: &Buffer, meta: &ScreenshotMeta, dir: &Path) -> Result<Vec<PathBuf>> {
-    let figures = EXPORTERS.iter().map(|exporter| exporter.figure(buffer, meta));
+    figures(&EXPORTERS.iter().collect::<Vec<_>>(), buffer, meta, dir)
+}
+
+/// Writes the buffer as figures of some formats, named and kept as [`screenshot`] does; formats of tables are passed over.
+/// Returns the paths written.
+pub fn figures(formats: &[&Exporter], buffer: &Buffer, meta: &ScreenshotMeta, dir: &Path) -> Result<Vec<PathBuf>> {
+    let picture = Picture::new(buffer, meta);
+    let figures = formats.iter().map(|exporter| exporter.figure(&picture));
     let files = figures.filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
-    write_new(dir, &stem(meta), &files)
+    if files.is_empty() { Ok(Vec::new()) } else { write_new(dir, &stem(meta), &files) }
 }
 
 /// Writes `<stem>.<extension>` for every extension and its bytes into `dir`, which is made if it is missing. Never

@@ -5,14 +5,13 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
 
+use crate::data::pointer;
 use crate::error::{Error, Location, Result};
 
 /// The file of a checkpoint that is not sharded.
 pub(super) const SINGLE: &str = "model.safetensors";
 /// The file that says which shard holds which tensor.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
-
-pub(super) use crate::data::pointer::refuse as pointer;
 
 pub(super) fn refuse(path: &Path, problem: impl AsRef<str>, advice: &str) -> Result<()> {
     Err(Error::input(Location::file(path), problem, advice))
@@ -30,7 +29,7 @@ pub(super) fn open_regular(path: &Path) -> Result<File> {
 /// Reads a whole file of at most `limit` bytes.
 pub(super) fn read_small(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let file = open_regular(path)?;
-    pointer(path)?;
+    pointer::refuse(path)?;
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes).map_err(|e| Error::reading(path, &e))?;
     if bytes.len() as u64 > limit {

@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use super::files::{INDEX, SINGLE, pointer, read_small, refuse};
+use super::files::{INDEX, SINGLE, read_small, refuse};
+use crate::data::pointer;
 use crate::error::Result;
 
 const LARGEST_CONFIG: u64 = 1 << 20;
@@ -99,7 +100,7 @@ pub(super) fn file(path: &Path) -> Result<()> {
     if [".bin", ".pt", ".pth"].iter().any(|ending| name.ends_with(ending)) {
         return refuse(path, "is a file of PyTorch, which can run code when it is opened", CONVERT);
     }
-    pointer(path)
+    pointer::refuse(path)
 }
 
 /// Says that a GGUF file is one of several parts.

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
-use super::files::{open_regular, pointer};
+use super::files::open_regular;
 use super::gguf::quant::ElementType;
+use crate::data::pointer;
 use crate::error::{Error, Location, Result};
 
 /// Bytes that are read at once, about.
@@ -39,7 +40,7 @@ impl Blob {
             Some(bytes) => Ok((Box::new(Cursor::new(bytes)), bytes.len() as u64)),
             None => {
                 let file = open_regular(&self.path)?;
-                pointer(&self.path)?;
+                pointer::refuse(&self.path)?;
                 let length = file.metadata().map_err(|e| Error::reading(&self.path, &e))?.len();
                 Ok((Box::new(file), length))
             }

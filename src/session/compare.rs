@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::display::look;
-use super::export::{meta, say_paths, screenshots, write_figures, write_tables};
+use super::export::{meta, say_paths, screenshots, write_tables};
 use crate::cli::{CompareArgs, has_screen, say, tell};
 use crate::error::{Error, Location, Result};
 use crate::export::{self, Numbers, comparison};
@@ -65,7 +65,7 @@ fn write(app: &Compare, args: &CompareArgs, folder: &Path) -> Result<()> {
     let meta = meta(&info);
     let stem = format!("{}-{}", export::safe_name(&info.run_id), info.view);
     let mut written = write_tables(&args.format, Numbers::Comparison(aligned), &stem, folder)?;
-    written.extend(write_figures(&args.format, &buffer, &meta, folder)?);
+    written.extend(export::figures(&args.format, &buffer, &meta, folder)?);
     say_paths(&written)
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ExportArgs, say, tell};
 use crate::error::Result;
-use crate::export::{self, Buffer, Exporter, Kind, Numbers, ScreenshotMeta};
+use crate::export::{self, Exporter, Kind, Numbers, ScreenshotMeta};
 use crate::history::RunHistory;
 use crate::protocol::TrainerEvent;
 use crate::record::{self, Recording, RunDirectory};
@@ -63,19 +63,7 @@ fn write_screen(events: Vec<TrainerEvent>, args: &ExportArgs, folder: &Path) -> 
     if let Some(asked) = args.step.filter(|&asked| asked != info.step) {
         tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
     }
-    write_figures(&args.format, &buffer, &meta(&info), folder)
-}
-
-/// Writes a screen as figures of the asked formats; tables are none.
-pub(super) fn write_figures(
-    formats: &[&Exporter],
-    buffer: &Buffer,
-    meta: &ScreenshotMeta,
-    folder: &Path,
-) -> Result<Vec<PathBuf>> {
-    let figures = formats.iter().map(|exporter| exporter.figure(buffer, meta));
-    let figures = figures.filter_map(Result::transpose).collect::<Result<Vec<_>>>()?;
-    if figures.is_empty() { Ok(Vec::new()) } else { export::write_new(folder, &export::stem(meta), &figures) }
+    export::figures(&args.format, &buffer, &meta(&info), folder)
 }
 
 /// Prints paths, one a line.

@@ -8,7 +8,7 @@ use crossbeam_channel::Receiver;
 use super::control::Control;
 use super::sink::EventSink;
 use super::{classify, language};
-use crate::backend::{BackendChoice, Work, find, on};
+use crate::backend::{BackendChoice, Work, find_sound, on};
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
@@ -31,7 +31,7 @@ pub(crate) fn train(
             train_on::<B>(self.0, device, name, self.1, self.2, self.3)
         }
     }
-    let (found, obstacle) = find(choice)?;
+    let (found, obstacle) = find_sound(choice)?;
     if let Some(why) = obstacle {
         let what = format!("training on the CPU (flex): {why}");
         tracing::info!("{what}");

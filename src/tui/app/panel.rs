@@ -43,27 +43,35 @@ pub(super) enum List {
     Events,
 }
 
-/// One panel: its word in titles and file names, its runs, its list, and whether it takes the lower place of a small screen.
-struct Row(Panel, &'static str, In, List, bool);
+/// What there is to say of one panel.
+struct Row {
+    panel: Panel,
+    /// The word in titles and file names.
+    title: &'static str,
+    runs: In,
+    list: List,
+    /// Whether it can take the lower place of a small screen.
+    lower: bool,
+}
 
 /// Every panel, in the order of Tab.
 const PANELS: [Row; 9] = [
-    Row(Panel::Chart, "chart", In::Answers, List::Curves, false),
-    Row(Panel::Curves, "curves", In::Answers, List::Curves, false),
-    Row(Panel::Prompt, "prompt", In::Answers, List::Prompts, true),
-    Row(Panel::Answers, "chart", In::Classes, List::Classes, false),
-    Row(Panel::Influence, "influence", In::Classes, List::Classes, false),
-    Row(Panel::Kernel, "kernel", In::Classes, List::Classes, false),
-    Row(Panel::Events, "events", In::Every, List::Events, true),
-    Row(Panel::Dynamics, "dynamics", In::Answers, List::Prompts, true),
-    Row(Panel::Learning, "dynamics", In::Classes, List::Classes, true),
+    Row { panel: Panel::Chart, title: "chart", runs: In::Answers, list: List::Curves, lower: false },
+    Row { panel: Panel::Curves, title: "curves", runs: In::Answers, list: List::Curves, lower: false },
+    Row { panel: Panel::Prompt, title: "prompt", runs: In::Answers, list: List::Prompts, lower: true },
+    Row { panel: Panel::Answers, title: "chart", runs: In::Classes, list: List::Classes, lower: false },
+    Row { panel: Panel::Influence, title: "influence", runs: In::Classes, list: List::Classes, lower: false },
+    Row { panel: Panel::Kernel, title: "kernel", runs: In::Classes, list: List::Classes, lower: false },
+    Row { panel: Panel::Events, title: "events", runs: In::Every, list: List::Events, lower: true },
+    Row { panel: Panel::Dynamics, title: "dynamics", runs: In::Answers, list: List::Prompts, lower: true },
+    Row { panel: Panel::Learning, title: "dynamics", runs: In::Classes, list: List::Classes, lower: true },
 ];
 
 impl Panel {
     /// The panels of a run, in the order of Tab.
     pub fn all(of_classes: bool) -> impl Iterator<Item = Self> {
         let kind = if of_classes { In::Classes } else { In::Answers };
-        PANELS.iter().filter(move |row| row.2 == In::Every || row.2 == kind).map(|row| row.0)
+        PANELS.iter().filter(move |row| row.runs == In::Every || row.runs == kind).map(|row| row.panel)
     }
 
     /// The panel that a run opens on, and the one in the lower place of a small screen.
@@ -72,22 +80,22 @@ impl Panel {
     }
 
     fn row(self) -> &'static Row {
-        PANELS.iter().find(|row| row.0 == self).unwrap_or(&PANELS[0])
+        PANELS.iter().find(|row| row.panel == self).unwrap_or(&PANELS[0])
     }
 
     /// The word in titles and file names.
     pub fn title(self) -> &'static str {
-        self.row().1
+        self.row().title
     }
 
     /// What its keys go through.
     pub(super) fn list(self) -> List {
-        self.row().3
+        self.row().list
     }
 
     /// Whether it can take the lower place of a small screen.
     pub(super) fn is_lower(self) -> bool {
-        self.row().4
+        self.row().lower
     }
 }
 
@@ -103,6 +111,6 @@ mod tests {
             let (focus, lower) = Panel::first(of_classes);
             assert!(all.contains(&focus) && all.contains(&lower) && lower.is_lower());
         }
-        assert!(PANELS.iter().all(|row| row.0.row().0 == row.0));
+        assert!(PANELS.iter().all(|row| row.panel.row().panel == row.panel));
     }
 }

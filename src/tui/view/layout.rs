@@ -1,6 +1,7 @@
 //! Which panel lies where.
 
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::Line;
 
 use super::banner;
 use crate::tui::app::{App, Panel};
@@ -24,6 +25,8 @@ pub(super) struct Places {
     pub(super) groups: Rect,
     /// The alarm; empty while there is none.
     pub(super) banner: Rect,
+    /// What the alarm says, a line a row; there may be more than the banner has rows.
+    pub(super) announced: Vec<Line<'static>>,
     /// Everything between.
     pub(super) body: Rect,
     /// The keys.
@@ -40,7 +43,8 @@ pub(super) fn places(app: &App, area: Rect) -> Places {
         20..30 => 2,
         _ => 3,
     };
-    let banner = u16::try_from(banner::announced(app, area.width).len()).unwrap_or(most).min(most);
+    let announced = banner::announced(app, area.width);
+    let banner = u16::try_from(announced.len()).unwrap_or(most).min(most);
     let [header, progress, groups, banner, body, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
@@ -50,7 +54,7 @@ pub(super) fn places(app: &App, area: Rect) -> Places {
         Constraint::Length(1),
     ])
     .areas(area);
-    Places { header, progress, groups, banner, body, footer, panels: panels(app, body) }
+    Places { header, progress, groups, banner, announced, body, footer, panels: panels(app, body) }
 }
 
 fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {

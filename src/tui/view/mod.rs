@@ -68,7 +68,7 @@ fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {
     }
     let places = layout::places(app, area);
     header::render(app, &places, buf);
-    banner::render(app, places.banner, buf);
+    banner::render(app, places.announced, places.banner, buf);
     footer::render(app, places.footer, buf);
     if app.history().run.is_none() {
         waiting::render(app, places.body, buf);
