@@ -137,8 +137,8 @@ impl Detector {
         if self.standings.get(self.stage_begins).is_some_and(|first| first.stage != latest.stage) {
             self.begin_stage(latest.stage, span.first().map_or(latest.step, |start| start.step));
         }
-        let previous = self.standings[self.stage_begins..].last();
-        let Some((mut standing, evidence)) = Standing::measure(run, span, previous, &self.settings) else {
+        let earlier = &self.standings[self.stage_begins..];
+        let Some((mut standing, evidence)) = Standing::measure(run, span, earlier, &self.settings) else {
             return Vec::new();
         };
         let info = run.stages.get(latest.stage);

@@ -289,7 +289,7 @@ proptest! {
             prop_assert_eq!(coarse.detector.state, fine.detector.state);
             prop_assert_eq!(coarse.detector.changes.len(), fine.detector.changes.len());
             if let Some((coarse, fine)) = alarm(&coarse).zip(alarm(&fine)) {
-                // Where measured often, a share that only touches the rate must be shown twice: one evaluation more.
+                // Where measured often, a share that only touches the rate must reach it in the recent mean: a little later.
                 prop_assert!(coarse.abs_diff(fine) <= 2 * cadence, "{} against {}", coarse, fine);
             }
         }

@@ -26,10 +26,10 @@ impl Hold {
     }
 
     /// What a share of pairs says: it enters at `rate` and stays down to `settings.leave` of that. A share that only touches
-    /// `rate` may fall back: the evaluation `before`, where there is a recent one, must show it too.
-    pub(super) fn of_share(now: f64, before: Option<f64>, rate: f64, settings: &DetectorSettings) -> Self {
+    /// `rate` may fall back, so that `recent`, its mean over the recent evaluations (this one among them), must reach it too.
+    pub(super) fn of_share(now: f64, recent: f64, rate: f64, settings: &DetectorSettings) -> Self {
         // Comparisons with NaN are false, so that an unmeasured share decides nothing.
-        let lasts = now >= CLEAR * rate || before.is_none_or(|before| before >= rate);
+        let lasts = now >= CLEAR * rate || recent >= rate;
         Self { enter: now >= rate && lasts, stay: now.is_nan() || now >= settings.leave * rate }
     }
 }
@@ -149,13 +149,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_that_touches_the_rate_must_show_it_twice_where_measured_often() {
+    fn a_share_that_touches_the_rate_must_reach_it_in_the_recent_mean_too() {
         let settings = DetectorSettings::default();
-        let enters = |now, before| Hold::of_share(now, before, 0.2, &settings).enter;
-        assert!(!enters(0.2, Some(0.19)) && !enters(0.2, Some(f64::NAN)));
-        assert!(enters(0.2, Some(0.2)) && enters(0.25, Some(0.0)) && enters(0.2, None));
-        assert!(!enters(0.19, None) && !enters(f64::NAN, None));
-        let stays = |now| Hold::of_share(now, None, 0.2, &settings).stay;
+        let enters = |now, recent| Hold::of_share(now, recent, 0.2, &settings).enter;
+        assert!(!enters(0.2, 0.19) && !enters(0.2, f64::NAN));
+        assert!(enters(0.2, 0.2) && enters(0.25, 0.1));
+        assert!(!enters(0.19, 0.2) && !enters(f64::NAN, 0.2));
+        let stays = |now| Hold::of_share(now, now, 0.2, &settings).stay;
         assert!(stays(0.1) && !stays(0.09) && stays(f64::NAN));
     }
 }

@@ -92,12 +92,12 @@ pub(super) struct Evidence {
 
 impl Standing {
     /// Measures the last evaluation of `span` against the first: the evaluations of one stage, the one that it started from
-    /// included. `previous` is the standing before, in the same stage. `None` while there is nothing to compare with.
-    /// `state` is left healthy.
+    /// included. `earlier` are the standings of the same stage so far. `None` while there is nothing to compare with. `state`
+    /// is left healthy.
     pub(super) fn measure(
         run: &RunStarted,
         span: &[Evaluation],
-        previous: Option<&Self>,
+        earlier: &[Self],
         settings: &DetectorSettings,
     ) -> Option<(Self, Evidence)> {
         let (start, later) = span.split_first()?;
@@ -129,14 +129,14 @@ impl Standing {
             top_gain: flows.and_then(|f| f.top_gain),
             greedy: greedy_change(span),
             direction: readings.direction(),
-            highest: readings.highest(previous.map(|earlier| earlier.highest)),
+            highest: readings.highest(earlier.last().map(|before| before.highest)),
             peak: None,
             state: DynamicsState::Healthy,
         };
         this.peak = readings.peak(this.highest);
         let (displacing, squeezing) = match pairs {
             Some(pairs) => {
-                let evidence = this.of_pairs(&pairs, previous, settings);
+                let evidence = this.of_pairs(&pairs, earlier, settings);
                 (this.displaced, this.squeezed) = (pairs.displaced(), pairs.squeezed);
                 evidence
             }
@@ -160,13 +160,17 @@ impl Standing {
     }
 
     /// What the shares of pairs say of displacement and of a squeeze.
-    fn of_pairs(&self, pairs: &Pairs, previous: Option<&Self>, settings: &DetectorSettings) -> (Hold, Hold) {
+    fn of_pairs(&self, pairs: &Pairs, earlier: &[Self], settings: &DetectorSettings) -> (Hold, Hold) {
         #[allow(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
-        let within = |earlier: u64| (self.step - earlier) as f64 <= settings.recent * (self.step - self.since) as f64;
-        let before = |of: fn(&Self) -> f64| previous.filter(|earlier| within(earlier.step)).map(of);
-        let (displaced, squeezed) = (pairs.displacement().value, pairs.squeezing().value);
-        let displacing = Hold::of_share(displaced, before(|s| s.displacement_rate), settings.displacing_rate, settings);
-        let mut squeezing = Hold::of_share(squeezed, before(|s| s.squeezing_rate), settings.squeezing_rate, settings);
+        let is_recent = |s: &&Self| (self.step - s.step) as f64 <= settings.recent * (self.step - self.since) as f64;
+        let recent_mean = |now: f64, of: fn(&Self) -> f64| {
+            let before = earlier.iter().rev().take_while(is_recent).map(of);
+            mean(&before.chain([now]).filter(|share| share.is_finite()).collect::<Vec<_>>())
+        };
+        let hold =
+            |now: f64, of: fn(&Self) -> f64, rate: f64| Hold::of_share(now, recent_mean(now, of), rate, settings);
+        let displacing = hold(pairs.displacement().value, |s| s.displacement_rate, settings.displacing_rate);
+        let mut squeezing = hold(pairs.squeezing().value, |s| s.squeezing_rate, settings.squeezing_rate);
         // Who took the mass is unknown: a y⁺ on its way up is no squeeze that begins.
         squeezing.enter &= self.flow_measured || self.direction != Direction::Easing;
         (displacing, squeezing)

@@ -106,7 +106,7 @@ pub struct DetectorSettings {
     /// confirms another.
     pub noise_of_means: f64,
     /// Share of the steps since the stage began whose evaluations count as recent: their median counts where one evaluation
-    /// alone is too noisy, and a share of pairs that only touches its rate must be shown twice among them.
+    /// alone is too noisy, and their mean where a share of pairs only touches its rate.
     pub recent: f64,
     /// Share of displaced pairs from which a run is displacing.
     pub displacing_rate: f64,
