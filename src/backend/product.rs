@@ -1,4 +1,4 @@
-//! Products of matrices on the fast CPU backend, written where they stay: burn-flex zeroes the memory of every result, and
+//! Products of matrices in this machine's memory, written where they stay: burn-flex zeroes the memory of every result, and
 //! copies it once more to align it.
 
 use std::any::{Any, TypeId};
@@ -27,14 +27,71 @@ pub(crate) fn matmul<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 
 
 /// Numbers in memory as rows and columns.
 #[derive(Clone, Copy)]
-struct Matrix<'a> {
+pub(crate) struct Matrix<'a> {
     numbers: &'a [f32],
     size: [usize; 2],
     /// From one row to the next, and from one column to the next.
     strides: [isize; 2],
 }
 
+/// Numbers in memory as rows and columns, to be written.
+pub(crate) struct MatrixMut<'a> {
+    numbers: &'a mut [f32],
+    size: [usize; 2],
+    /// From one row to the next.
+    stride: usize,
+}
+
+impl<'a> MatrixMut<'a> {
+    /// The first `columns` numbers of each row, of which one begins every `stride` numbers. There must be so many numbers.
+    pub(crate) fn new(numbers: &'a mut [f32], [rows, columns]: [usize; 2], stride: usize) -> Self {
+        let stride = stride.max(columns);
+        Self { numbers: &mut numbers[..reach([rows, columns], stride)], size: [rows, columns], stride }
+    }
+
+    /// Writes a·b, or adds it to what is there, on this thread. The sizes must fit.
+    #[allow(unsafe_code, reason = "gemm takes pointers; what they reach was checked when the matrices were made")]
+    #[allow(clippy::cast_possible_wrap, reason = "no slice is longer than isize::MAX")]
+    pub(crate) fn product(self, a: Matrix<'_>, b: Matrix<'_>, add: bool) {
+        let ([m, k], [inner, n]) = (a.size, b.size);
+        // What is written through a pointer has to have its size.
+        assert!(k == inner && self.size == [m, n], "{:?} is no product of {:?} and {:?}", self.size, a.size, b.size);
+        let ([down, right], [other_down, other_right]) = (a.strides, b.strides);
+        // SAFETY: all three matrices lie within their slices, every stride counted (`MatrixMut::new`, `Matrix::of`,
+        // `Matrix::new`); rows of the result do not overlap, for a stride is no less than a row; what is not added to is
+        // written without being read.
+        unsafe {
+            #[rustfmt::skip]
+            gemm::gemm(
+                m, n, k,
+                self.numbers.as_mut_ptr(), 1, self.stride as isize, add,
+                a.numbers.as_ptr(), right, down,
+                b.numbers.as_ptr(), other_right, other_down,
+                1.0, 1.0, false, false, false, gemm::Parallelism::None,
+            );
+        }
+    }
+}
+
+/// Numbers from the first to the last of a matrix.
+fn reach([rows, columns]: [usize; 2], stride: usize) -> usize {
+    if rows == 0 || columns == 0 { 0 } else { (rows - 1) * stride + columns }
+}
+
 impl<'a> Matrix<'a> {
+    /// The first `columns` numbers of each row, of which one begins every `stride` numbers. There must be so many numbers.
+    #[allow(clippy::cast_possible_wrap, reason = "no slice is longer than isize::MAX")]
+    pub(crate) fn new(numbers: &'a [f32], [rows, columns]: [usize; 2], stride: usize) -> Self {
+        let reach = reach([rows, columns], stride);
+        Self { numbers: &numbers[..reach], size: [rows, columns], strides: [stride as isize, 1] }
+    }
+
+    /// Rows as columns.
+    pub(crate) fn transposed(self) -> Self {
+        let ([rows, columns], [down, right]) = (self.size, self.strides);
+        Self { numbers: self.numbers, size: [columns, rows], strides: [right, down] }
+    }
+
     /// A tensor's numbers, where they are in single precision and none lies outside its memory.
     fn of(tensor: &'a FlexTensor) -> Option<Self> {
         if tensor.dtype() != DType::F32 {
@@ -108,6 +165,36 @@ mod tests {
             let part = matrix(m + 2, k + 3).slice([1..m + 1, 2..k + 2]);
             let other = matrix(n + 1, k + 1).transpose().slice([1..k + 1, 0..n]);
             assert_eq!(floats(matmul(part.clone(), other.clone())), floats(part.matmul(other)));
+        }
+    }
+
+    #[test]
+    fn a_product_is_written_into_a_part_of_what_is_there() {
+        let numbers = |count: usize| (0..count).map(|i| (i % 7) as f32 - 2.0).collect::<Vec<_>>();
+        for (m, k, n) in [(1, 4, 3), (5, 6, 7), (40, 33, 18), (3, 0, 2), (0, 2, 2)] {
+            let (a, b, before) = (numbers(m * (k + 2)), numbers(n * k), numbers((m + 1) * (n + 3)));
+            for add in [false, true] {
+                let mut out = before.clone();
+                let left = Matrix::new(&a, [m, k], k + 2);
+                let right = Matrix::new(&b, [n, k], k).transposed();
+                MatrixMut::new(&mut out, [m, n], n + 3).product(left, right, add);
+                for (at, (&found, &before)) in out.iter().zip(&before).enumerate() {
+                    let (row, column) = (at / (n + 3), at % (n + 3));
+                    let sum: f32 = if row < m {
+                        (0..k).map(|i| a[row * (k + 2) + i] * b[(column % n) * k + i]).sum()
+                    } else {
+                        0.0
+                    };
+                    let expected = if row >= m || column >= n {
+                        before
+                    } else if add {
+                        before + sum
+                    } else {
+                        sum
+                    };
+                    assert!((found - expected).abs() < 1e-4, "{m} × {k} × {n}, {at}: {found}, not {expected}");
+                }
+            }
         }
     }
 

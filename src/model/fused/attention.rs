@@ -1,6 +1,7 @@
 //! Causal attention with rotary positions, block by block: a block is one row's queries that share a head of keys and
 //! values. Its scores fit into a cache and are gone before the next ones come.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
@@ -21,8 +22,19 @@ pub(in crate::model) struct Angles {
 }
 
 impl Angles {
+    /// The angles of some positions, at so many radians a token for each pair.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "angles are computed in f64")]
+    pub(in crate::model) fn new(frequencies: &[f64], positions: Range<usize>) -> Self {
+        let each = |f: fn(f64) -> f64| {
+            let of = |position: usize| frequencies.iter().map(move |frequency| f(position as f64 * frequency) as f32);
+            positions.clone().flat_map(of).collect()
+        };
+        Self { half: frequencies.len(), cos: each(f64::cos), sin: each(f64::sin) }
+    }
+
     /// Turns a head at a position, or back.
-    fn turn(&self, head: &mut [f32], position: usize, back: bool) {
+    #[inline(always)]
+    pub(in crate::model) fn turn(&self, head: &mut [f32], position: usize, back: bool) {
         let at = position * self.half..(position + 1) * self.half;
         let (first, second) = head.split_at_mut(self.half);
         for (((a, b), &cos), &sin) in first.iter_mut().zip(second).zip(&self.cos[at.clone()]).zip(&self.sin[at]) {

@@ -2,7 +2,7 @@
 
 /// eˣ to within 2 units in the last place; 0 far below and a large finite number far above.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(in crate::model) fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     /// ln 2 in two parts, the first of which has few bits.
     const LN_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
@@ -22,7 +22,7 @@ pub(super) fn exp(x: f32) -> f32 {
 
 /// 1 / (1 + e⁻ˣ).
 #[inline(always)]
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(in crate::model) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::exp::exp;
 use super::lanes::{largest, sum};
 use super::{Kernel, numbers, numbers_mut, width};
+use crate::backend::wide;
 
 /// Exponentials that are summed in single precision; their sums are added up in double.
 const CHUNK: usize = 256;
@@ -29,6 +30,7 @@ pub(super) struct Normaliser {
 
 impl Normaliser {
     #[allow(clippy::cast_possible_truncation, reason = "the logits are in single precision")]
+    #[inline(always)]
     fn of(logits: &[f32]) -> Self {
         let largest = largest(logits);
         let mut exponentials = [0.0; CHUNK];
@@ -44,6 +46,50 @@ impl Normaliser {
     fn logp(self, logit: f32) -> f32 {
         logit - self.largest - self.log
     }
+}
+
+/// log π of a label and of the likeliest token, given a row of logits; NaN for a label outside the vocabulary.
+pub(crate) fn label_and_largest(logits: &[f32], label: u32) -> (f32, f32) {
+    let normaliser = wide(|| Normaliser::of(logits));
+    let label = logits.get(label as usize).map_or(f32::NAN, |&logit| normaliser.logp(logit));
+    (label, -normaliser.log)
+}
+
+/// Sums over e^z of a row of logits, relative to the largest of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Exponentials {
+    /// max z.
+    pub(crate) largest: f32,
+    /// Where it is; the first place of several.
+    pub(crate) argmax: usize,
+    /// Σ e^(z − largest).
+    pub(crate) sum: f64,
+    /// Σ e^2(z − largest).
+    pub(crate) squares: f64,
+    /// Σ (z − largest)·e^(z − largest).
+    pub(crate) weighted: f64,
+}
+
+/// Writes e^(z − largest) over a row of logits.
+pub(crate) fn exponentials(logits: &mut [f32]) -> Exponentials {
+    const LANES: usize = 8;
+    wide(|| {
+        let largest = largest(logits);
+        let argmax = logits.iter().position(|&z| z >= largest).unwrap_or(0);
+        let (mut sum, mut squares, mut weighted) = ([0.0f64; LANES], [0.0f64; LANES], [0.0f64; LANES]);
+        for chunk in logits.chunks_mut(LANES) {
+            for (i, z) in chunk.iter_mut().enumerate() {
+                let below = *z - largest;
+                let e = exp(below);
+                *z = e;
+                sum[i] += f64::from(e);
+                squares[i] += f64::from(e) * f64::from(e);
+                weighted[i] += f64::from(below) * f64::from(e);
+            }
+        }
+        let [sum, squares, weighted] = [sum, squares, weighted].map(|lanes| lanes.iter().sum());
+        Exponentials { largest, argmax, sum, squares, weighted }
+    })
 }
 
 impl Kernel<1> for LabelLogps {

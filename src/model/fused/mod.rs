@@ -7,11 +7,11 @@
 //! functions up to rounding.
 
 mod attention;
-mod exp;
+pub(super) mod exp;
 mod gated;
 mod kernel;
 mod label;
-mod lanes;
+pub(super) mod lanes;
 mod norm;
 
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use super::architecture::Activation;
 use crate::backend::{self, Attempt, OnHost};
 
 pub(super) use attention::{Angles, Heads};
+pub(crate) use label::{Exponentials, exponentials, label_and_largest};
 
 /// x·Wᵀ of `[rows, in]` and `[out, in]`.
 pub(super) fn linear<B: Backend>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {
