@@ -43,7 +43,10 @@ pub fn read(logits: &mut [f32], label: u32, keep: Option<&mut [f32]>) -> Result<
     let squares = squares / (sum * sum);
     let vocab = logits.len() as f64;
     if let Some(keep) = keep {
-        wide(|| keep.iter_mut().zip(&*logits).for_each(|(p, &e)| *p = (f64::from(e) / sum) as f32));
+        wide(
+            #[inline(always)]
+            || keep.iter_mut().zip(&*logits).for_each(|(p, &e)| *p = (f64::from(e) / sum) as f32),
+        );
     }
     let reading = Reading {
         label_logp,

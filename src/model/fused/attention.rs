@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::exp::exp;
 use super::lanes::{dot, largest, sum};
 use super::{Kernel, numbers, numbers_mut};
+use crate::backend::wide;
 
 /// cos and sin of every position's angles, `[positions, half]`.
 #[derive(Debug)]
@@ -151,14 +152,19 @@ impl Heads {
     /// The weights of a block's attention, `[group · positions, positions]`.
     fn weights<I: Backend>(&self, queries: Tensor<I, 2>, keys: Tensor<I, 2>) -> TensorData {
         let mut scores = queries.matmul(keys.transpose()).into_data();
-        for (row, scores) in numbers_mut(&mut scores).chunks_exact_mut(self.positions).enumerate() {
-            let (seen, hidden) = scores.split_at_mut(row % self.positions + 1);
-            hidden.fill(0.0);
-            let most = largest(seen);
-            seen.iter_mut().for_each(|x| *x = exp(*x - most));
-            let share = sum(seen).recip();
-            seen.iter_mut().for_each(|x| *x *= share);
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (row, scores) in numbers_mut(&mut scores).chunks_exact_mut(self.positions).enumerate() {
+                    let (seen, hidden) = scores.split_at_mut(row % self.positions + 1);
+                    hidden.fill(0.0);
+                    let most = largest(seen);
+                    seen.iter_mut().for_each(|x| *x = exp(*x - most));
+                    let share = sum(seen).recip();
+                    seen.iter_mut().for_each(|x| *x *= share);
+                }
+            },
+        );
         scores
     }
 }
@@ -180,22 +186,27 @@ impl Kernel<3> for Heads {
     }
 
     fn backward<I: Backend>(&self, blocks: Self::Kept, gradient: TensorData, device: &I::Device) -> [TensorData; 3] {
-        let wide = numbers(&gradient);
+        let gradient = numbers(&gradient);
         let of_block = |(block, Block { queries, keys, values }): (usize, Block)| {
             let (row, columns, _) = self.of_block(block);
             let tensor = |data: TensorData| Tensor::<I, 2>::from_data(data, device);
             let (q, k, v) = (tensor(queries), tensor(keys), tensor(values));
             let rows = self.group() * self.positions;
-            let g = tensor(TensorData::new(self.pack(wide, row, columns), [rows, self.size]));
+            let g = tensor(TensorData::new(self.pack(gradient, row, columns), [rows, self.size]));
             let weights = self.weights(q.clone(), k.clone());
             let mut of_scores = g.clone().matmul(v.transpose()).into_data();
-            let both = numbers_mut(&mut of_scores).chunks_exact_mut(self.positions);
-            for (row, (ds, p)) in both.zip(numbers(&weights).chunks_exact(self.positions)).enumerate() {
-                let (seen, hidden) = ds.split_at_mut(row % self.positions + 1);
-                hidden.fill(0.0);
-                let along = dot(seen, &p[..seen.len()]);
-                seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - along));
-            }
+            wide(
+                #[inline(always)]
+                || {
+                    let both = numbers_mut(&mut of_scores).chunks_exact_mut(self.positions);
+                    for (row, (ds, p)) in both.zip(numbers(&weights).chunks_exact(self.positions)).enumerate() {
+                        let (seen, hidden) = ds.split_at_mut(row % self.positions + 1);
+                        hidden.fill(0.0);
+                        let along = dot(seen, &p[..seen.len()]);
+                        seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - along));
+                    }
+                },
+            );
             let of_values = tensor(weights).transpose().matmul(g).into_data();
             let of_scores = tensor(of_scores);
             let mut of_queries = of_scores.clone().matmul(k).into_data();

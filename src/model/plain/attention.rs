@@ -90,16 +90,19 @@ impl Plain {
             let before = piece.after.prefix().tokens;
             before..before + piece.tokens.len()
         });
-        wide(|| {
-            for (row, position) in numbers.chunks_exact_mut(heads * size).zip(positions) {
-                for head in row.chunks_exact_mut(size) {
-                    if let Some(angles) = &self.angles {
-                        angles.turn(head, position, false);
+        wide(
+            #[inline(always)]
+            || {
+                for (row, position) in numbers.chunks_exact_mut(heads * size).zip(positions) {
+                    for head in row.chunks_exact_mut(size) {
+                        if let Some(angles) = &self.angles {
+                            angles.turn(head, position, false);
+                        }
                     }
+                    row.iter_mut().for_each(|x| *x *= scale);
                 }
-                row.iter_mut().for_each(|x| *x *= scale);
-            }
-        });
+            },
+        );
     }
 
     /// Puts keys and values of the pieces that extend their prefixes there.
@@ -171,13 +174,17 @@ impl Group<'_> {
                 let part = &mut scores[rows.start * stride + before..];
                 MatrixMut::new(part, [rows.len(), rows.len()], stride).product(queries, keys, false);
             }
-            wide(|| {
-                for rows in pieces() {
-                    for (t, scores) in scores[rows.start * stride..].chunks_mut(stride).take(rows.len()).enumerate() {
-                        softmax(&mut scores[..before + rows.len()], before + t + 1);
+            wide(
+                #[inline(always)]
+                || {
+                    for rows in pieces() {
+                        for (t, scores) in scores[rows.start * stride..].chunks_mut(stride).take(rows.len()).enumerate()
+                        {
+                            softmax(&mut scores[..before + rows.len()], before + t + 1);
+                        }
                     }
-                }
-            });
+                },
+            );
             let attended = &mut attended[self.first * width + head * size..];
             if before > 0 {
                 let weights = Matrix::new(scores, [rows, before], stride);
@@ -198,24 +205,27 @@ impl Group<'_> {
         let scores = sized(scores, before + 1);
         let ([keys, values], [own_keys, own_values]) = (self.before(), self.own);
         let row = self.first;
-        wide(|| {
-            for head in 0..heads {
-                let shared = head * self.own[0].heads / heads;
-                let query = self.queries.at(head, row);
-                for (s, score) in scores.iter_mut().enumerate() {
-                    let key = if s < before { keys.at(shared, s) } else { own_keys.at(shared, row) };
-                    *score = dot(query, key);
+        wide(
+            #[inline(always)]
+            || {
+                for head in 0..heads {
+                    let shared = head * self.own[0].heads / heads;
+                    let query = self.queries.at(head, row);
+                    for (s, score) in scores.iter_mut().enumerate() {
+                        let key = if s < before { keys.at(shared, s) } else { own_keys.at(shared, row) };
+                        *score = dot(query, key);
+                    }
+                    softmax(scores, before + 1);
+                    let start = (row * heads + head) * size;
+                    let out = &mut attended[start..start + size];
+                    out.fill(0.0);
+                    for (s, &weight) in scores.iter().enumerate() {
+                        let value = if s < before { values.at(shared, s) } else { own_values.at(shared, row) };
+                        out.iter_mut().zip(value).for_each(|(out, v)| *out += weight * v);
+                    }
                 }
-                softmax(scores, before + 1);
-                let start = (row * heads + head) * size;
-                let out = &mut attended[start..start + size];
-                out.fill(0.0);
-                for (s, &weight) in scores.iter().enumerate() {
-                    let value = if s < before { values.at(shared, s) } else { own_values.at(shared, row) };
-                    out.iter_mut().zip(value).for_each(|(out, v)| *out += weight * v);
-                }
-            }
-        });
+            },
+        );
     }
 }
 

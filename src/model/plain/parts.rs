@@ -6,20 +6,26 @@ use crate::backend::wide;
 
 /// Writes activation(x) over x.
 pub(super) fn activate(activation: Activation, x: &mut [f32]) {
-    wide(|| match activation {
-        Activation::Silu => x.iter_mut().for_each(|x| *x *= sigmoid(*x)),
-        Activation::GeluErf => x.iter_mut().for_each(|x| *x = gelu_erf(*x)),
-        Activation::GeluTanh => x.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
-    });
+    wide(
+        #[inline(always)]
+        || match activation {
+            Activation::Silu => x.iter_mut().for_each(|x| *x *= sigmoid(*x)),
+            Activation::GeluErf => x.iter_mut().for_each(|x| *x = gelu_erf(*x)),
+            Activation::GeluTanh => x.iter_mut().for_each(|x| *x = gelu_tanh(*x)),
+        },
+    );
 }
 
 /// Writes activation(gate)·up over the gate.
 pub(super) fn gate(activation: Activation, gate: &mut [f32], up: &[f32]) {
-    wide(|| match activation {
-        Activation::Silu => gate.iter_mut().zip(up).for_each(|(x, u)| *x = *x * sigmoid(*x) * u),
-        Activation::GeluErf => gate.iter_mut().zip(up).for_each(|(x, u)| *x = gelu_erf(*x) * u),
-        Activation::GeluTanh => gate.iter_mut().zip(up).for_each(|(x, u)| *x = gelu_tanh(*x) * u),
-    });
+    wide(
+        #[inline(always)]
+        || match activation {
+            Activation::Silu => gate.iter_mut().zip(up).for_each(|(x, u)| *x = *x * sigmoid(*x) * u),
+            Activation::GeluErf => gate.iter_mut().zip(up).for_each(|(x, u)| *x = gelu_erf(*x) * u),
+            Activation::GeluTanh => gate.iter_mut().zip(up).for_each(|(x, u)| *x = gelu_tanh(*x) * u),
+        },
+    );
 }
 
 /// x·Φ(x).

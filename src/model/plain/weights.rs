@@ -87,11 +87,14 @@ impl Weight {
         MatrixMut::new(y, [rows, out], out).product(Matrix::new(x, [rows, inside], inside), weight, add);
         if let Some(bias) = &self.bias {
             let bias = bias.numbers();
-            wide(|| {
-                for y in y[..rows * out].chunks_exact_mut(out) {
-                    y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
-                }
-            });
+            wide(
+                #[inline(always)]
+                || {
+                    for y in y[..rows * out].chunks_exact_mut(out) {
+                        y.iter_mut().zip(bias).for_each(|(y, b)| *y += b);
+                    }
+                },
+            );
         }
     }
 }
@@ -143,18 +146,21 @@ impl Norm {
         let weight = self.weight.numbers();
         #[allow(clippy::cast_precision_loss, reason = "a width is small")]
         let d = weight.len() as f32;
-        wide(|| {
-            for x in x.chunks_exact_mut(weight.len()) {
-                if self.bias.is_some() {
-                    let mean = sum(x) / d;
-                    x.iter_mut().for_each(|x| *x -= mean);
+        wide(
+            #[inline(always)]
+            || {
+                for x in x.chunks_exact_mut(weight.len()) {
+                    if self.bias.is_some() {
+                        let mean = sum(x) / d;
+                        x.iter_mut().for_each(|x| *x -= mean);
+                    }
+                    let norm = (dot(x, x) / d + self.eps).sqrt();
+                    x.iter_mut().zip(weight).for_each(|(x, w)| *x = *x / norm * w);
+                    if let Some(bias) = &self.bias {
+                        x.iter_mut().zip(bias.numbers()).for_each(|(x, b)| *x += b);
+                    }
                 }
-                let norm = (dot(x, x) / d + self.eps).sqrt();
-                x.iter_mut().zip(weight).for_each(|(x, w)| *x = *x / norm * w);
-                if let Some(bias) = &self.bias {
-                    x.iter_mut().zip(bias.numbers()).for_each(|(x, b)| *x += b);
-                }
-            }
-        });
+            },
+        );
     }
 }
