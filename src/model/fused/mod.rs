@@ -3,8 +3,8 @@
 //! Differentiated operation by operation, a model keeps every intermediate result and goes over it many times. Where the
 //! tensors lie in this machine's memory, each part here is one kernel over plain numbers that keeps what its gradient
 //! needs and no more: SwiGLU its two inputs, an RMS norm its input, attention queries, keys and values (its weights are
-//! computed again), log-probs their logits. Elsewhere, and where nothing is differentiated, the tensor operations stand. Both are the same
-//! functions up to rounding.
+//! computed again), log-probs their logits. Elsewhere the tensor operations stand, and where nothing is
+//! differentiated [`Plain`](super::plain::Plain) reads. All are the same functions up to rounding.
 
 mod attention;
 pub(super) mod exp;
