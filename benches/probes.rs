@@ -25,6 +25,10 @@ use std::time::Instant;
 use ldyn_tui::protocol::{Evaluation, RunStarted, TrainerEvent};
 use ldyn_tui::{BackendChoice, Experiment, train};
 
+/// The program's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measurements in one repeat; the median counts, the first one left out.
 const MEASUREMENTS: usize = 6;
 /// Where sequences of another model are cut, tokens: whole, and prompts.

@@ -47,7 +47,7 @@ fn erf(x: f32) -> f32 {
 /// x·Φ(x), Φ by a hyperbolic tangent: ½(1 + tanh y) is σ(2y).
 #[inline(always)]
 fn gelu_tanh(x: f32) -> f32 {
-    const TWICE_ROOT: f32 = 1.595_769_1;
+    const TWICE_ROOT: f32 = 1.595_769_2;
     x * sigmoid(TWICE_ROOT * x * (1.0 + 0.044_715 * x * x))
 }
 
