@@ -6,6 +6,8 @@ mod host;
 mod memory;
 mod numbers;
 mod product;
+mod shared;
+mod wide;
 
 #[cfg(feature = "cuda-safe")]
 use std::path::Path;
@@ -19,7 +21,9 @@ use crate::experiment::Precision;
 
 pub(crate) use host::{Attempt, OnHost, differentiating_on_host, is_host};
 pub(crate) use numbers::{floats, int_tensor};
-pub(crate) use product::matmul;
+pub(crate) use product::{Matrix, MatrixMut, matmul};
+pub(crate) use shared::Shared;
+pub(crate) use wide::wide;
 
 /// What `--backend` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]

@@ -1,7 +1,10 @@
 //! Free-running answers, with the prompts' keys and values kept.
 
+use std::borrow::Cow;
+
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
+use rayon::prelude::*;
 
 use super::attention::KeyValues;
 use super::transformer::Transformer;
@@ -22,15 +25,65 @@ pub enum Decoding<'a> {
     },
 }
 
-impl Decoding<'_> {
-    /// The next token of every row of logits `[rows, V]`.
+/// Answers that are being written, a row each: where they stand, and how they go on.
+pub(crate) trait Writing {
+    /// Tokens of each row so far, the prompt's included.
+    fn lengths(&self) -> Vec<usize>;
+    /// The likeliest next token of every row; the first of equals.
+    fn likeliest(&self) -> Vec<u32>;
+    /// The logits of every row's next token, `[rows, V]`.
+    fn logits(&self) -> Cow<'_, [f32]>;
+    /// Goes on by one token a row.
+    fn read(&mut self, tokens: &[u32]);
+    /// Keeps the given rows, whose order stays; to be followed by [`Self::read`].
+    fn select(&mut self, rows: &[usize]);
+}
+
+/// Rows on whatever device the model is on.
+struct OnDevice<'a, B: Backend> {
+    model: &'a Transformer<B>,
+    past: KeyValues<B>,
+    /// `[rows, V]`.
+    logits: Tensor<B, 2>,
+}
+
+impl<B: Backend> Writing for OnDevice<'_, B> {
+    fn lengths(&self) -> Vec<usize> {
+        self.past.lengths()
+    }
+
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index into the vocabulary")]
-    fn choose<B: Backend>(&mut self, logits: Tensor<B, 2>) -> Vec<u32> {
+    fn likeliest(&self) -> Vec<u32> {
+        self.logits.clone().argmax(1).into_data().iter::<i64>().map(|token| token as u32).collect()
+    }
+
+    fn logits(&self) -> Cow<'_, [f32]> {
+        floats(self.logits.clone()).into()
+    }
+
+    fn read(&mut self, tokens: &[u32]) {
+        let ids = tokens.iter().map(|&t| i64::from(t)).collect();
+        let tokens = int_tensor(ids, &self.model.device()).reshape([tokens.len(), 1]);
+        self.logits = self.model.logits(self.model.forward_after(tokens, &mut self.past, true));
+    }
+
+    fn select(&mut self, rows: &[usize]) {
+        self.past = self.past.select(rows);
+    }
+}
+
+impl Decoding<'_> {
+    /// The next token of every row.
+    fn choose(&mut self, rows: &impl Writing, count: usize) -> Vec<u32> {
         match self {
-            Self::Greedy => logits.argmax(1).into_data().iter::<i64>().map(|token| token as u32).collect(),
+            Self::Greedy => rows.likeliest(),
             Self::Sample { temperature, top_p, unit } => {
-                let vocab = logits.dims()[1];
-                floats(logits).chunks_exact(vocab).map(|row| draw(row, *temperature, *top_p, unit())).collect()
+                let logits = rows.logits();
+                // Drawn before anything is shared out: the numbers belong to the rows in their order.
+                let units: Vec<f64> = (0..count).map(|_| unit()).collect();
+                let (temperature, top_p) = (*temperature, *top_p);
+                let rows = logits.par_chunks((logits.len() / count.max(1)).max(1)).zip(units);
+                rows.map(|(row, unit)| draw(row, temperature, top_p, unit)).collect()
             }
         }
     }
@@ -73,29 +126,38 @@ fn cut_to_nucleus(weights: &mut [f64], top_p: f64) {
     }
 }
 
-/// Answers, one a row of `past`. `first` holds the logits `[rows, V]` at each prompt's last token. An answer ends with
-/// a token that `stops` (kept), after `max_new_tokens`, or where the model's positions end. Rows that have ended are dropped from the
-/// batch once they are the half of it.
+/// Answers, one a row of `past`, as of [`write`]; `first` holds the logits `[rows, V]` at each prompt's last token.
 pub fn generate<B: Backend>(
     model: &Transformer<B>,
-    mut past: KeyValues<B>,
+    past: KeyValues<B>,
     first: Tensor<B, 2>,
+    stops: impl Fn(u32) -> bool,
+    max_new_tokens: usize,
+    decoding: Decoding<'_>,
+) -> Vec<Vec<u32>> {
+    let rows = OnDevice { model, past, logits: first };
+    write(rows, model.max_positions(), stops, max_new_tokens, decoding)
+}
+
+/// Answers, one a row. An answer ends with a token that `stops` (kept), after `max_new_tokens`, or where the model's positions
+/// end. Rows that have ended are dropped once they are the half of all.
+pub(crate) fn write(
+    mut writing: impl Writing,
+    max_positions: usize,
     stops: impl Fn(u32) -> bool,
     max_new_tokens: usize,
     mut decoding: Decoding<'_>,
 ) -> Vec<Vec<u32>> {
-    let device = first.device();
-    let prompts = past.lengths();
-    let mut answers = vec![Vec::new(); first.dims()[0]];
-    // The answer that each row of the batch writes, and whether it is still being written.
+    let prompts = writing.lengths();
+    let mut answers = vec![Vec::new(); prompts.len()];
+    // The answer that each row writes, and whether it is still being written.
     let mut rows: Vec<(usize, bool)> = (0..answers.len()).map(|answer| (answer, true)).collect();
-    let mut logits = first;
     for written in 1..=max_new_tokens {
-        let mut tokens = decoding.choose(logits.clone());
+        let mut tokens = decoding.choose(&writing, rows.len());
         for ((answer, open), &token) in rows.iter_mut().zip(&tokens) {
             if *open {
                 answers[*answer].push(token);
-                *open = !stops(token) && prompts[*answer] + written < model.max_positions();
+                *open = !stops(token) && prompts[*answer] + written < max_positions;
             }
         }
         let open: Vec<usize> = (0..rows.len()).filter(|&row| rows[row].1).collect();
@@ -103,12 +165,11 @@ pub fn generate<B: Backend>(
             break;
         }
         if open.len() * 2 <= rows.len() {
-            past = past.select(&open);
+            writing.select(&open);
             tokens = open.iter().map(|&row| tokens[row]).collect();
             rows = open.iter().map(|&row| rows[row]).collect();
         }
-        let tokens = int_tensor(tokens.iter().map(|&t| i64::from(t)).collect(), &device).reshape([rows.len(), 1]);
-        logits = model.logits(model.forward_after(tokens, &mut past, true));
+        writing.read(&tokens);
     }
     answers
 }

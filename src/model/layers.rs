@@ -9,6 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use super::adapter::Adapter;
 use super::architecture::{Activation, Architecture, Parameter, Role};
 use super::fused;
+use super::plain;
 use super::product::linear;
 use crate::backend::{Attempt, floats};
 use crate::experiment::{Lora, Precision};
@@ -34,6 +35,18 @@ impl<B: Backend> Linear<B> {
             Some(adapter) => weight + adapter.change(),
         }));
         all.extend(self.bias.iter().map(|b| floats(b.val())));
+    }
+
+    /// The matrix for reading without gradients, an adapter's change being part of it; as of [`plain::Weight::of`].
+    pub(super) fn plain(&self, across: bool) -> Option<plain::Weight> {
+        if self.precision != Precision::F32 {
+            return None;
+        }
+        let weight = match &self.adapter {
+            None => self.weight.val(),
+            Some(adapter) => self.weight.val() + adapter.change(),
+        };
+        plain::Weight::of(weight, self.bias.as_ref().map(Param::val), across)
     }
 
     /// Puts a new adapter beside the weight.
@@ -80,6 +93,11 @@ impl<B: Backend> Normalise<B> {
     pub(super) fn push(&self, all: &mut Vec<Vec<f32>>) {
         all.push(floats(self.weight.val()));
         all.extend(self.bias.iter().map(|b| floats(b.val())));
+    }
+
+    /// The norm for reading without gradients; `None` where the numbers do not lie in memory.
+    pub(super) fn plain(&self) -> Option<plain::Norm> {
+        plain::Norm::of(self.weight.val(), self.bias.as_ref().map(Param::val), self.eps)
     }
 
     /// Normalises each row of `[rows, d]`; with a bias, around its mean.

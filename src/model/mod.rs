@@ -17,6 +17,7 @@ pub mod inspect;
 mod layers;
 pub mod lora;
 mod normal;
+mod plain;
 #[cfg(test)]
 mod precision_tests;
 mod product;
@@ -33,7 +34,8 @@ pub use architecture::Architecture;
 pub use attention::KeyValues;
 pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
-pub(crate) use fused::label_logps;
+pub(crate) use fused::{Exponentials, exponentials, label_and_largest, label_logps};
 use gguf::tokenizer_config as gguf_tokenizer_config;
+pub(crate) use plain::{Answer, Plain, Prompt};
 pub(crate) use special::model_files;
 pub use transformer::Transformer;

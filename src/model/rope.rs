@@ -107,14 +107,8 @@ impl<B: Backend> Rope<B> {
         }
         let half_turn = Tensor::from_data(TensorData::new(turn, [size, size]), device);
         let alike = offsets.iter().all(|offset| Some(offset) == offsets.first());
-        let angles = offsets.first().filter(|_| alike).map(|&first| {
-            let each = |f: fn(f64) -> f64| {
-                let of =
-                    |position: usize| frequencies.iter().map(move |frequency| f(position as f64 * frequency) as f32);
-                (first..first + positions).flat_map(of).collect()
-            };
-            Arc::new(Angles { half, cos: each(f64::cos), sin: each(f64::sin) })
-        });
+        let angles = offsets.first().filter(|_| alike);
+        let angles = angles.map(|&first| Arc::new(Angles::new(frequencies, first..first + positions)));
         Self { cos: table(f64::cos), sin: table(f64::sin), half_turn, head_size: size, angles }
     }
 

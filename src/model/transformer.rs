@@ -17,10 +17,15 @@ use super::architecture::{Architecture, Parameter, Positions, Role};
 use super::attention::{Attend, KeyValues, Placement, repeat_heads, visibility};
 use super::fused;
 use super::layers::{Builder, Linear, Normalise};
+use super::plain::{self, Plain};
 use super::product::{linear, product};
 use super::rope::Rope;
-use crate::backend::{Attempt, floats, int_tensor};
+use crate::backend::{Attempt, Shared, floats, int_tensor};
 use crate::experiment::Precision;
+
+/// Parameters of a model that may be copied to be read faster: beyond, the time is in the products of many rows, which a copy
+/// does not make faster, and memory counts.
+const COPIED: usize = 1 << 25;
 
 /// The weights.
 #[derive(Module, Debug)]
@@ -212,6 +217,50 @@ impl<B: Backend> Transformer<B> {
     /// Transformer blocks.
     pub fn layers(&self) -> usize {
         self.blocks.len()
+    }
+
+    /// The model for reading without gradients the positions before `longest`. `None` where the weights do not lie in this
+    /// machine's memory, are being differentiated, or products are not in single precision.
+    pub(crate) fn plain(&self, longest: usize) -> Option<Plain> {
+        if self.precision != Precision::F32 {
+            return None;
+        }
+        let across = self.architecture.parameter_count() <= COPIED;
+        let optional = |linear: &Option<Linear<B>>| match linear {
+            None => Some(None),
+            Some(linear) => linear.plain(across).map(Some),
+        };
+        let norm = |norm: &Option<Normalise<B>>| match norm {
+            None => Some(None),
+            Some(norm) => norm.plain().map(Some),
+        };
+        let block = |b: &Block<B>| {
+            Some(plain::Block {
+                attention_norm: b.attention_norm.plain()?,
+                query: b.query.plain(across)?,
+                key: b.key.plain(across)?,
+                value: b.value.plain(across)?,
+                query_norm: norm(&b.query_norm)?,
+                key_norm: norm(&b.key_norm)?,
+                output: b.output.plain(across)?,
+                mlp_norm: b.mlp_norm.plain()?,
+                gate: optional(&b.gate)?,
+                up: b.up.plain(across)?,
+                down: b.down.plain(across)?,
+            })
+        };
+        let positions = match &self.positions {
+            None => None,
+            Some(table) => Some(Shared::of(table.val())?),
+        };
+        let weights = plain::Whole {
+            embedding: Shared::of(self.embedding.val())?,
+            positions,
+            blocks: self.blocks.iter().map(block).collect::<Option<_>>()?,
+            norm: self.norm.plain()?,
+            output: plain::Weight::of(self.lm_head.as_ref().unwrap_or(&self.embedding).val(), None, across)?,
+        };
+        Some(Plain::new(&self.architecture, &self.frequencies, weights, longest))
     }
 
     /// Reads right-padded prompts and keeps their keys and values.

@@ -6,7 +6,7 @@ use super::prompts::Prompts;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::{Judge, Source};
 use crate::model::Transformer;
-use crate::model::generate::{Decoding, generate};
+use crate::model::generate::Decoding;
 use crate::protocol::GreedyAnswer;
 
 /// Prompts answered in one batch, at most.
@@ -22,15 +22,16 @@ pub(crate) fn answer<B: Backend>(
     mut sampling: Option<Sampling<impl FnMut() -> f64>>,
 ) -> Vec<Vec<u32>> {
     let mut answers = Vec::with_capacity(prompts.len());
+    let longest = prompts.iter().map(|prompt| prompt.len()).max().unwrap_or(0) + max_new_tokens;
+    let plain = model.plain(longest);
     for prompts in prompts.chunks(PROMPTS_AT_ONCE) {
-        let read = Prompts::read(model, prompts, tokenizer.pad());
+        let read = Prompts::read(model, plain.as_ref(), prompts, tokenizer.pad());
         let decoding = sampling.as_mut().map_or(Decoding::Greedy, |s| Decoding::Sample {
             temperature: s.temperature,
             top_p: s.top_p,
             unit: &mut s.unit,
         });
-        let first = model.logits(read.last);
-        answers.extend(generate(model, read.past, first, |id| tokenizer.is_stop(id), max_new_tokens, decoding));
+        answers.extend(read.answer(model, |id| tokenizer.is_stop(id), max_new_tokens, decoding));
     }
     answers
 }

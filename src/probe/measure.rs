@@ -5,85 +5,19 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::answers::Asked;
 use super::prompts::Prompts;
-use super::reading::{self, Reading};
-use super::score::{ROWS_AT_ONCE, label_and_largest};
-use super::set::ProbeSet;
-use crate::backend::{floats, int_tensor};
+use super::reading::Reading;
+use super::responses::{Along, Responses};
+use super::set::{Probe, ProbeSet};
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::massflow::{self, Distributions, Positions};
 use crate::error::{Error, Result};
 use crate::model::Transformer;
-use crate::model::batch::Batch;
-use crate::model::generate::{Decoding, generate};
+use crate::model::generate::Decoding;
 use crate::protocol::{Evaluation, PrefixReading, ProbeKind};
-
-/// The predicting positions of one kind of response: hidden states, labels and owners, row by row.
-struct Completions<B: Backend> {
-    hidden: Tensor<B, 2>,
-    rows: Vec<usize>,
-    labels: Vec<u32>,
-    owner: Vec<usize>,
-}
-
-impl<B: Backend> Completions<B> {
-    /// Reads one completion for each of the prompts `pairs`.
-    fn read(model: &Transformer<B>, prompts: &Prompts<B>, pairs: &[usize], completions: &[&[u32]], pad: u32) -> Self {
-        let device = model.device();
-        let batch: Batch<B> = Batch::completions(completions, pad, &device);
-        let positions = batch.tokens.dims()[1];
-        let mut past = prompts.past.select(pairs);
-        let inside = model.forward_after(batch.tokens, &mut past, false);
-        // The first token of a completion is predicted by its prompt's last position, the others by its own positions.
-        let hidden = Tensor::cat(vec![prompts.last.clone(), inside], 0);
-        let before = prompts.last.dims()[0];
-        let mut this = Self { hidden, rows: Vec::new(), labels: Vec::new(), owner: Vec::new() };
-        for (row, (&pair, ids)) in pairs.iter().zip(completions).enumerate() {
-            for (t, &id) in ids.iter().enumerate() {
-                this.rows.push(if t == 0 { pair } else { before + row * positions + t - 1 });
-                this.labels.push(id);
-                this.owner.push(pair);
-            }
-        }
-        this
-    }
-
-    /// Sums of log-probs, one entry a prompt; NaN for a prompt without such a response.
-    #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
-    fn sums(&self, model: &Transformer<B>, pairs: usize) -> Vec<f32> {
-        let mut sums = vec![f64::NAN; pairs];
-        for start in (0..self.rows.len()).step_by(ROWS_AT_ONCE) {
-            let part = start..(start + ROWS_AT_ONCE).min(self.rows.len());
-            let (logps, _) =
-                label_and_largest(model, self.hidden.clone(), &self.rows[part.clone()], &self.labels[part.clone()]);
-            for (&owner, logp) in self.owner[part].iter().zip(logps) {
-                let sum = &mut sums[owner];
-                *sum = if sum.is_nan() { 0.0 } else { *sum } + f64::from(logp);
-            }
-        }
-        sums.into_iter().map(|x| x as f32).collect()
-    }
-
-    /// Reads every position's distribution; with `keep`, keeps them.
-    fn readings(&self, model: &Transformer<B>, mut keep: Option<&mut Distributions>) -> Result<Vec<Reading>> {
-        let device = model.device();
-        let vocab = model.vocab_size();
-        let mut readings = Vec::with_capacity(self.rows.len());
-        for start in (0..self.rows.len()).step_by(ROWS_AT_ONCE) {
-            let part = start..(start + ROWS_AT_ONCE).min(self.rows.len());
-            let index = int_tensor(self.rows[part.clone()].iter().map(|&i| i as i64).collect(), &device);
-            let logits = floats(model.logits(self.hidden.clone().select(0, index)));
-            for (row, &label) in logits.chunks_exact(vocab).zip(&self.labels[part]) {
-                readings.push(reading::read(row, label, keep.as_deref_mut())?);
-            }
-        }
-        Ok(readings)
-    }
-}
 
 /// The distributions at a step.
 pub(crate) type Measured = (u64, Arc<Distributions>);
@@ -130,6 +64,15 @@ impl Observer {
         (self.stage_start, self.latest) = (stage_start, latest);
     }
 
+    /// Positions that are read, at most.
+    fn longest(&self) -> usize {
+        let of = |p: &Probe| {
+            let responses = p.responses.values().map(|(_, ids)| ids.len());
+            p.prompt_ids.len() + responses.chain([self.asked.max_new_tokens]).max().unwrap_or(0)
+        };
+        self.set.probes.iter().map(of).max().unwrap_or(0)
+    }
+
     /// Positions at which distributions are measured, over all prompts.
     pub(crate) fn positions(&self) -> usize {
         self.positions.labels.len()
@@ -142,43 +85,25 @@ impl Observer {
     pub fn measure<B: Backend>(&mut self, model: &Transformer<B>, step: u64, stage: usize) -> Result<Evaluation> {
         let mut evaluation = Evaluation { step, stage, ..Evaluation::default() };
         let pairs = self.set.probes.len();
+        let plain = model.plain(self.longest());
         let prompts: Vec<&[u32]> = self.set.probes.iter().map(|p| &*p.prompt_ids).collect();
-        let prompts = Prompts::read(model, &prompts, self.tokenizer.pad());
-        let mut distributions = Distributions { vocab_size: model.vocab_size(), ..Distributions::default() };
-        for &kind in ProbeKind::ALL {
-            let (having, completions): (Vec<usize>, Vec<&[u32]>) = self
-                .set
-                .probes
-                .iter()
-                .enumerate()
-                .filter_map(|(pair, p)| Some((pair, p.responses.get(&kind)?.1.as_slice())))
-                .unzip();
-            if having.is_empty() {
-                continue;
-            }
-            let completions = Completions::read(model, &prompts, &having, &completions, self.tokenizer.pad());
-            let sums = match kind {
-                ProbeKind::Chosen => {
-                    let readings = completions.readings(model, Some(&mut distributions))?;
-                    evaluation.chosen = self.along_prefix(&readings, &completions.owner);
-                    label_sums(&readings, &completions.owner, pairs)
-                }
-                ProbeKind::Rejected => {
-                    let readings = completions.readings(model, None)?;
-                    evaluation.rejected = Some(self.along_prefix(&readings, &completions.owner));
-                    label_sums(&readings, &completions.owner, pairs)
-                }
-                _ => completions.sums(model, pairs),
-            };
-            evaluation.logps.insert(kind, sums);
+        let prompts = Prompts::read(model, plain.as_ref(), &prompts, self.tokenizer.pad());
+        let Responses { sums, mut along, distributions } =
+            Responses::read(model, &prompts, &self.set, self.positions(), self.tokenizer.pad())?;
+        evaluation.logps = sums;
+        for (&kind, Along { readings, owner }) in &along {
+            evaluation.logps.insert(kind, label_sums(readings, owner, pairs));
         }
+        if let Some(Along { readings, owner }) = along.remove(&ProbeKind::Chosen) {
+            evaluation.chosen = self.along_prefix(&readings, &owner);
+        }
+        let rejected = along.remove(&ProbeKind::Rejected);
+        evaluation.rejected = rejected.map(|Along { readings, owner }| self.along_prefix(&readings, &owner));
         check_argmax(&evaluation)?;
         self.measure_flow(distributions, &mut evaluation)?;
         if self.asked.greedy > 0 {
-            let first = prompts.last.clone().slice(0..self.asked.greedy);
-            let past = prompts.past.select(&(0..self.asked.greedy).collect::<Vec<_>>());
             let (stops, longest) = (|id| self.tokenizer.is_stop(id), self.asked.max_new_tokens);
-            let answers = generate(model, past, model.logits(first), stops, longest, Decoding::Greedy);
+            let answers = prompts.first(self.asked.greedy).answer(model, stops, longest, Decoding::Greedy);
             let described = self.set.probes.iter().zip(answers);
             evaluation.greedy =
                 described.map(|(probe, ids)| self.asked.describe(&self.tokenizer, &probe.prompt, &ids)).collect();

@@ -2,10 +2,12 @@
 
 pub(crate) mod answers;
 pub mod classes;
+mod completions;
 pub mod entk;
 pub mod measure;
 mod prompts;
 pub mod reading;
+mod responses;
 pub mod score;
 pub mod set;
 

@@ -5,8 +5,8 @@ use burn::tensor::backend::Backend;
 
 use crate::backend::{floats, int_tensor};
 use crate::data::Sequence;
-use crate::model::Transformer;
 use crate::model::batch::Batch;
+use crate::model::{self, Answer, Plain, Transformer};
 use crate::objective::logps::label_and_largest_logps;
 
 /// Positions whose logits exist at the same time, at most.
@@ -32,8 +32,49 @@ impl CompletionLogps {
     }
 }
 
-/// Scores every sequence's completion. Sequences of like length are read together; the order of the result is that of the input.
+/// Tokens of prompts whose keys and values are kept at the same time, unless one prompt alone has more.
+const PROMPT_TOKENS: usize = 4096;
+
+/// Scores every sequence's completion. The order of the result is that of the input.
 pub fn completions<B: Backend>(model: &Transformer<B>, sequences: &[&Sequence], pad: u32) -> Vec<CompletionLogps> {
+    match model.plain(sequences.iter().map(|s| s.tokens()).max().unwrap_or(0)) {
+        Some(plain) => after_prompts(&plain, sequences),
+        None => whole(model, sequences, pad),
+    }
+}
+
+/// Reads each prompt once, however many completions it has.
+fn after_prompts(plain: &Plain, sequences: &[&Sequence]) -> Vec<CompletionLogps> {
+    let mut order: Vec<usize> = (0..sequences.len()).filter(|&i| !sequences[i].prompt_ids.is_empty()).collect();
+    order.sort_by_key(|&i| &sequences[i].prompt_ids);
+    let mut scored = vec![CompletionLogps::default(); sequences.len()];
+    let mut rest = order.as_slice();
+    while !rest.is_empty() {
+        let (mut prompts, mut answers, mut tokens) = (Vec::<&[u32]>::new(), Vec::new(), 0);
+        for sequence in rest.iter().map(|&i| sequences[i]) {
+            if prompts.last() != Some(&&*sequence.prompt_ids) {
+                tokens += sequence.prompt_ids.len();
+                if tokens > PROMPT_TOKENS && !prompts.is_empty() {
+                    break;
+                }
+                prompts.push(&sequence.prompt_ids);
+            }
+            answers.push(Answer { prompt: prompts.len() - 1, tokens: &sequence.completion_ids });
+        }
+        let (group, after) = rest.split_at(answers.len());
+        rest = after;
+        let read = plain.read_answers(&plain.read_prompts(&prompts), &answers, |_, logits, token| {
+            model::label_and_largest(logits, token)
+        });
+        for (&i, read) in group.iter().zip(read) {
+            (scored[i].logps, scored[i].argmax_logps) = read.into_iter().unzip();
+        }
+    }
+    scored
+}
+
+/// Reads sequences of like length together.
+fn whole<B: Backend>(model: &Transformer<B>, sequences: &[&Sequence], pad: u32) -> Vec<CompletionLogps> {
     let mut order: Vec<usize> = (0..sequences.len()).collect();
     order.sort_by_key(|&i| sequences[i].tokens());
     let mut scored = vec![CompletionLogps::default(); sequences.len()];

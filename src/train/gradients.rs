@@ -7,7 +7,7 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use rayon::prelude::*;
 
 use super::update::CHUNK;
-use crate::backend::{self, floats};
+use crate::backend::{self, floats, wide};
 use crate::model::Transformer;
 
 /// The numbers of a gradient, every parameter in order.
@@ -57,7 +57,20 @@ fn sum_of_squares<B: Backend, const D: usize>(gradient: Tensor<B, D>) -> (f64, T
     let data = gradient.into_data();
     let sum = match data.as_slice::<f32>() {
         Ok(numbers) => {
-            let squares = |chunk: &[f32]| chunk.iter().map(|&g| f64::from(g) * f64::from(g)).sum();
+            let squares = |chunk: &[f32]| {
+                wide(
+                    #[inline(always)]
+                    || {
+                        // Several sums side by side: in one chain each would wait for the one before.
+                        let (parts, rest) = chunk.as_chunks::<16>();
+                        let mut sums = [0.0f64; 16];
+                        for part in parts {
+                            sums.iter_mut().zip(part).for_each(|(sum, &g)| *sum += f64::from(g) * f64::from(g));
+                        }
+                        sums.iter().sum::<f64>() + rest.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()
+                    },
+                )
+            };
             numbers.par_chunks(CHUNK).map(squares).collect::<Vec<f64>>().into_iter().sum()
         }
         Err(_) => data.iter::<f64>().map(|g| g * g).sum(),

@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend;
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
-use crate::backend;
+use crate::backend::{self, wide};
 use crate::experiment::OptimizerConfig;
 
 /// PyTorch's ε for AdamW and RMSprop.
@@ -134,21 +134,31 @@ impl Rule {
             (Self::AdamW { beta_1, beta_2, .. }, [moment_1, moment_2]) => {
                 let moments = moment_1.par_chunks_mut(CHUNK).zip(moment_2.par_chunks_mut(CHUNK));
                 chunks.zip(moments).for_each(|((weight, gradient), (moment_1, moment_2))| {
-                    let moments = moment_1.iter_mut().zip(moment_2);
-                    for ((w, &g), (m, v)) in weight.iter_mut().zip(gradient).zip(moments) {
-                        *m = *m * beta_1 + g * (1.0 - beta_1);
-                        *v = *v * beta_2 + g * g * (1.0 - beta_2);
-                        let step = (*m / correction_1) / ((*v / correction_2).sqrt() + EPSILON);
-                        *w = *w * kept - step * learning_rate;
-                    }
+                    wide(
+                        #[inline(always)]
+                        || {
+                            let moments = moment_1.iter_mut().zip(moment_2);
+                            for ((w, &g), (m, v)) in weight.iter_mut().zip(gradient).zip(moments) {
+                                *m = *m * beta_1 + g * (1.0 - beta_1);
+                                *v = *v * beta_2 + g * g * (1.0 - beta_2);
+                                let step = (*m / correction_1) / ((*v / correction_2).sqrt() + EPSILON);
+                                *w = *w * kept - step * learning_rate;
+                            }
+                        },
+                    );
                 });
             }
             (Self::RmsProp { alpha }, [average]) => {
                 chunks.zip(average.par_chunks_mut(CHUNK)).for_each(|((weight, gradient), average)| {
-                    for ((w, &g), v) in weight.iter_mut().zip(gradient).zip(average) {
-                        *v = *v * alpha + g * g * (1.0 - alpha);
-                        *w -= g / (v.sqrt() + EPSILON) * learning_rate;
-                    }
+                    wide(
+                        #[inline(always)]
+                        || {
+                            for ((w, &g), v) in weight.iter_mut().zip(gradient).zip(average) {
+                                *v = *v * alpha + g * g * (1.0 - alpha);
+                                *w -= g / (v.sqrt() + EPSILON) * learning_rate;
+                            }
+                        },
+                    );
                 });
             }
             _ => chunks.for_each(|(weight, gradient)| {

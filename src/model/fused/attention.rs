@@ -1,6 +1,7 @@
 //! Causal attention with rotary positions, block by block: a block is one row's queries that share a head of keys and
 //! values. Its scores fit into a cache and are gone before the next ones come.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use super::exp::exp;
 use super::lanes::{dot, largest, sum};
 use super::{Kernel, numbers, numbers_mut};
+use crate::backend::wide;
 
 /// cos and sin of every position's angles, `[positions, half]`.
 #[derive(Debug)]
@@ -21,8 +23,19 @@ pub(in crate::model) struct Angles {
 }
 
 impl Angles {
+    /// The angles of some positions, at so many radians a token for each pair.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "angles are computed in f64")]
+    pub(in crate::model) fn new(frequencies: &[f64], positions: Range<usize>) -> Self {
+        let each = |f: fn(f64) -> f64| {
+            let of = |position: usize| frequencies.iter().map(move |frequency| f(position as f64 * frequency) as f32);
+            positions.clone().flat_map(of).collect()
+        };
+        Self { half: frequencies.len(), cos: each(f64::cos), sin: each(f64::sin) }
+    }
+
     /// Turns a head at a position, or back.
-    fn turn(&self, head: &mut [f32], position: usize, back: bool) {
+    #[inline(always)]
+    pub(in crate::model) fn turn(&self, head: &mut [f32], position: usize, back: bool) {
         let at = position * self.half..(position + 1) * self.half;
         let (first, second) = head.split_at_mut(self.half);
         for (((a, b), &cos), &sin) in first.iter_mut().zip(second).zip(&self.cos[at.clone()]).zip(&self.sin[at]) {
@@ -139,14 +152,19 @@ impl Heads {
     /// The weights of a block's attention, `[group · positions, positions]`.
     fn weights<I: Backend>(&self, queries: Tensor<I, 2>, keys: Tensor<I, 2>) -> TensorData {
         let mut scores = queries.matmul(keys.transpose()).into_data();
-        for (row, scores) in numbers_mut(&mut scores).chunks_exact_mut(self.positions).enumerate() {
-            let (seen, hidden) = scores.split_at_mut(row % self.positions + 1);
-            hidden.fill(0.0);
-            let most = largest(seen);
-            seen.iter_mut().for_each(|x| *x = exp(*x - most));
-            let share = sum(seen).recip();
-            seen.iter_mut().for_each(|x| *x *= share);
-        }
+        wide(
+            #[inline(always)]
+            || {
+                for (row, scores) in numbers_mut(&mut scores).chunks_exact_mut(self.positions).enumerate() {
+                    let (seen, hidden) = scores.split_at_mut(row % self.positions + 1);
+                    hidden.fill(0.0);
+                    let most = largest(seen);
+                    seen.iter_mut().for_each(|x| *x = exp(*x - most));
+                    let share = sum(seen).recip();
+                    seen.iter_mut().for_each(|x| *x *= share);
+                }
+            },
+        );
         scores
     }
 }
@@ -168,22 +186,27 @@ impl Kernel<3> for Heads {
     }
 
     fn backward<I: Backend>(&self, blocks: Self::Kept, gradient: TensorData, device: &I::Device) -> [TensorData; 3] {
-        let wide = numbers(&gradient);
+        let gradient = numbers(&gradient);
         let of_block = |(block, Block { queries, keys, values }): (usize, Block)| {
             let (row, columns, _) = self.of_block(block);
             let tensor = |data: TensorData| Tensor::<I, 2>::from_data(data, device);
             let (q, k, v) = (tensor(queries), tensor(keys), tensor(values));
             let rows = self.group() * self.positions;
-            let g = tensor(TensorData::new(self.pack(wide, row, columns), [rows, self.size]));
+            let g = tensor(TensorData::new(self.pack(gradient, row, columns), [rows, self.size]));
             let weights = self.weights(q.clone(), k.clone());
             let mut of_scores = g.clone().matmul(v.transpose()).into_data();
-            let both = numbers_mut(&mut of_scores).chunks_exact_mut(self.positions);
-            for (row, (ds, p)) in both.zip(numbers(&weights).chunks_exact(self.positions)).enumerate() {
-                let (seen, hidden) = ds.split_at_mut(row % self.positions + 1);
-                hidden.fill(0.0);
-                let along = dot(seen, &p[..seen.len()]);
-                seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - along));
-            }
+            wide(
+                #[inline(always)]
+                || {
+                    let both = numbers_mut(&mut of_scores).chunks_exact_mut(self.positions);
+                    for (row, (ds, p)) in both.zip(numbers(&weights).chunks_exact(self.positions)).enumerate() {
+                        let (seen, hidden) = ds.split_at_mut(row % self.positions + 1);
+                        hidden.fill(0.0);
+                        let along = dot(seen, &p[..seen.len()]);
+                        seen.iter_mut().zip(p).for_each(|(d, p)| *d = p * (*d - along));
+                    }
+                },
+            );
             let of_values = tensor(weights).transpose().matmul(g).into_data();
             let of_scores = tensor(of_scores);
             let mut of_queries = of_scores.clone().matmul(k).into_data();

@@ -2,27 +2,27 @@
 
 /// eˣ to within 2 units in the last place; 0 far below and a large finite number far above.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(in crate::model) fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     /// ln 2 in two parts, the first of which has few bits.
     const LN_2: (f32, f32) = (0.693_359_4, -2.121_944_4e-4);
     /// Adding and taking it away rounds to a whole number.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
-    let power = (x * LOG2_E + ROUND) - ROUND;
+    let rounded = x * LOG2_E + ROUND;
+    let power = rounded - ROUND;
     let rest = x - power * LN_2.0 - power * LN_2.1;
     // The minimax polynomial of Cephes' expf.
     let series = [1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5];
     let sum = series.iter().fold(1.987_569_1e-4, |sum, &c| sum * rest + c);
     let mantissa = sum * rest * rest + rest + 1.0;
-    #[allow(clippy::cast_possible_truncation, reason = "a whole number between −126 and 127")]
-    let exponent = (power as i32 + 127) << 23;
-    mantissa * f32::from_bits(exponent.cast_unsigned())
+    // The lowest bits of the rounded number are the power's, whose conversion compilers would do one number at a time.
+    mantissa * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 
 /// 1 / (1 + e⁻ˣ).
 #[inline(always)]
-pub(super) fn sigmoid(x: f32) -> f32 {
+pub(in crate::model) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 

@@ -4,7 +4,8 @@
 const LANES: usize = 8;
 
 /// Σ a·b.
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+#[inline(always)]
+pub(in crate::model) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a, a_rest) = a.as_chunks::<LANES>();
     let (b, b_rest) = b.as_chunks::<LANES>();
     let mut sums = [0.0f32; LANES];
@@ -17,7 +18,8 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Σ a.
-pub(super) fn sum(a: &[f32]) -> f32 {
+#[inline(always)]
+pub(in crate::model) fn sum(a: &[f32]) -> f32 {
     let (a, rest) = a.as_chunks::<LANES>();
     let mut sums = [0.0f32; LANES];
     for a in a {
@@ -27,7 +29,8 @@ pub(super) fn sum(a: &[f32]) -> f32 {
 }
 
 /// The largest number; −∞ of none.
-pub(super) fn largest(a: &[f32]) -> f32 {
+#[inline(always)]
+pub(in crate::model) fn largest(a: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let (a, rest) = a.as_chunks::<LANES>();
     let mut most = [f32::NEG_INFINITY; LANES];

@@ -3,15 +3,15 @@
 //! Differentiated operation by operation, a model keeps every intermediate result and goes over it many times. Where the
 //! tensors lie in this machine's memory, each part here is one kernel over plain numbers that keeps what its gradient
 //! needs and no more: SwiGLU its two inputs, an RMS norm its input, attention queries, keys and values (its weights are
-//! computed again), log-probs their logits. Elsewhere, and where nothing is differentiated, the tensor operations stand. Both are the same
-//! functions up to rounding.
+//! computed again), log-probs their logits. Elsewhere the tensor operations stand, and where nothing is
+//! differentiated [`Plain`](super::plain::Plain) reads. All are the same functions up to rounding.
 
 mod attention;
-mod exp;
+pub(super) mod exp;
 mod gated;
 mod kernel;
 mod label;
-mod lanes;
+pub(super) mod lanes;
 mod norm;
 
 use std::sync::Arc;
@@ -29,6 +29,7 @@ use super::architecture::Activation;
 use crate::backend::{self, Attempt, OnHost};
 
 pub(super) use attention::{Angles, Heads};
+pub(crate) use label::{Exponentials, exponentials, label_and_largest};
 
 /// x·Wᵀ of `[rows, in]` and `[out, in]`.
 pub(super) fn linear<B: Backend>(x: Tensor<B, 2>, weight: Tensor<B, 2>) -> Tensor<B, 2> {

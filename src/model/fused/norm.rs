@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::lanes::dot;
 use super::{Kernel, numbers, numbers_mut, width};
+use crate::backend::wide;
 
 /// Rows that one thread takes at a time. Sums over rows are made chunk by chunk, so that they do not depend on the threads.
 const ROWS: usize = 64;
@@ -23,6 +24,7 @@ impl RmsNorm {
 
     /// n.
     #[allow(clippy::cast_precision_loss, reason = "a width is small")]
+    #[inline(always)]
     fn norm(&self, row: &[f32]) -> f32 {
         (dot(row, row) / row.len() as f32 + self.eps).sqrt()
     }
@@ -37,10 +39,15 @@ impl Kernel<2> for RmsNorm {
         let mut out = vec![0.0; numbers(&x).len()];
         let rows = numbers(&x).par_chunks(d).with_min_len(ROWS);
         out.par_chunks_mut(d).zip(rows).for_each(|(out, row)| {
-            let norm = self.norm(row);
-            for ((out, x), w) in out.iter_mut().zip(row).zip(numbers(&weight)) {
-                *out = x / norm * w;
-            }
+            wide(
+                #[inline(always)]
+                || {
+                    let norm = self.norm(row);
+                    for ((out, x), w) in out.iter_mut().zip(row).zip(numbers(&weight)) {
+                        *out = x / norm * w;
+                    }
+                },
+            );
         });
         (TensorData::new(out, x.shape.clone()), [x, weight])
     }
@@ -59,19 +66,24 @@ impl Kernel<2> for RmsNorm {
         let sums: Vec<Vec<f32>> = chunks
             .map(|(x, gradient)| {
                 let (mut of_weight, mut scaled) = (vec![0.0f32; d], vec![0.0f32; d]);
-                for (x, gradient) in x.chunks_exact_mut(d).zip(gradient.chunks_exact(d)) {
-                    let norm = self.norm(x);
-                    for (((sum, scaled), (&x, &g)), &w) in
-                        of_weight.iter_mut().zip(&mut scaled).zip(x.iter().zip(gradient)).zip(w)
-                    {
-                        *sum += g * x / norm;
-                        *scaled = g * w;
-                    }
-                    let along = dot(&scaled, x) / (d as f32 * norm * norm);
-                    for (x, scaled) in x.iter_mut().zip(&scaled) {
-                        *x = (scaled - *x * along) / norm;
-                    }
-                }
+                wide(
+                    #[inline(always)]
+                    || {
+                        for (x, gradient) in x.chunks_exact_mut(d).zip(gradient.chunks_exact(d)) {
+                            let norm = self.norm(x);
+                            for (((sum, scaled), (&x, &g)), &w) in
+                                of_weight.iter_mut().zip(&mut scaled).zip(x.iter().zip(gradient)).zip(w)
+                            {
+                                *sum += g * x / norm;
+                                *scaled = g * w;
+                            }
+                            let along = dot(&scaled, x) / (d as f32 * norm * norm);
+                            for (x, scaled) in x.iter_mut().zip(&scaled) {
+                                *x = (scaled - *x * along) / norm;
+                            }
+                        }
+                    },
+                );
                 of_weight
             })
             .collect();
