@@ -3,6 +3,8 @@
 //! At a position with distributions π before and π′ after, Δ = π′ − π sums to zero. y* is the argmax of π other than the
 //! label y; S = (Δ(y*))₊ / Σ_v (Δ(v))₊ is the share of the freed mass that it took; the bystanders are everyone but y* and y.
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
 use crate::protocol::{MassFlow, PairFlow, TokenFlow};
 
@@ -32,6 +34,8 @@ pub struct Positions {
 const LISTED: usize = 8;
 /// Tokens listed per pair.
 const LISTED_PER_PAIR: usize = 5;
+/// Pairs whose changes exist at the same time.
+const PAIRS_AT_ONCE: usize = 64;
 /// How far the changes at one position may be from cancelling.
 const BALANCE: f64 = 1e-6;
 
@@ -46,55 +50,86 @@ pub fn between(
     since: u64,
     text: &dyn Fn(u32) -> String,
 ) -> Result<MassFlow> {
-    let vocab = before.vocab_size;
     let mut flow = MassFlow { since, ..MassFlow::default() };
-    let mut per_pair = vec![Sums::default(); positions.pairs];
-    let mut everyone = vec![0.0; vocab];
-    let mut own = vec![0.0; vocab];
-    for (row, (&pair, &label)) in positions.owner.iter().zip(&positions.labels).enumerate() {
-        let span = row * vocab..(row + 1) * vocab;
-        let (p, q) = (&before.probabilities[span.clone()], &after.probabilities[span]);
-        let star = argmax_except(p, label as usize);
-        let (mut gains, mut losses) = (0.0, 0.0);
-        for (v, (&p, &q)) in p.iter().zip(q).enumerate() {
-            let delta = f64::from(q) - f64::from(p);
-            if delta > 0.0 {
-                gains += delta;
-            } else {
-                losses -= delta;
-            }
-            own[v] += delta;
-        }
-        if (gains - losses).abs() > BALANCE {
-            return Err(Error::failed(format!(
-                "mass flow is out of balance at position {row}: {gains} gained, {losses} lost"
-            )));
-        }
-        let delta = |v: usize| f64::from(q[v]) - f64::from(p[v]);
-        let (star, label) = (delta(star), delta(label as usize));
-        let sums = &mut per_pair[pair];
-        sums.star_gain += star.max(0.0);
-        sums.gain += gains;
-        sums.star += star;
-        sums.label += label;
-        sums.entropy += f64::from(after.entropy[row]) - f64::from(before.entropy[row]);
-        sums.positions += 1.0;
-        // A pair's positions lie together, so its tokens are complete when the next pair begins.
-        if positions.owner.get(row + 1) != Some(&pair) {
-            let (gained, lost) = largest(&own, LISTED_PER_PAIR, text);
-            flow.pairs.resize(pair, PairFlow::default());
-            flow.pairs.push(PairFlow { gained, lost });
-            for (all, own) in everyone.iter_mut().zip(&mut own) {
-                *all += std::mem::take(own);
-            }
+    let mut sums = vec![Sums::default(); positions.pairs];
+    let mut everyone = vec![0.0; before.vocab_size];
+    let named =
+        |tokens: Vec<(u32, f32)>| tokens.into_iter().map(|(v, mass)| TokenFlow { token: text(v), mass }).collect();
+    flow.pairs.resize(positions.pairs, PairFlow::default());
+    // A pair's positions lie together.
+    let rows: Vec<usize> = (0..positions.owner.len()).collect();
+    let pairs: Vec<&[usize]> = rows.chunk_by(|&a, &b| positions.owner[a] == positions.owner[b]).collect();
+    for pairs in pairs.chunks(PAIRS_AT_ONCE) {
+        let of_pairs: Vec<OfPair> =
+            pairs.par_iter().map(|rows| OfPair::read(before, after, positions, rows)).collect::<Result<_>>()?;
+        for (rows, OfPair { sums: of_pair, own, gained, lost }) in pairs.iter().zip(of_pairs) {
+            let pair = positions.owner[rows[0]];
+            sums[pair] = of_pair;
+            flow.pairs[pair] = PairFlow { gained: named(gained), lost: named(lost) };
+            everyone.iter_mut().zip(own).for_each(|(all, own)| *all += own);
         }
     }
-    flow.pairs.resize(positions.pairs, PairFlow::default());
-    (flow.gained, flow.lost) = largest(&everyone, LISTED, text);
-    for sums in per_pair {
+    let [gained, lost] = largest(&everyone, LISTED);
+    (flow.gained, flow.lost) = (named(gained), named(lost));
+    for sums in sums {
         sums.write(&mut flow);
     }
     Ok(flow)
+}
+
+/// What one pair gives.
+struct OfPair {
+    sums: Sums,
+    /// Σ over positions of Δ, one entry a token.
+    own: Vec<f64>,
+    /// The tokens that gained and lost most.
+    gained: Vec<(u32, f32)>,
+    lost: Vec<(u32, f32)>,
+}
+
+impl OfPair {
+    /// Reads a pair's positions.
+    fn read(before: &Distributions, after: &Distributions, positions: &Positions, rows: &[usize]) -> Result<Self> {
+        let vocab = before.vocab_size;
+        let (mut sums, mut own) = (Sums::default(), vec![0.0; vocab]);
+        for &row in rows {
+            let span = row * vocab..(row + 1) * vocab;
+            let (p, q) = (&before.probabilities[span.clone()], &after.probabilities[span]);
+            let (gains, losses) = gains_and_losses(p, q, &mut own);
+            if (gains - losses).abs() > BALANCE {
+                return Err(Error::failed(format!(
+                    "mass flow is out of balance at position {row}: {gains} gained, {losses} lost"
+                )));
+            }
+            let label = positions.labels[row] as usize;
+            let delta = |v: usize| f64::from(q[v]) - f64::from(p[v]);
+            let star = delta(argmax_except(p, label));
+            sums.star_gain += star.max(0.0);
+            sums.gain += gains;
+            sums.star += star;
+            sums.label += delta(label);
+            sums.entropy += f64::from(after.entropy[row]) - f64::from(before.entropy[row]);
+            sums.positions += 1.0;
+        }
+        let [gained, lost] = largest(&own, LISTED_PER_PAIR);
+        Ok(Self { sums, own, gained, lost })
+    }
+}
+
+/// Σ (Δ)₊ and Σ (−Δ)₊ of one position; adds Δ to `own`.
+fn gains_and_losses(p: &[f32], q: &[f32], own: &mut [f64]) -> (f64, f64) {
+    /// Sums side by side: in one chain each would wait for the one before.
+    const LANES: usize = 8;
+    let (mut gains, mut losses) = ([0.0; LANES], [0.0; LANES]);
+    for ((p, q), own) in p.chunks(LANES).zip(q.chunks(LANES)).zip(own.chunks_mut(LANES)) {
+        for (((&p, &q), own), (gain, loss)) in p.iter().zip(q).zip(own).zip(gains.iter_mut().zip(&mut losses)) {
+            let delta = f64::from(q) - f64::from(p);
+            *gain += if delta > 0.0 { delta } else { 0.0 };
+            *loss -= if delta > 0.0 { 0.0 } else { delta };
+            *own += delta;
+        }
+    }
+    (gains.iter().sum(), losses.iter().sum())
 }
 
 /// One pair's sums over positions.
@@ -131,22 +166,18 @@ fn argmax_except(p: &[f32], label: usize) -> usize {
     best
 }
 
-/// The `count` tokens that gained most and those that lost most.
+/// The `count` tokens that gained most and those that lost most, with what they did.
 #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
-fn largest(delta: &[f64], count: usize, text: &dyn Fn(u32) -> String) -> (Vec<TokenFlow>, Vec<TokenFlow>) {
+fn largest(delta: &[f64], count: usize) -> [Vec<(u32, f32)>; 2] {
     let mut order: Vec<u32> = (0..delta.len() as u32).collect();
-    let listed = |order: &[u32], sign: f64| -> Vec<TokenFlow> {
-        order
-            .iter()
-            .take(count)
-            .filter(|&&v| delta[v as usize] * sign > 0.0)
-            .map(|&v| TokenFlow { token: text(v), mass: delta[v as usize] as f32 })
-            .collect()
+    let listed = |order: &[u32], sign: f64| {
+        let moved = order.iter().take(count).filter(|&&v| delta[v as usize] * sign > 0.0);
+        moved.map(|&v| (v, delta[v as usize] as f32)).collect()
     };
-    order.sort_by(|&a, &b| delta[b as usize].total_cmp(&delta[a as usize]).then(a.cmp(&b)));
+    order.sort_unstable_by(|&a, &b| delta[b as usize].total_cmp(&delta[a as usize]).then(a.cmp(&b)));
     let gained = listed(&order, 1.0);
     order.reverse();
-    (gained, listed(&order, -1.0))
+    [gained, listed(&order, -1.0)]
 }
 
 #[cfg(test)]

@@ -88,8 +88,11 @@ impl Observer {
         let plain = model.plain(self.longest());
         let prompts: Vec<&[u32]> = self.set.probes.iter().map(|p| &*p.prompt_ids).collect();
         let prompts = Prompts::read(model, plain.as_ref(), &prompts, self.tokenizer.pad());
+        // The memory of the measurement before is written over, unless a stage began there.
+        let spare = self.latest.take().and_then(|(_, distributions)| Arc::into_inner(distributions));
+        let spare = spare.map_or_else(Vec::new, |distributions| distributions.probabilities);
         let Responses { sums, mut along, distributions } =
-            Responses::read(model, &prompts, &self.set, self.positions(), self.tokenizer.pad())?;
+            Responses::read(model, &prompts, &self.set, spare, (self.positions(), self.tokenizer.pad()))?;
         evaluation.logps = sums;
         for (&kind, Along { readings, owner }) in &along {
             evaluation.logps.insert(kind, label_sums(readings, owner, pairs));

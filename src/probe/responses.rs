@@ -42,7 +42,8 @@ pub(super) struct Along {
 }
 
 impl Responses {
-    /// Reads the responses to prompts that were read. y⁺ has so many `positions` over all prompts.
+    /// Reads the responses to prompts that were read. y⁺ has so many `positions` over all prompts; `spare` is memory for its
+    /// distributions.
     ///
     /// # Errors
     /// When the model has diverged.
@@ -50,11 +51,14 @@ impl Responses {
         model: &Transformer<B>,
         prompts: &Prompts<'_, B>,
         set: &ProbeSet,
-        positions: usize,
-        pad: u32,
+        mut spare: Vec<f32>,
+        (positions, pad): (usize, u32),
     ) -> Result<Self> {
         let mut this = match prompts {
-            Prompts::Plain(plain, prompts) => Self::plain(plain, prompts, set, positions, model.vocab_size())?,
+            Prompts::Plain(plain, prompts) => {
+                spare.resize(positions * model.vocab_size(), 0.0);
+                Self::plain(plain, prompts, set, spare, model.vocab_size())?
+            }
             Prompts::OnDevice { past, last } => Self::on_device(model, (past, last), set, pad)?,
         };
         #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
@@ -64,8 +68,15 @@ impl Responses {
         Ok(this)
     }
 
-    /// Reads all responses to a prompt one after the other, so that they share it.
-    fn plain(plain: &Plain, prompts: &[Prompt], set: &ProbeSet, positions: usize, vocab: usize) -> Result<Self> {
+    /// Reads all responses to a prompt one after the other, so that they share it; y⁺'s distributions are written to
+    /// `probabilities`, `[positions, V]`.
+    fn plain(
+        plain: &Plain,
+        prompts: &[Prompt],
+        set: &ProbeSet,
+        mut probabilities: Vec<f32>,
+        vocab: usize,
+    ) -> Result<Self> {
         let (mut answers, mut kinds) = (Vec::new(), Vec::new());
         for (prompt, probe) in set.probes.iter().enumerate() {
             for (&kind, (_, tokens)) in &probe.responses {
@@ -73,7 +84,6 @@ impl Responses {
                 kinds.push(kind);
             }
         }
-        let mut probabilities = vec![0.0; positions * vocab];
         // Where each answer's distributions go.
         let mut rest = probabilities.as_mut_slice();
         let places: Vec<Mutex<&mut [f32]>> = answers
