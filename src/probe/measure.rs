@@ -23,7 +23,7 @@ use crate::model::generate::{Decoding, generate};
 use crate::protocol::{Evaluation, PrefixReading, ProbeKind};
 
 /// The predicting positions of one kind of response: hidden states, labels and owners, row by row.
-struct Completions<B: Backend> {
+pub(super) struct Completions<B: Backend> {
     hidden: Tensor<B, 2>,
     rows: Vec<usize>,
     labels: Vec<u32>,
@@ -32,7 +32,13 @@ struct Completions<B: Backend> {
 
 impl<B: Backend> Completions<B> {
     /// Reads one completion for each of the prompts `pairs`.
-    fn read(model: &Transformer<B>, prompts: &Prompts<B>, pairs: &[usize], completions: &[&[u32]], pad: u32) -> Self {
+    pub(super) fn read(
+        model: &Transformer<B>,
+        prompts: &Prompts<B>,
+        pairs: &[usize],
+        completions: &[&[u32]],
+        pad: u32,
+    ) -> Self {
         let device = model.device();
         let batch: Batch<B> = Batch::completions(completions, pad, &device);
         let positions = batch.tokens.dims()[1];
@@ -52,18 +58,22 @@ impl<B: Backend> Completions<B> {
         this
     }
 
+    /// Log-probs of the labels, row by row, nats.
+    pub(super) fn logps(&self, model: &Transformer<B>) -> Vec<f32> {
+        let mut logps = Vec::with_capacity(self.rows.len());
+        for (rows, labels) in self.rows.chunks(ROWS_AT_ONCE).zip(self.labels.chunks(ROWS_AT_ONCE)) {
+            logps.extend(label_and_largest(model, self.hidden.clone(), rows, labels).0);
+        }
+        logps
+    }
+
     /// Sums of log-probs, one entry a prompt; NaN for a prompt without such a response.
     #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
     fn sums(&self, model: &Transformer<B>, pairs: usize) -> Vec<f32> {
         let mut sums = vec![f64::NAN; pairs];
-        for start in (0..self.rows.len()).step_by(ROWS_AT_ONCE) {
-            let part = start..(start + ROWS_AT_ONCE).min(self.rows.len());
-            let (logps, _) =
-                label_and_largest(model, self.hidden.clone(), &self.rows[part.clone()], &self.labels[part.clone()]);
-            for (&owner, logp) in self.owner[part].iter().zip(logps) {
-                let sum = &mut sums[owner];
-                *sum = if sum.is_nan() { 0.0 } else { *sum } + f64::from(logp);
-            }
+        for (&owner, logp) in self.owner.iter().zip(self.logps(model)) {
+            let sum = &mut sums[owner];
+            *sum = if sum.is_nan() { 0.0 } else { *sum } + f64::from(logp);
         }
         sums.into_iter().map(|x| x as f32).collect()
     }

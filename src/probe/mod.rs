@@ -8,8 +8,10 @@ mod prompts;
 pub mod reading;
 pub mod score;
 pub mod set;
+pub mod subset;
 
 pub use answers::Asked;
 pub use classes::ClassObserver;
 pub use measure::Observer;
 pub use set::ProbeSet;
+pub use subset::Subset;
