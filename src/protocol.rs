@@ -8,12 +8,14 @@
 //! the strings `"inf"` and `"-inf"`.
 
 pub mod floats;
+mod forces;
 mod kinds;
 mod measured;
 mod started;
 
 use serde::{Deserialize, Serialize};
 
+pub use forces::{ForceParts, Forces};
 pub use kinds::{MetricKey, ProbeGroup, ProbeKind};
 pub use measured::{ClassReading, Evaluation, GreedyAnswer, MassFlow, PairFlow, PrefixReading, StepMetrics, TokenFlow};
 pub use started::{DetectorSettings, ProbePrompt, ProbeResponse, RunStarted, StageInfo};
@@ -99,6 +101,8 @@ pub enum TrainerEvent {
     Step(StepMetrics),
     /// The probes were measured.
     Evaluation(Box<Evaluation>),
+    /// The evaluation's changes since the one before, in parts; follows it.
+    Forces(Box<Forces>),
     /// The classes were measured: what an evaluation is to a classifier.
     Classes(Box<ClassReading>),
     /// How fast it goes; display only.

@@ -57,6 +57,9 @@ pub struct Experiment {
     /// What is observed.
     #[serde(default)]
     pub probes: Probes,
+    /// Whether and how the changes of observed answers are taken apart into pull and push; absent where they are not.
+    #[serde(default)]
+    pub forces: Option<ForceSettings>,
     /// What is done, in order; empty where nothing is trained (`lab`).
     #[serde(default)]
     pub stages: Vec<Stage>,
@@ -101,6 +104,33 @@ pub struct Probes {
 impl Default for Probes {
     fn default() -> Self {
         Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0, kinds: Vec::new() }
+    }
+}
+
+/// How the change of an observed answer between two evaluations is taken apart: what the learning of chosen answers did
+/// (pull), what that of rejected answers did (push), and the rest (see [`Forces`](crate::protocol::Forces)). The training
+/// is the same with and without.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForceSettings {
+    /// Observed prompts whose answers are taken apart, from the first on; all of them if there are fewer.
+    pub prompts: usize,
+    /// Places on the way of the weights between two evaluations at which slopes are taken, at least. Each costs two
+    /// passes over the answers for the pull, and two for the push.
+    pub nodes: usize,
+    /// Share of the change that may be left unexplained, both as root mean squares over the answers; where it is more,
+    /// slopes are taken at more places, up to [`Self::MOST_NODES`].
+    pub tolerance: f64,
+}
+
+impl ForceSettings {
+    /// Places at which slopes are taken, at most.
+    pub const MOST_NODES: usize = 4;
+}
+
+impl Default for ForceSettings {
+    fn default() -> Self {
+        Self { prompts: 8, nodes: 2, tolerance: 0.05 }
     }
 }
 

@@ -158,9 +158,9 @@ mod tests {
 
     use super::super::Role;
     use super::super::{
-        DigitPictures, LabSettings, LabShape, Lora, ModelSource, NewModel, ObjectiveConfig, OnPolicy, OptimizerConfig,
-        Output, Precision, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments, WorldTask, check, scan,
-        schema, source::Source,
+        DigitPictures, ForceSettings, LabSettings, LabShape, Lora, ModelSource, NewModel, ObjectiveConfig, OnPolicy,
+        OptimizerConfig, Output, Precision, PreferenceFiles, Probes, Replaces, Schedule, Stage, WorldDocuments,
+        WorldTask, check, scan, schema, source::Source,
     };
     use super::{DataSource, EMBEDDED, EXPERIMENT, Experiment, REAL, embedded};
     use crate::protocol::{DetectorSettings, ProbeKind};
@@ -194,6 +194,7 @@ mod tests {
             check_device: false,
             data,
             probes: Probes { prompts: 2, kinds: ProbeKind::ALL.to_vec(), ..Probes::default() },
+            forces: Some(ForceSettings { prompts: 3, nodes: 1, tolerance: 0.5 }),
             stages,
             claims: vec!["S1".to_owned()],
             baseline: Some("sft".into()),
@@ -232,10 +233,16 @@ mod tests {
         let mut preferences: Vec<Stage> =
             ObjectiveConfig::ALL.iter().map(|&objective| stage(objective, adam, Schedule::Constant)).collect();
         preferences.extend([Replaces::Rejected, Replaces::Both].map(|r| on_policy("sigmoid()", r)));
-        let lab = |shape| {
-            experiment(ModelSource::Base, DataSource::Lab(LabSettings { shape, ..LabSettings::default() }), Vec::new())
+        let lab = |shape| Experiment {
+            forces: None,
+            ..experiment(
+                ModelSource::Base,
+                DataSource::Lab(LabSettings { shape, ..LabSettings::default() }),
+                Vec::new(),
+            )
         };
         let classifier = |model| Experiment {
+            forces: None,
             probes: Probes { prompts: 10, ..Probes::default() },
             ..experiment(model, DataSource::Digits(DigitPictures::default()), vec![sft(adam)])
         };

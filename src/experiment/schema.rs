@@ -86,6 +86,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
             optional("kinds", List(&PROBE_KIND)),
         ]),
     ),
+    optional("forces", Optional(&FORCES)),
     optional("stages", List(&STAGE)),
     optional("claims", List(&Text)),
     optional("baseline", Optional(&Text)),
@@ -99,6 +100,8 @@ pub(super) const EXPERIMENT: Type = Struct(&[
         ]),
     ),
 ]);
+
+const FORCES: Type = Struct(&[optional("prompts", Whole), optional("nodes", Whole), optional("tolerance", Real)]);
 
 const PROBE_KIND: Type = Enum(&PROBE_KINDS);
 

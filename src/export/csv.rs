@@ -3,8 +3,10 @@
 //! [`evaluations`] has a row per evaluation: `step`, `stage`, then for each curve `<key>_mean`, `<key>_q1`, `<key>_q3`
 //! (sums of log-probs in nats over the completion, over all probe prompts); [`pairs`] a row per evaluation and prompt:
 //! `step`, `stage`, `pair`, `prompt`, then `<key>` for each curve; [`steps`] a row per optimiser step: `step`, then each
-//! metric under TRL's name; [`classes`] a row per reading of a classifier and ordered pair of classes. Numbers have 9 significant digits, as many as an f32 needs to come back; a gap is an empty
-//! cell, infinities are `inf` and `-inf`. Text that a spreadsheet would read as a formula is defused by a leading `'`.
+//! metric under TRL's name; [`forces`] a row per window, kind and prompt, where they were measured; [`classes`] a row per
+//! reading of a classifier and ordered pair of classes. Numbers have 9 significant digits, as many as an f32 needs to come
+//! back; a gap is an empty cell, infinities are `inf` and `-inf`. Text that a spreadsheet would read as a formula is
+//! defused by a leading `'`.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +24,8 @@ pub fn tables(history: &RunHistory) -> Vec<NamedTable> {
     } else {
         vec![("evaluations", evaluations(history)), ("pairs", pairs(history))]
     };
-    measured.into_iter().chain([("steps", steps(history))]).collect()
+    let forces = (!history.forces.entries.is_empty()).then(|| ("forces", forces(history)));
+    measured.into_iter().chain(forces).chain([("steps", steps(history))]).collect()
 }
 
 /// A row per evaluation.
@@ -85,6 +88,27 @@ pub fn steps(history: &RunHistory) -> String {
     for (step, values) in rows {
         let cells = values.into_iter().map(|x| x.map_or_else(String::new, number));
         table.row([step.to_string()].into_iter().chain(cells));
+    }
+    table.text
+}
+
+/// A row per window, kind and prompt, the mean over prompts first, with an empty cell for the prompt: the change of the
+/// answer's log-prob since the stage began, `measured`, and its parts `pull`, `push`, `decay` and `residual`, which add up to
+/// it, nats. `prompt` is the index that [`pairs`] calls `pair`.
+pub fn forces(history: &RunHistory) -> String {
+    const COLUMNS: [&str; 9] = ["step", "stage", "kind", "prompt", "measured", "pull", "push", "decay", "residual"];
+    let mut table = Table::default();
+    table.row(COLUMNS.map(String::from).into_iter());
+    for entry in &history.forces.entries {
+        for &kind in entry.total.keys() {
+            for prompt in [None].into_iter().chain((0..entry.prompts()).map(Some)) {
+                let Some(force) = entry.since_stage(kind, prompt) else { continue };
+                let name = prompt.map_or_else(String::new, |prompt| prompt.to_string());
+                let head = [entry.step.to_string(), entry.stage.to_string(), kind.key().to_owned(), name];
+                let numbers = [force.measured, force.pull, force.push, force.decay, force.residual()];
+                table.row(head.into_iter().chain(numbers.map(number)));
+            }
+        }
     }
     table.text
 }
@@ -248,6 +272,37 @@ mod tests {
         assert_eq!(
             parsed(&steps(&history)),
             [vec!["step", "'=evil,\"x\"", "loss"], vec!["1", "", "0.1"], vec!["2", "", "0.05"]]
+        );
+    }
+
+    #[test]
+    fn forces_have_a_row_a_prompt_and_one_for_the_mean() {
+        let mut history = history();
+        assert!(tables(&history).iter().all(|(name, _)| *name != "forces"), "nothing was measured");
+        let parts = crate::protocol::ForceParts {
+            measured: vec![-2.0, 1.0],
+            pull: vec![8.0, 5.0],
+            push: vec![-10.25, -4.0],
+            decay: vec![0.125, 0.0],
+        };
+        for step in [5, 9] {
+            let kinds = [(ProbeKind::Chosen, parts.clone())].into();
+            let forces = crate::protocol::Forces { step, kinds, ..Default::default() };
+            history.apply(&TrainerEvent::Forces(Box::new(forces)));
+        }
+        let (name, text) = tables(&history).remove(2);
+        assert_eq!(name, "forces");
+        assert_eq!(
+            parsed(&text),
+            [
+                vec!["step", "stage", "kind", "prompt", "measured", "pull", "push", "decay", "residual"],
+                vec!["5", "0", "chosen", "", "-0.5", "6.5", "-7.125", "0.0625", "0.0625"],
+                vec!["5", "0", "chosen", "0", "-2", "8", "-10.25", "0.125", "0.125"],
+                vec!["5", "0", "chosen", "1", "1", "5", "-4", "0", "0"],
+                vec!["9", "0", "chosen", "", "-1", "13", "-14.25", "0.125", "0.125"],
+                vec!["9", "0", "chosen", "0", "-4", "16", "-20.5", "0.25", "0.25"],
+                vec!["9", "0", "chosen", "1", "2", "10", "-8", "0", "0"],
+            ]
         );
     }
 

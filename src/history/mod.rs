@@ -8,6 +8,7 @@ pub mod detect;
 mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod forces;
 pub mod leaks;
 mod mark;
 mod measured;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::detect::Detector;
+use super::forces::Ledger;
 use super::mark::{Mark, MarkKind, stage_span};
 use super::series::{CurveId, Scale, Series};
 use super::stats::{mean, quantile};
@@ -27,6 +28,8 @@ pub struct RunHistory {
     pub metrics: BTreeMap<MetricKey, Series>,
     /// Every evaluation, in order.
     pub evaluations: Vec<Evaluation>,
+    /// Why the observed answers moved.
+    pub forces: Ledger,
     /// Every reading of a classifier, in order; a run has these or evaluations.
     pub classes: Vec<ClassReading>,
     /// What happened, in order.
@@ -62,6 +65,7 @@ impl RunHistory {
             TrainerEvent::StageStarted { stage, step } => self.start_stage(*stage, *step),
             TrainerEvent::Step(metrics) => self.add_step(metrics),
             TrainerEvent::Evaluation(evaluation) => self.add_evaluation(evaluation),
+            TrainerEvent::Forces(forces) => self.forces.push(forces),
             TrainerEvent::Classes(reading) => {
                 self.step = self.step.max(reading.step);
                 self.classes.push((**reading).clone());

@@ -10,8 +10,10 @@ pub mod reading;
 mod responses;
 pub mod score;
 pub mod set;
+pub mod subset;
 
 pub use answers::Asked;
 pub use classes::ClassObserver;
 pub use measure::Observer;
 pub use set::ProbeSet;
+pub use subset::Subset;

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Location, Result};
 use crate::protocol::{
-    ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, PrefixReading, RunStarted, TrainerEvent,
+    ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, Forces, PrefixReading, RunStarted, TrainerEvent,
 };
 use crate::record::Recording;
 use crate::record::import;
@@ -20,7 +20,7 @@ use crate::text::Shown;
 const MAX_LINE: u64 = 256 << 20;
 
 /// The tags of [`TrainerEvent`]: an event with another one comes from a newer program and is skipped.
-const KNOWN: [&str; 7] = ["run_started", "phase", "stage_started", "step", "evaluation", "classes", "speed"];
+const KNOWN: [&str; 8] = ["run_started", "phase", "stage_started", "step", "evaluation", "forces", "classes", "speed"];
 
 /// Reads a whole run: a file of events, or one of the paper's (the longest run in it).
 ///
@@ -160,6 +160,7 @@ impl<R: BufRead> RunReader<R> {
             TrainerEvent::StageStarted { stage, step } => (Some(*stage), *step),
             TrainerEvent::Step(step) => (Some(step.stage), step.step),
             TrainerEvent::Evaluation(evaluation) => (Some(evaluation.stage), evaluation.step),
+            TrainerEvent::Forces(forces) => (Some(forces.stage), forces.step),
             TrainerEvent::Classes(reading) => (Some(reading.stage), reading.step),
         };
         if step < self.step {
@@ -177,6 +178,7 @@ impl<R: BufRead> RunReader<R> {
         }
         match event {
             TrainerEvent::Evaluation(evaluation) => self.check_evaluation(evaluation, run.prompts),
+            TrainerEvent::Forces(forces) => self.check_forces(forces, run.prompts),
             TrainerEvent::Classes(reading) => self.check_classes(reading, run.classes),
             _ => Ok(()),
         }
@@ -229,6 +231,23 @@ impl<R: BufRead> RunReader<R> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Lists are equally long, but for parts that there are not, and no longer than the prompts.
+    fn check_forces(&self, forces: &Forces, prompts: usize) -> Result<()> {
+        for (kind, parts) in &forces.kinds {
+            let n = parts.measured.len();
+            let absent_or_as_long = |part: &Vec<f32>| part.is_empty() || part.len() == n;
+            if parts.pull.len() != n || ![&parts.push, &parts.decay].into_iter().all(absent_or_as_long) {
+                let problem = format!("the parts of {kind} are not as many as its {n} changes");
+                return Err(self.wrong(&problem, "write one number a prompt, null where there is none"));
+            }
+            if n > prompts {
+                let problem = format!("changes of {n} prompts, but the run has {prompts}");
+                return Err(self.wrong(&problem, "leave out those that were never announced"));
+            }
+        }
+        Ok(())
     }
 
     fn location(&self) -> Location {

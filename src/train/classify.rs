@@ -9,6 +9,7 @@ use burn::tensor::backend::AutodiffBackend;
 
 use super::control::Control;
 use super::gradients::clip;
+use super::halves::Halves;
 use super::optimizer::Optimizer;
 use super::order::{Batches, Order};
 use super::prepare;
@@ -131,8 +132,8 @@ impl<B: AutodiffBackend> Learner for Classifying<B> {
         self.optimise(stage, number, &slices, &mut under_way.optimizer)
     }
 
-    fn measure(&mut self, step: u64, stage: usize) -> Result<TrainerEvent> {
-        Ok(TrainerEvent::Classes(Box::new(self.observer.measure(&self.model, step, stage)?)))
+    fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>> {
+        Ok(vec![TrainerEvent::Classes(Box::new(self.observer.measure(&self.model, step, stage)?))])
     }
 
     fn seen(&self) -> u64 {
@@ -175,7 +176,7 @@ impl<B: AutodiffBackend> Classifying<B> {
         }
         self.seen += examples as u64;
         must_be_finite(loss, stage, number.of_run)?;
-        let mut gradients = accumulator.grads();
+        let mut gradients = Halves::whole(accumulator.grads());
         let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
         let learning_rate = learning_rate(stage, number.of_stage);
         if self.observer.examines(number.of_run) {
@@ -183,7 +184,7 @@ impl<B: AutodiffBackend> Classifying<B> {
             let contributions = self.observer.contributions(&self.model, &batch);
             self.observer.accumulate(&contributions, learning_rate * clipped);
         }
-        self.model = optimizer.step(learning_rate, self.model.clone(), gradients);
+        self.model = optimizer.step(learning_rate, self.model.clone(), gradients, None);
         Ok(BTreeMap::from([
             (MetricKey::LOSS, loss),
             (MetricKey::GRAD_NORM, grad_norm),

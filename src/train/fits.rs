@@ -87,6 +87,8 @@ pub(super) fn need(
                 None => architecture.parameter_count(),
             },
             averages: rule.averages().len(),
+            followed: followed(experiment, stage, rule),
+            halves: stage.objective.reads_rejected(),
             recomputes: stage.gradient_checkpointing,
             kernels,
             slice,
@@ -107,6 +109,15 @@ pub(super) fn need(
     experiment.stages.iter().enumerate().map(of_stage).max_by_key(|need| need.footprint.peak())
 }
 
+/// Numbers of each that is trained that are kept to take apart what moved the answers: where it began, what each part did, the
+/// pull's part in the average of gradients, and while slopes are taken the number moved on.
+fn followed(experiment: &Experiment, stage: &Stage, rule: Rule) -> usize {
+    let push = usize::from(stage.objective.reads_rejected());
+    let parts = 1 + push + usize::from(rule.decays());
+    let averages = push * usize::from(rule.averages_gradients());
+    if experiment.forces.is_some() { 1 + parts + averages + 1 } else { 0 }
+}
+
 /// What would make the stage need less, and is not done already.
 fn ways_out(experiment: &Experiment, stage: &Stage) -> Vec<&'static str> {
     let mut ways =
@@ -116,6 +127,9 @@ fn ways_out(experiment: &Experiment, stage: &Stage) -> Vec<&'static str> {
     }
     if experiment.lora.is_none() {
         ways.push("lora: (rank: 8)");
+    }
+    if experiment.forces.is_some() {
+        ways.push("no forces");
     }
     ways.push("fewer probes.prompts");
     match stage.optimizer {

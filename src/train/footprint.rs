@@ -65,6 +65,10 @@ pub struct Load {
     pub trained: usize,
     /// Averages that the optimiser keeps of each of them.
     pub averages: usize,
+    /// Numbers kept of each of them to take apart what moved the answers; 0 where nobody asks.
+    pub followed: usize,
+    /// Whether the gradient comes in two halves, of chosen and of rejected answers.
+    pub halves: bool,
     /// Whether the blocks are computed anew on the way back (gradient checkpointing): one at a time keeps its activations
     /// then, of the others only what they read, and the logits are made a few rows at a time.
     pub recomputes: bool,
@@ -91,6 +95,8 @@ pub struct Footprint {
     pub weights: u64,
     /// The optimiser's averages.
     pub optimiser: u64,
+    /// What moved the weights, part by part, and where they began.
+    pub forces: u64,
     /// The frozen copy, or what it said.
     pub reference: u64,
     /// Gradients of one slice, and of those before it where they are accumulated.
@@ -112,7 +118,7 @@ impl Footprint {
     pub fn tensors(&self) -> u64 {
         let pass = self.activations + self.logits;
         let step = self.waiting + pass.max(self.gradients - self.waiting);
-        self.weights + self.optimiser + self.reference + step.max(self.evaluation)
+        self.weights + self.optimiser + self.forces + self.reference + step.max(self.evaluation)
     }
 
     /// The most that is needed, with what always lies in the machine's memory.
@@ -127,6 +133,7 @@ impl fmt::Display for Footprint {
         let mut parts = vec![
             ("weights", self.weights),
             ("optimiser", self.optimiser),
+            ("forces", self.forces),
             ("reference", self.reference),
             ("gradients", self.gradients),
             ("activations", self.activations),
@@ -155,11 +162,13 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
     let activations =
         kept_blocks * kept(architecture, slice, load.kernels) + read + transient(architecture, slice, load.kernels);
     let passing = count(trained);
-    // Recomputing adds every part to one sum at once. Otherwise a slice's gradients come to be beside those before it.
+    // Recomputing adds every part to its half's sum at once. Otherwise a slice's gradients come to be beside those before
+    // it: the sums of other slices, and the half that came first, whose activations are gone by then.
+    let sums = if load.halves { 2 * passing } else { passing };
     let (gradients, waiting) = match (load.recomputes, load.accumulates) {
-        (true, _) => (passing, passing),
-        (false, true) => (2 * passing, passing),
-        (false, false) => (passing, 0),
+        (true, _) => (sums, sums),
+        (false, true) => (sums + passing, sums),
+        (false, false) => (sums, 0),
     };
     // A model's first and last norm, and what the logits are made of.
     let ends = 3 * tokens * architecture.hidden_size;
@@ -169,6 +178,7 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
     Footprint {
         weights: count(parameters),
         optimiser: count(trained * averages),
+        forces: count(trained * load.followed),
         reference,
         gradients,
         activations: count(activations + ends),

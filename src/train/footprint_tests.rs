@@ -8,6 +8,8 @@ fn load(architecture: &Architecture) -> Load {
     Load {
         trained: architecture.parameter_count(),
         averages: 1,
+        followed: 0,
+        halves: false,
         recomputes: false,
         kernels: false,
         slice: Slice { rows: 8, positions: 100, predicting: 300 },

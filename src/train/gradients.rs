@@ -2,10 +2,11 @@
 
 use burn::module::{AutodiffModule, Module as _, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
-use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
+use super::halves::Halves;
 use super::update::CHUNK;
 use crate::backend::{self, floats, wide};
 use crate::model::Transformer;
@@ -30,9 +31,9 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Collect {
     }
 }
 
-/// Σ g² over every gradient of a module.
+/// Σ g² over every gradient of a module, g being the sum of its halves.
 struct SumOfSquares<'a> {
-    gradients: &'a mut GradientsParams,
+    gradients: &'a mut Halves<GradientsParams>,
     sum: f64,
 }
 
@@ -48,54 +49,80 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for SumOfSquares<'_> {
 
 /// Σ g² and the gradient itself. In this machine's memory nothing is copied but a gradient that lies transposed, which
 /// comes back in order; the sum is in double precision and does not depend on the number of threads.
-fn sum_of_squares<B: Backend, const D: usize>(gradient: Tensor<B, D>) -> (f64, Tensor<B, D>) {
-    let device = gradient.device();
+fn sum_of_squares<B: Backend, const D: usize>(gradient: Halves<Tensor<B, D>>) -> (f64, Halves<Tensor<B, D>>) {
+    let device = gradient.pull.device();
     if !backend::is_host::<B>(&device) {
-        let sum = (gradient.clone() * gradient.clone()).sum().into_data().iter::<f64>().sum();
+        let whole = gradient.clone().sum();
+        let sum = (whole.clone() * whole).sum().into_data().iter::<f64>().sum();
         return (sum, gradient);
     }
-    let data = gradient.into_data();
-    let sum = match data.as_slice::<f32>() {
-        Ok(numbers) => {
-            let squares = |chunk: &[f32]| {
-                wide(
-                    #[inline(always)]
-                    || {
-                        // Several sums side by side: in one chain each would wait for the one before.
-                        let (parts, rest) = chunk.as_chunks::<16>();
-                        let mut sums = [0.0f64; 16];
-                        for part in parts {
-                            sums.iter_mut().zip(part).for_each(|(sum, &g)| *sum += f64::from(g) * f64::from(g));
-                        }
-                        sums.iter().sum::<f64>() + rest.iter().map(|&g| f64::from(g) * f64::from(g)).sum::<f64>()
-                    },
-                )
-            };
-            numbers.par_chunks(CHUNK).map(squares).collect::<Vec<f64>>().into_iter().sum()
+    let data = gradient.map(Tensor::into_data);
+    let numbers = (data.pull.as_slice::<f32>(), data.push.as_ref().map(TensorData::as_slice::<f32>).transpose());
+    let sum = match numbers {
+        (Ok(pull), Ok(None)) => {
+            pull.par_chunks(CHUNK).map(|pull| squares(pull, None)).collect::<Vec<f64>>().into_iter().sum()
         }
-        Err(_) => data.iter::<f64>().map(|g| g * g).sum(),
+        (Ok(pull), Ok(Some(push))) => {
+            let chunks = pull.par_chunks(CHUNK).zip(push.par_chunks(CHUNK));
+            chunks.map(|(pull, push)| squares(pull, Some(push))).collect::<Vec<f64>>().into_iter().sum()
+        }
+        // Not in single precision.
+        _ => {
+            let pull = data.pull.iter::<f64>();
+            match &data.push {
+                None => pull.map(|g| g * g).sum(),
+                Some(push) => pull.zip(push.iter::<f64>()).map(|(a, b)| (a + b) * (a + b)).sum(),
+            }
+        }
     };
-    (sum, Tensor::from_data(data, &device))
+    (sum, data.map(|data| Tensor::from_data(data, &device)))
+}
+
+/// Σ g², g being the pull or the sum of both halves, as long as each other.
+fn squares(pull: &[f32], push: Option<&[f32]>) -> f64 {
+    wide(
+        #[inline(always)]
+        || match push {
+            None => side_by_side(pull, pull, |g, _| g),
+            Some(push) => side_by_side(pull, push, |a, b| a + b),
+        },
+    )
+}
+
+/// Σ g², g made of two numbers. Several sums side by side: in one chain each would wait for the one before.
+#[inline(always)]
+fn side_by_side(a: &[f32], b: &[f32], g: impl Fn(f32, f32) -> f32) -> f64 {
+    let square = |&a: &f32, &b: &f32| {
+        let g = f64::from(g(a, b));
+        g * g
+    };
+    let ((parts_a, rest_a), (parts_b, rest_b)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0f64; 16];
+    for (a, b) in parts_a.iter().zip(parts_b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += square(a, b));
+    }
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| square(a, b)).sum::<f64>()
 }
 
 /// Multiplies every gradient of a module.
 struct Scale<'a> {
-    gradients: &'a mut GradientsParams,
+    gradients: &'a mut Halves<GradientsParams>,
     factor: f64,
 }
 
 impl<B: AutodiffBackend> ModuleVisitor<B> for Scale<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
         if let Some(gradient) = self.gradients.remove::<B::InnerBackend, D>(param.id) {
-            self.gradients.register(param.id, gradient.mul_scalar(self.factor));
+            self.gradients.register(param.id, gradient.map(|half| half.mul_scalar(self.factor)));
         }
     }
 }
 
-/// Scales the gradients so that their global L2 norm is at most `limit` (0: no limit). Returns the norm before.
+/// Scales the gradients, both halves alike, so that the global L2 norm of their sum is at most `limit` (0: no limit).
+/// Returns the norm before.
 pub(super) fn clip<B: AutodiffBackend, M: AutodiffModule<B>>(
     module: &M,
-    gradients: &mut GradientsParams,
+    gradients: &mut Halves<GradientsParams>,
     limit: f64,
 ) -> f64 {
     let mut squares = SumOfSquares { gradients, sum: 0.0 };

@@ -11,7 +11,9 @@ use burn::tensor::backend::AutodiffBackend;
 use super::control::Control;
 use super::fingerprint::fingerprint;
 use super::fits;
+use super::forces::Forces;
 use super::gradients::clip;
+use super::halves::Halves;
 use super::metrics::{Means, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::Optimizer;
@@ -40,6 +42,8 @@ pub(super) struct Language<B: AutodiffBackend> {
     pub(super) model: Transformer<B>,
     pub(super) pairs: Arc<Vec<Pair>>,
     pub(super) observer: Observer,
+    /// Present where the changes of observed answers are taken apart.
+    pub(super) forces: Option<Forces<B::InnerBackend>>,
     /// A checksum of what the run was begun on.
     pub(super) fingerprint: u32,
     /// Tokens seen by the optimiser.
@@ -96,8 +100,9 @@ pub(super) fn prepare<B: AutodiffBackend>(
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
     let fingerprint = fingerprint(&started, &pairs, &model)?;
     let asked = prepare::asked(experiment, &visited, tokenizer)?;
+    let forces = experiment.forces.map(|settings| Forces::new(settings, &probes, tokenizer.pad()));
     let observer = Observer::new(probes, tokenizer.clone(), asked);
-    Ok(Prepared { learner: Language { checkpoint, model, pairs, observer, fingerprint, tokens: 0 }, started })
+    Ok(Prepared { learner: Language { checkpoint, model, pairs, observer, forces, fingerprint, tokens: 0 }, started })
 }
 
 impl<B: AutodiffBackend> Learner for Language<B> {
@@ -116,6 +121,9 @@ impl<B: AutodiffBackend> Learner for Language<B> {
             control.say(RunPhase::Starting("scoring the pairs under the reference".to_owned()), step)?;
         }
         let data = StageData::new(experiment, index, &self.model.valid(), &self.checkpoint.tokenizer, &self.pairs)?;
+        if let Some(forces) = &mut self.forces {
+            forces.begin(step, self.model.valid());
+        }
         Ok(LanguageStage { data, optimizer: Optimizer::new(&stage.optimizer) })
     }
 
@@ -134,9 +142,12 @@ impl<B: AutodiffBackend> Learner for Language<B> {
         Ok(metrics)
     }
 
-    fn measure(&mut self, step: u64, stage: usize) -> Result<TrainerEvent> {
-        let evaluation = self.observer.measure(&self.model.valid(), step, stage)?;
-        Ok(TrainerEvent::Evaluation(Box::new(evaluation)))
+    fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>> {
+        let model = self.model.valid();
+        let evaluation = self.observer.measure(&model, step, stage)?;
+        let forces = self.forces.as_mut().and_then(|forces| forces.measure(model, &evaluation));
+        let forces = forces.map(|forces| TrainerEvent::Forces(Box::new(forces)));
+        Ok([TrainerEvent::Evaluation(Box::new(evaluation))].into_iter().chain(forces).collect())
     }
 
     fn seen(&self) -> u64 {
@@ -195,70 +206,98 @@ impl<B: AutodiffBackend> Language<B> {
         let chosen_tokens = drawn().map(|pair| pair.chosen.completion_ids.len()).sum();
         let rejected_tokens = drawn().filter_map(|pair| pair.rejected.as_ref()).map(|s| s.completion_ids.len()).sum();
         let normaliser = objective::normaliser(&stage.objective, examples, chosen_tokens, rejected_tokens);
-        let mut accumulator = Accumulator::new();
+        let mut accumulators = Halves::accumulators(stage.objective.reads_rejected());
         let mut means = Means::default();
         for slice in &slices {
-            for (pair, outcome) in self.backward(stage, slice, data, normaliser, &mut accumulator)? {
+            for (pair, outcome) in self.backward(stage, slice, data, normaliser, &mut accumulators)? {
                 means.add(&pair, &outcome, normaliser, examples as f64);
             }
         }
         must_be_finite(means.loss, stage, number.of_run)?;
-        let mut gradients = accumulator.grads();
+        let mut gradients = accumulators.grads();
         let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
         let learning_rate = learning_rate(stage, number.of_stage);
         // Nobody else holds the weights while they are overwritten.
         let hollow = Transformer::hollow(&self.model.device());
         let model = std::mem::replace(&mut self.model, hollow);
-        self.model = optimizer.step(learning_rate, model, gradients);
+        let trace = self.forces.as_mut().and_then(Forces::trace);
+        self.model = optimizer.step(learning_rate, model, gradients, trace);
         Ok(means.metrics(stage, grad_norm, learning_rate, self.tokens as f64))
     }
 
-    /// Adds up the gradients of one slice's part in the loss; returns what each pair gave.
+    /// Adds up the gradients of one slice's part in the loss, of either half by itself; returns what each pair gave.
     fn backward(
         &mut self,
         stage: &Stage,
         slice: &[usize],
         data: &StageData<B::InnerBackend>,
         normaliser: f64,
-        sum: &mut Accumulator<B>,
+        sums: &mut Halves<Accumulator<B>>,
     ) -> Result<Vec<(PairLogps, PairLoss)>> {
-        let mut sequences: Vec<&Sequence> = slice.iter().map(|&i| &data.pairs[i].chosen).collect();
-        if stage.objective.reads_rejected() {
-            for &i in slice {
-                sequences.push(rejected(&data.pairs[i])?);
+        let chosen: Vec<&Sequence> = slice.iter().map(|&i| &data.pairs[i].chosen).collect();
+        let chosen = self.forward(&chosen, stage);
+        let rejected = match &sums.push {
+            None => None,
+            Some(_) => {
+                let rejected = slice.iter().map(|&i| rejected(&data.pairs[i])).collect::<Result<Vec<_>>>()?;
+                Some(self.forward(&rejected, stage))
             }
+        };
+        let mut weights = Halves { pull: Vec::with_capacity(slice.len()), push: rejected.as_ref().map(|_| Vec::new()) };
+        let mut outcomes = Vec::with_capacity(slice.len());
+        for (row, &i) in slice.iter().enumerate() {
+            let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
+            let of_rejected = rejected.as_ref().map(|read| (read.sums[row], read.tokens[row]));
+            let (policy_rejected_logps, rejected_tokens) = of_rejected.unwrap_or_default();
+            let pair = PairLogps {
+                policy_chosen_logps: chosen.sums[row],
+                policy_rejected_logps,
+                ref_chosen_logps,
+                ref_rejected_logps,
+                chosen_tokens: chosen.tokens[row],
+                rejected_tokens,
+            };
+            let outcome = objective::evaluate(&stage.objective, &pair);
+            weights.pull.push(-outcome.chosen_weight / normaliser);
+            if let Some(push) = &mut weights.push {
+                push.push(outcome.rejected_weight / normaliser);
+            }
+            outcomes.push((pair, outcome));
         }
-        self.tokens += sequences.iter().map(|s| s.tokens()).sum::<usize>() as u64;
-        let batch = Batch::whole(&sequences, self.checkpoint.tokenizer.pad(), &self.model.device());
-        let pass = Pass::forward(&self.model, batch, stage.gradient_checkpointing);
+        chosen.backward(&self.model, &weights.pull, &mut sums.pull);
+        if let (Some(rejected), Some(weights), Some(sum)) = (rejected, &weights.push, &mut sums.push) {
+            rejected.backward(&self.model, weights, sum);
+        }
+        Ok(outcomes)
+    }
 
+    /// Reads the answers of one half of a slice.
+    fn forward(&mut self, sequences: &[&Sequence], stage: &Stage) -> Read<B> {
+        self.tokens += sequences.iter().map(|s| s.tokens()).sum::<usize>() as u64;
+        let batch = Batch::whole(sequences, self.checkpoint.tokenizer.pad(), &self.model.device());
+        let pass = Pass::forward(&self.model, batch, stage.gradient_checkpointing);
         let mut sums = vec![0.0; sequences.len()];
         for (&row, logp) in pass.batch.owner.iter().zip(pass.logps()) {
             sums[row] += f64::from(logp);
         }
-        let mut weights = vec![0.0; sequences.len()];
-        let mut outcomes = Vec::with_capacity(slice.len());
-        for (row, &i) in slice.iter().enumerate() {
-            let other = slice.len() + row;
-            let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
-            let pair = PairLogps {
-                policy_chosen_logps: sums[row],
-                policy_rejected_logps: sums.get(other).copied().unwrap_or_default(),
-                ref_chosen_logps,
-                ref_rejected_logps,
-                chosen_tokens: sequences[row].completion_ids.len(),
-                rejected_tokens: sequences.get(other).map_or(0, |s| s.completion_ids.len()),
-            };
-            let outcome = objective::evaluate(&stage.objective, &pair);
-            weights[row] = -outcome.chosen_weight / normaliser;
-            if let Some(weight) = weights.get_mut(other) {
-                *weight = outcome.rejected_weight / normaliser;
-            }
-            outcomes.push((pair, outcome));
-        }
-        #[allow(clippy::cast_possible_truncation, reason = "gradients are in single precision")]
-        let per_token: Vec<f32> = pass.batch.owner.iter().map(|&row| weights[row] as f32).collect();
-        pass.backward(&self.model, &per_token, sum);
-        Ok(outcomes)
+        Read { pass, sums, tokens: sequences.iter().map(|s| s.completion_ids.len()).collect() }
+    }
+}
+
+/// Answers that were read and wait for their weights.
+struct Read<B: AutodiffBackend> {
+    pass: Pass<B>,
+    /// Sums of log-probs, one an answer, nats.
+    sums: Vec<f64>,
+    /// Tokens of each answer.
+    tokens: Vec<usize>,
+}
+
+impl<B: AutodiffBackend> Read<B> {
+    /// Adds Σ weight·∇log π to `sum`; `weights` holds d(loss)/d(log π) of every answer.
+    #[allow(clippy::cast_possible_truncation, reason = "gradients are in single precision")]
+    fn backward(self, model: &Transformer<B>, weights: &[f64], sum: &mut Accumulator<B>) {
+        let per_token: Vec<f32> = self.pass.batch.owner.iter().map(|&row| weights[row] as f32).collect();
+        self.pass.backward(model, &per_token, sum);
     }
 }

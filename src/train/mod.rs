@@ -9,7 +9,11 @@ mod control;
 mod fingerprint;
 mod fits;
 pub mod footprint;
+mod forces;
+#[cfg(test)]
+mod forces_tests;
 mod gradients;
+mod halves;
 pub mod handle;
 mod job;
 mod language;
@@ -17,6 +21,7 @@ mod metrics;
 mod on_policy;
 mod optimizer;
 mod order;
+mod parameter;
 mod pass;
 #[cfg(test)]
 mod pass_tests;

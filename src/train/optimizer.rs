@@ -10,8 +10,10 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
+use super::halves::Halves;
+use super::parameter::{Memory, Moved, Parameter};
 use super::state::{Array, SavedState, TrainerState};
-use super::update::{Memory, Rule};
+use super::update::Rule;
 use super::weights::{follow_path, saved_tensor};
 use crate::error::{Error, Result};
 use crate::experiment::OptimizerConfig;
@@ -19,8 +21,14 @@ use crate::experiment::OptimizerConfig;
 /// An optimiser with its memory.
 pub(super) struct Optimizer<B: AutodiffBackend> {
     rule: Rule,
-    memory: HashMap<ParamId, Memory<B::InnerBackend>>,
+    memory: HashMap<ParamId, Memory<Tensor<B::InnerBackend, 1>>>,
 }
+
+/// What moved the parameters since forces were last measured.
+pub(super) type Trace<B> = HashMap<ParamId, Moved<Tensor<B, 1>>>;
+
+/// The pull's part in the first moment, by its name in a saved state.
+const PULLED: &str = "moment_1_pull";
 
 impl<B: AutodiffBackend> Optimizer<B> {
     /// A fresh optimiser.
@@ -28,14 +36,16 @@ impl<B: AutodiffBackend> Optimizer<B> {
         Self { rule: Rule::new(config), memory: HashMap::new() }
     }
 
-    /// Applies one update. Where nobody else holds the module, its weights are overwritten.
+    /// Applies one update. Where nobody else holds the module, its weights are overwritten. With a `trace`, adds to it what
+    /// moved them.
     pub(super) fn step<M: AutodiffModule<B>>(
         &mut self,
         learning_rate: f64,
         module: M,
-        gradients: GradientsParams,
+        gradients: Halves<GradientsParams>,
+        trace: Option<&mut Trace<B::InnerBackend>>,
     ) -> M {
-        module.map(&mut Step { optimizer: self, learning_rate, gradients })
+        module.map(&mut Step { optimizer: self, learning_rate, gradients, trace })
     }
 
     /// Adds what it remembers of the module's parameters to a state.
@@ -65,7 +75,8 @@ impl<B: AutodiffBackend> Optimizer<B> {
 struct Step<'a, B: AutodiffBackend> {
     optimizer: &'a mut Optimizer<B>,
     learning_rate: f64,
-    gradients: GradientsParams,
+    gradients: Halves<GradientsParams>,
+    trace: Option<&'a mut Trace<B::InnerBackend>>,
 }
 
 impl<B: AutodiffBackend> ModuleMapper<B> for Step<'_, B> {
@@ -76,15 +87,31 @@ impl<B: AutodiffBackend> ModuleMapper<B> for Step<'_, B> {
         };
         let (shape, learns, device) = (tensor.shape(), tensor.is_require_grad(), tensor.device());
         let numbers = shape.num_elements();
+        let zeros = || Tensor::zeros([numbers], &device);
         let Optimizer { rule, memory } = &mut *self.optimizer;
-        let mut remembered = memory.remove(&id).unwrap_or_else(|| Memory {
+        let mut memory_of_it = memory.remove(&id).unwrap_or_else(|| Memory {
             time: 0,
-            averages: rule.averages().iter().map(|_| Tensor::zeros([numbers], &device)).collect(),
+            averages: rule.averages().iter().map(|_| zeros()).collect(),
+            pulled: None,
+        });
+        let moved = self.trace.as_mut().map(|trace| {
+            if rule.averages_gradients() && gradient.push.is_some() {
+                memory_of_it.pulled.get_or_insert_with(zeros);
+            }
+            trace.remove(&id).unwrap_or_else(|| Moved {
+                halves: Halves { pull: zeros(), push: gradient.push.as_ref().map(|_| zeros()) },
+                decay: rule.decays().then(zeros),
+            })
         });
         let weight = tensor.inner().reshape([numbers]);
-        let updated = rule.apply(weight, gradient.reshape([numbers]), &mut remembered, self.learning_rate);
+        let parameter = Parameter { weight, memory: memory_of_it, moved };
+        let gradient = gradient.map(|half| half.reshape([numbers]));
+        let Parameter { weight, memory: remembered, moved } = rule.apply(parameter, gradient, self.learning_rate);
         memory.insert(id, remembered);
-        let tensor = Tensor::from_inner(updated.reshape(shape)).set_require_grad(learns);
+        if let (Some(trace), Some(moved)) = (&mut self.trace, moved) {
+            trace.insert(id, moved);
+        }
+        let tensor = Tensor::from_inner(weight.reshape(shape)).set_require_grad(learns);
         Param::from_mapped_value(id, tensor, mapper)
     }
 }
@@ -105,7 +132,8 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Save<'_, B> {
         if rule.counts() {
             self.state.add(format!("{name}.time"), Array::u32(vec![memory.time]));
         }
-        for (what, average) in rule.averages().iter().zip(&memory.averages) {
+        let averages = rule.averages().iter().zip(&memory.averages).chain(memory.pulled.iter().map(|m| (&PULLED, m)));
+        for (what, average) in averages {
             let shaped: Tensor<_, D> = average.clone().reshape(param.shape());
             self.state.add(format!("{name}.{what}"), Array::tensor(shaped));
         }
@@ -125,18 +153,21 @@ impl<B: AutodiffBackend> Load<'_, B> {
         &mut self,
         name: &str,
         parameter: &Tensor<B, D>,
-    ) -> Result<Option<Memory<B::InnerBackend>>> {
+    ) -> Result<Option<Memory<Tensor<B::InnerBackend, 1>>>> {
         let rule = &self.optimizer.rule;
         if !rule.averages().first().is_some_and(|what| self.state.has(&format!("{name}.{what}"))) {
             return Ok(None);
         }
+        let followed = self.state.has(&format!("{name}.{PULLED}"));
         let time = if rule.counts() { self.state.u32(&format!("{name}.time"), 1)?[0] } else { 0 };
         let (shape, device) = (parameter.dims(), parameter.device());
-        let averages = rule.averages().iter().map(|what| {
+        let mut read = |what: &str| {
             let saved: Tensor<_, D> = saved_tensor(self.state, &format!("{name}.{what}"), shape, &device)?;
             Ok(saved.reshape([shape.iter().product::<usize>()]))
-        });
-        Ok(Some(Memory { time, averages: averages.collect::<Result<_>>()? }))
+        };
+        let averages = rule.averages().iter().map(|what| read(what)).collect::<Result<_>>()?;
+        let pulled = if followed { Some(read(PULLED)?) } else { None };
+        Ok(Some(Memory { time, averages, pulled }))
     }
 }
 

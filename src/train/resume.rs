@@ -17,6 +17,9 @@ use crate::dynamics::massflow::Distributions;
 use crate::error::Result;
 use crate::experiment::Experiment;
 
+/// The log-probs that forces count changes from, by their name in a saved state.
+const LATEST: &str = "forces.latest";
+
 impl<B: AutodiffBackend> Language<B> {
     /// Where the run stands, between two steps of a stage.
     pub(super) fn state_at(&self, progress: &Progress, run: &UnderWay<LanguageStage<B>>) -> TrainerState {
@@ -36,6 +39,9 @@ impl<B: AutodiffBackend> Language<B> {
         weights::save(&self.model, "model", &mut state);
         run.stage.optimizer.save(&self.model, "optimizer", &mut state);
         run.stage.data.save(&mut state);
+        if let Some(forces) = &self.forces {
+            state.add(LATEST, Array::f64(forces.latest().to_vec()));
+        }
         // The stage's start may be the latest.
         let earlier = stage_start.filter(|(start, _)| latest.is_none_or(|(step, _)| step != start));
         for (step, distributions) in earlier.into_iter().chain(latest) {
@@ -71,6 +77,10 @@ impl<B: AutodiffBackend> Language<B> {
             start => start.map(&mut measured).transpose()?,
         };
         self.observer.remember(stage_start, latest);
+        if let Some(forces) = &mut self.forces {
+            let latest = saved.f64(LATEST, forces.latest().len())?;
+            forces.remember(position.step, self.model.valid(), latest);
+        }
         self.tokens = position.tokens;
         let progress = Progress { step: position.step, measured: position.measured };
         let stage = LanguageStage { data, optimizer };

@@ -36,8 +36,8 @@ pub(super) trait Learner: Sized {
         control: &mut Control<'_>,
     ) -> Result<BTreeMap<MetricKey, f64>>;
 
-    /// Measures what is observed, in stage `stage` after `step` optimiser steps.
-    fn measure(&mut self, step: u64, stage: usize) -> Result<TrainerEvent>;
+    /// Measures what is observed, in stage `stage` after `step` optimiser steps; returns what there is to tell, in order.
+    fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>>;
 
     /// Tokens, or pictures, that the optimiser has seen.
     fn seen(&self) -> u64;
@@ -197,10 +197,12 @@ impl<L: Learner> Run<'_, L> {
         }
         self.control.say(RunPhase::Evaluating, step)?;
         let began = Instant::now();
-        let reading = self.learner.measure(step, stage)?;
+        let readings = self.learner.measure(step, stage)?;
         self.measuring += began.elapsed();
         self.progress.measured = Some(step);
-        self.control.emit(&reading)?;
+        for reading in &readings {
+            self.control.emit(reading)?;
+        }
         if !self.control.is_paused() && step > 0 {
             self.control.say(RunPhase::Running, step)?;
         }

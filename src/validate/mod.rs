@@ -2,6 +2,7 @@
 //! and the way out; all of them are reported.
 
 mod data;
+mod forces;
 mod frugal;
 mod load;
 mod model;
@@ -46,6 +47,7 @@ fn validate(experiment: &mut Experiment, source: &Source, tree: &Node) -> Vec<Er
         fit_probes(experiment, training);
     }
     findings.probes(experiment, training);
+    findings.forces(experiment);
     findings.comparison(experiment);
     let trains = !matches!(experiment.data, DataSource::Lab(_));
     if !trains && !experiment.stages.is_empty() {

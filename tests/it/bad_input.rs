@@ -134,6 +134,15 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
         "  detector: (squeezed_share: 25), stages: [",
         "detector.squeezed_share: 25 is not between 0 and 1",
     ),
+    ("  stages: [", "  forces: (prompts: 0), stages: [", "forces.prompts: 0 is too few"),
+    (
+        "  stages: [",
+        "  forces: (nodes: 9), stages: [",
+        "forces.nodes: slopes cannot be taken at 9 places\n  write 1 to 4",
+    ),
+    ("  stages: [", "  forces: (tolerance: 1.5), stages: [", "forces.tolerance: 1.5 is not between 0 and 1"),
+    ("  stages: [", "  forces: (kinds: []), stages: [", "unknown field `kinds`"),
+    ("world(train: 64, held_out: 16)", "lab(), forces: ()", "forces: only answers of a language model are pulled and"),
     ("  stages: [", "  output: (save_model: yes), stages: [", "expected true or false, found `yes`"),
     ("\n)\n", "\n) ()\n", "bad.ron:11:3: there is something after the end of the experiment"),
 ];

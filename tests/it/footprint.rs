@@ -61,12 +61,17 @@ fn what_is_expected_is_what_is_held() {
             "prompts: 2, greedy: 0",
             format!("objective: sigmoid(), batch_size: 16, gradient_checkpointing: true, {adamw}"),
         ),
+        (
+            "forces",
+            "prompts: 2, greedy: 0), forces: (prompts: 2",
+            format!("objective: sigmoid(), batch_size: 2, {adamw}"),
+        ),
         ("rmsprop", "prompts: 1, greedy: 0", "objective: sft, batch_size: 2, optimizer: rmsprop()".to_owned()),
         ("sgd", "prompts: 1, greedy: 0", "objective: sft, batch_size: 2, optimizer: sgd".to_owned()),
         ("an evaluation", "prompts: 64, greedy: 0", "objective: sft, batch_size: 1, optimizer: sgd".to_owned()),
     ] {
         let text = format!(
-            "(name: \"x\", data: world(train: 96, held_out: 4), probes: ({probes}, max_new_tokens: 4),
+            "(name: \"x\", data: world(train: 96, held_out: 4), probes: (max_new_tokens: 4, {probes}),
               stages: [(name: \"S\", steps: 3, learning_rate: 1e-4, evaluate_every: 1, {stage})])"
         );
         let experiment = Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap();

@@ -46,6 +46,7 @@ fn step_of(event: &TrainerEvent) -> u64 {
         TrainerEvent::Phase { step, .. } | TrainerEvent::StageStarted { step, .. } => *step,
         TrainerEvent::Step(metrics) => metrics.step,
         TrainerEvent::Evaluation(evaluation) => evaluation.step,
+        TrainerEvent::Forces(forces) => forces.step,
         TrainerEvent::RunStarted(_) | TrainerEvent::Classes(_) | TrainerEvent::Speed { .. } => 0,
     }
 }

@@ -16,7 +16,7 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
-pub use panel::Panel;
+pub use panel::{Panel, Shows};
 pub use replay::Replay;
 pub use scale::Since;
 pub use viewstate::{Dialog, Smoothing, ViewState};
@@ -27,6 +27,7 @@ use super::message::Ending;
 use super::notice::{Notice, Notices};
 use super::paper::Paper;
 use super::theme::Theme;
+use crate::history::forces::Entry;
 use crate::history::{CurveId, RunHistory, Scale, Standing, leaks};
 use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
@@ -203,6 +204,24 @@ impl App {
         self.shown().class_count() > 0
     }
 
+    /// What the run has to show.
+    pub fn shows(&self) -> Shows {
+        Shows { classes: self.has_classes(), forces: !self.shown().forces.entries.is_empty() }
+    }
+
+    /// What is known of the forces at [`App::step`]: the last window that ended at or before it.
+    pub fn forces(&self) -> Option<&Entry> {
+        self.shown().forces.at(self.step())
+    }
+
+    /// The kind of answer whose forces are shown over time: that of the selected curve, else y⁺.
+    pub fn forced(&self) -> ProbeKind {
+        match self.view.curve {
+            Some(CurveId::Probe(kind)) => kind,
+            _ => ProbeKind::Chosen,
+        }
+    }
+
     /// A classifier's reading at or before [`App::step`].
     pub fn reading(&self) -> Option<&ClassReading> {
         self.shown().reading_at(self.step())
@@ -216,13 +235,13 @@ impl App {
     /// The focused panel: the one last focused, if this run has it.
     pub fn focus(&self) -> Panel {
         let (first, _) = Panel::first(self.has_classes());
-        Panel::all(self.has_classes()).find(|&panel| panel == self.view.focus).unwrap_or(first)
+        Panel::all(self.shows()).find(|&panel| panel == self.view.focus).unwrap_or(first)
     }
 
     /// The panel of the narrow layout's lower place.
     pub fn lower(&self) -> Panel {
         let (_, first) = Panel::first(self.has_classes());
-        Panel::all(self.has_classes()).find(|&panel| panel == self.view.lower).unwrap_or(first)
+        Panel::all(self.shows()).find(|&panel| panel == self.view.lower).unwrap_or(first)
     }
 
     /// The filter of the focused list.
@@ -236,7 +255,7 @@ impl App {
 
     /// Focuses the panel that lies so many places further in the order of Tab.
     fn focus_next(&mut self, by: isize) {
-        let all: Vec<Panel> = Panel::all(self.has_classes()).collect();
+        let all: Vec<Panel> = Panel::all(self.shows()).collect();
         let at = all.iter().position(|&panel| panel == self.focus()).unwrap_or(0);
         self.view.focus_on(all[(at + all.len()).saturating_add_signed(by) % all.len()]);
     }

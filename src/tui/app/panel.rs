@@ -20,6 +20,8 @@ pub enum Panel {
     Events,
     /// The measures behind the verdict.
     Dynamics,
+    /// What pulled every kind of answer up, and what pushed it down.
+    Forces,
     /// The measures of a classifier's learning.
     Learning,
 }
@@ -30,8 +32,19 @@ enum In {
     Every,
     /// Runs of a language model.
     Answers,
+    /// Those whose forces were measured.
+    Forces,
     /// Runs of a classifier.
     Classes,
+}
+
+/// What a run has to show, as far as panels differ by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shows {
+    /// Whether a classifier is trained.
+    pub classes: bool,
+    /// Whether forces were measured.
+    pub forces: bool,
 }
 
 /// What the keys of a list (`j`, `k`, Home, End) go through in a panel.
@@ -55,7 +68,7 @@ struct Row {
 }
 
 /// Every panel, in the order of Tab.
-const PANELS: [Row; 9] = [
+const PANELS: [Row; 10] = [
     Row { panel: Panel::Chart, title: "chart", runs: In::Answers, list: List::Curves, lower: false },
     Row { panel: Panel::Curves, title: "curves", runs: In::Answers, list: List::Curves, lower: false },
     Row { panel: Panel::Prompt, title: "prompt", runs: In::Answers, list: List::Prompts, lower: true },
@@ -64,14 +77,20 @@ const PANELS: [Row; 9] = [
     Row { panel: Panel::Kernel, title: "kernel", runs: In::Classes, list: List::Classes, lower: false },
     Row { panel: Panel::Events, title: "events", runs: In::Every, list: List::Events, lower: true },
     Row { panel: Panel::Dynamics, title: "dynamics", runs: In::Answers, list: List::Prompts, lower: true },
+    Row { panel: Panel::Forces, title: "forces", runs: In::Forces, list: List::Curves, lower: true },
     Row { panel: Panel::Learning, title: "dynamics", runs: In::Classes, list: List::Classes, lower: true },
 ];
 
 impl Panel {
     /// The panels of a run, in the order of Tab.
-    pub fn all(of_classes: bool) -> impl Iterator<Item = Self> {
-        let kind = if of_classes { In::Classes } else { In::Answers };
-        PANELS.iter().filter(move |row| row.runs == In::Every || row.runs == kind).map(|row| row.panel)
+    pub fn all(run: Shows) -> impl Iterator<Item = Self> {
+        let has = move |runs: In| match runs {
+            In::Every => true,
+            In::Answers => !run.classes,
+            In::Forces => run.forces,
+            In::Classes => run.classes,
+        };
+        PANELS.iter().filter(move |row| has(row.runs)).map(|row| row.panel)
     }
 
     /// The panel that a run opens on, and the one in the lower place of a small screen.
@@ -104,11 +123,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_run_has_five_panels_and_opens_on_one_of_them() {
-        for of_classes in [false, true] {
-            let all: Vec<_> = Panel::all(of_classes).collect();
-            assert_eq!(all.len(), 5);
-            let (focus, lower) = Panel::first(of_classes);
+    fn every_run_has_its_panels_and_opens_on_one_of_them() {
+        for (classes, forces, panels) in [(false, false, 5), (false, true, 6), (true, false, 5)] {
+            let all: Vec<_> = Panel::all(Shows { classes, forces }).collect();
+            assert_eq!(all.len(), panels);
+            let (focus, lower) = Panel::first(classes);
             assert!(all.contains(&focus) && all.contains(&lower) && lower.is_lower());
         }
         assert!(PANELS.iter().all(|row| row.panel.row().panel == row.panel));

@@ -152,6 +152,7 @@ fn step_of(event: &TrainerEvent) -> Option<u64> {
         TrainerEvent::Phase { step, .. } | TrainerEvent::StageStarted { step, .. } => Some(*step),
         TrainerEvent::Step(metrics) => Some(metrics.step),
         TrainerEvent::Evaluation(evaluation) => Some(evaluation.step),
+        TrainerEvent::Forces(forces) => Some(forces.step),
         TrainerEvent::Classes(reading) => Some(reading.step),
     }
 }

@@ -56,8 +56,18 @@ impl App {
         self.view.scale.unwrap_or_else(|| self.default_scale())
     }
 
-    /// Goes on to the next scale. Back at the one that the stage decides on, the choice is the stage's again.
+    /// Whether the chart shows what the change of the selected curve is made of.
+    pub fn splits(&self) -> bool {
+        self.view.split && self.shows().forces && self.scale() == Scale::StageDelta
+    }
+
+    /// Goes on to the next scale; after the changes of a stage come their parts, where those are known. Back at the one that
+    /// the stage decides on, the choice is the stage's again.
     pub(super) fn next_scale(&mut self) {
+        self.view.split = self.scale() == Scale::StageDelta && self.shows().forces && !self.view.split;
+        if self.view.split {
+            return;
+        }
         let mut next = self.scale().next();
         // A classifier has neither tokens to divide by nor a start of its stage.
         while self.has_classes() && matches!(next, Scale::StageDelta | Scale::PerToken) {

@@ -79,6 +79,8 @@ pub struct ViewState {
     pub range: Option<(u64, u64)>,
     /// What the y axis shows; `None` leaves it to the stage (see [`App::scale`](super::App::scale)).
     pub scale: Option<Scale>,
+    /// Whether the chart shows the parts of the selected curve's change in the place of the curves.
+    pub split: bool,
     /// Smoothing of the curves.
     pub smoothing: Smoothing,
     /// Groups that are not shown.
@@ -120,6 +122,7 @@ impl ViewState {
             cursor: None,
             range: None,
             scale: None,
+            split: false,
             smoothing: Smoothing::default(),
             hidden: BTreeSet::new(),
             group: ProbeGroup::Answers,

@@ -6,6 +6,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
+use super::forces;
 use super::text::{panel, title};
 use crate::history::{Mark, MarkKind, Scale};
 use crate::text::Shown;
@@ -20,14 +21,16 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
     let focused = app.focus() == Panel::Chart;
-    let mut rest = averaged(app);
-    if let Some(weight) = view.smoothing.weight() {
+    let splits = app.splits();
+    let mut rest = if splits { forces::averaged(app) } else { averaged(app) };
+    if let Some(weight) = view.smoothing.weight().filter(|_| !splits) {
         rest += &format!(" · smoothed {weight}");
     }
     let scale = app.scale();
     let teaching = match scale {
         Scale::LogProb | Scale::PerToken | Scale::Probability => " · higher: the model finds it likelier",
         Scale::Delta => " · above 0: likelier than at the start",
+        Scale::StageDelta if splits => " · pull + push + residual = measured",
         Scale::StageDelta => " · below 0: less likely than when the stage began",
     };
     if area.height < TITLED {
@@ -44,7 +47,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let x = app.range();
     Chart {
         title: scale.title().to_owned(),
-        lines: lines(app, x),
+        lines: if splits { forces::lines(app) } else { lines(app, x) },
         marks: marks(app, x),
         x,
         y: None,

@@ -14,6 +14,12 @@ pub const MIN_HEIGHT: u16 = 12;
 /// Rows of the table that names every curve: two of border, one of headings, sixteen curves and six groups.
 const TABLE_ROWS: u16 = 25;
 
+/// Rows of the forces: two of border, a sentence, fourteen kinds.
+const FORCES_ROWS: u16 = 17;
+
+/// Fewest rows of the body that have a place for the forces beside every other panel.
+const WITH_FORCES: u16 = 48;
+
 /// The places on the screen.
 #[derive(Debug)]
 pub(super) struct Places {
@@ -87,6 +93,9 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
         let [chart, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
         return vec![(Panel::Chart, chart), (app.lower(), lower), (Panel::Curves, side)];
     }
+    if app.shows().forces && body.height >= WITH_FORCES {
+        return with_forces(main, side);
+    }
     let table = TABLE_ROWS.min(body.height * 3 / 5);
     let aside = body.height - table >= 18;
     let events = if aside { body.height - table - 15 } else { 6 };
@@ -95,17 +104,40 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
         let [chart, prompt] = Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt)]).areas(main);
         let [curves, dynamics, events] =
             Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(events)]).areas(side);
-        named([chart, curves, prompt, events, dynamics])
+        named(app, [chart, curves, prompt, events, dynamics])
     } else {
         // Too low for the events at the side: they lie below the prompt.
         let [chart, prompt, events] =
             Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt), Constraint::Length(events)]).areas(main);
         let [curves, dynamics] = Layout::vertical([Constraint::Length(table), Constraint::Fill(1)]).areas(side);
-        named([chart, curves, prompt, events, dynamics])
+        named(app, [chart, curves, prompt, events, dynamics])
     }
 }
 
-/// Places in the order of Tab.
-fn named(places: [Rect; 5]) -> Vec<(Panel, Rect)> {
-    Panel::all(false).zip(places).collect()
+/// A tall screen shows forces and the other measures at the same time.
+fn with_forces(main: Rect, side: Rect) -> Vec<(Panel, Rect)> {
+    let rows = [Constraint::Fill(1), Constraint::Length(FORCES_ROWS), Constraint::Length(12)];
+    let [chart, forces, prompt] = Layout::vertical(rows).areas(main);
+    let rows = [Constraint::Length(TABLE_ROWS), Constraint::Fill(1), Constraint::Length(10)];
+    let [curves, dynamics, events] = Layout::vertical(rows).areas(side);
+    vec![
+        (Panel::Chart, chart),
+        (Panel::Curves, curves),
+        (Panel::Forces, forces),
+        (Panel::Prompt, prompt),
+        (Panel::Events, events),
+        (Panel::Dynamics, dynamics),
+    ]
+}
+
+/// The places with their panels; the forces, while they are looked at, lie in the place of the other measures.
+fn named(app: &App, [chart, curves, prompt, events, measures]: [Rect; 5]) -> Vec<(Panel, Rect)> {
+    let shown = if app.lower() == Panel::Forces { Panel::Forces } else { Panel::Dynamics };
+    vec![
+        (Panel::Chart, chart),
+        (Panel::Curves, curves),
+        (Panel::Prompt, prompt),
+        (Panel::Events, events),
+        (shown, measures),
+    ]
 }

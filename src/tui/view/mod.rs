@@ -8,6 +8,7 @@ pub(super) mod dialogs;
 mod dynamics;
 mod events;
 pub(super) mod footer;
+mod forces;
 mod header;
 mod heatmap;
 mod layout;
@@ -97,6 +98,7 @@ fn render_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
         Panel::Kernel => classes::kernel(app, area, buf),
         Panel::Events => events::render(app, area, buf),
         Panel::Dynamics => dynamics::render(app, panel, &dynamics::measures(app), area, buf),
+        Panel::Forces => forces::render(app, area, buf),
         Panel::Learning => dynamics::render(app, panel, &classes::measures(app), area, buf),
     }
 }
