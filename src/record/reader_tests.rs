@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::history::fixture::{evaluation, flow, greedy, run, stage};
-use crate::protocol::{MetricKey, RunPhase, StepMetrics};
+use crate::protocol::{ForceParts, MetricKey, ProbeKind, RunPhase, StepMetrics};
 use crate::record::RunWriter;
 
 const PATH: &str = "run/events.jsonl";
@@ -155,6 +155,35 @@ fn readings_of_classes_are_read_and_their_sizes_checked() {
     }
     // A language model's run is written as it was before there were classifiers.
     assert!(!written(&events()).contains("classes"));
+}
+
+#[test]
+fn forces_are_read_and_their_sizes_checked() {
+    let parts = ForceParts {
+        measured: vec![-2.5, f32::NAN],
+        pull: vec![8.0, f32::NAN],
+        push: vec![-10.25, f32::NAN],
+        decay: Vec::new(),
+    };
+    let kinds = [(ProbeKind::Chosen, parts)].into();
+    let forces = Forces { step: 5, stage: 0, since: 1, nodes: 2, tolerance: 0.05, kinds };
+    let mut all = events();
+    all.truncate(4);
+    all.push(TrainerEvent::Forces(Box::new(forces)));
+    let text = written(&all);
+    assert!(!text.contains("decay"), "{text}");
+    let recording = read_text(text.as_bytes()).unwrap();
+    assert_eq!(format!("{:?}", recording.events), format!("{all:?}"));
+    assert_eq!(recording.history().forces.entries.len(), 1);
+    for (from, to, expected) in [
+        ("[8.0,null]", "[8.0]", "run/events.jsonl:5: the parts of chosen are not as many as its 2 changes"),
+        ("[-10.25,null]", "[1.0]", "run/events.jsonl:5: the parts of chosen are not as many as its 2 changes"),
+        ("\"step\":5,\"stage\":0,\"since\"", "\"step\":5,\"stage\":7,\"since\"", "run/events.jsonl:5: stage 7, but"),
+    ] {
+        assert!(text.contains(from), "{from} in {text}");
+        let error = read_text(text.replacen(from, to, 1).as_bytes()).unwrap_err();
+        assert!(error.to_string().starts_with(expected), "{error}\nis not\n{expected}");
+    }
 }
 
 proptest! {

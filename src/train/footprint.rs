@@ -5,8 +5,10 @@
 //!
 //! ```text
 //! weights       parameters
-//! gradients     trained parameters, twice where slices are accumulated
+//! gradients     trained parameters for each half (of chosen and of rejected answers), and once more where slices are
+//!               accumulated
 //! optimiser     trained parameters × averages (AdamW 2, RMSprop 1, SGD 0)
+//! forces        trained parameters × what is kept to tell the halves' updates apart
 //! reference     a frozen copy of the weights where answers are sampled; two f64 a pair otherwise
 //! activations   kept blocks × T · (n d + a + m f), and 2 · rows · H · P² where attention is made of operations
 //! logits        5 · N · V, N the positions whose next token is learnt; 2 · N · V with kernels

@@ -62,6 +62,8 @@ fn every_way_out_is_one() {
     }
     assert!(needed(&Load { frozen_copy: true, ..whole }) > needed(&whole));
     assert!(needed(&Load { scored: 120, ..whole }) > needed(&whole));
+    assert!(needed(&Load { followed: 5, ..whole }) > needed(&whole));
+    assert_eq!(footprint(&config, &Load { halves: true, ..whole }).gradients, 2 * footprint(&config, &whole).gradients);
 }
 
 #[test]

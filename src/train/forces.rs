@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
@@ -19,14 +19,12 @@ use crate::model::Transformer;
 use crate::probe::{ProbeSet, Subset};
 use crate::protocol::{self, Evaluation, ForceParts};
 
-/// How far to either side the central difference goes, as a share of the length of the whole way: its error is of second
-/// order in this, and rounding counts the more the smaller it is. Pull and push are often many times as long as the way that
-/// is left of them, so that a share of their own lengths would reach too far.
-const REACH: f64 = 0.05;
-
-/// Length of the way as a share of a part's, at least, when that is reckoned. Where a stage begins, single weights move far
-/// to either side and hardly at all together; to reach less far would leave nothing but rounding.
-const LEAST: f64 = 0.05;
+/// How far to either side a central difference goes, as a share of the part: so far that the whole way, moved along as far,
+/// would change the answers by this many nats, within bounds. The error of the difference is of second order in the reach, and
+/// pull and push are each many times the way that is left of them; rounding, some 1e-5 nats, counts the more the less far.
+const CHANGE: f64 = 0.01;
+const NEAREST: f64 = 0.005;
+const FURTHEST: f64 = 0.05;
 
 /// Follows why the answers to the observed prompts move.
 pub(super) struct Forces<B: Backend> {
@@ -122,9 +120,10 @@ impl<B: Backend> Forces<B> {
             shares.0[part as usize] = Some(measured.to_vec());
             return (0, shares);
         }
+        let reach = reach(measured);
         let mut nodes = self.settings.nodes;
         loop {
-            let shares = window.integrate(&self.subset, &parts, nodes);
+            let shares = window.integrate(&self.subset, &parts, nodes, reach);
             if nodes >= ForceSettings::MOST_NODES || shares.explain(measured, self.settings.tolerance) {
                 return (nodes, shares);
             }
@@ -161,6 +160,15 @@ impl<B: Backend> Forces<B> {
     }
 }
 
+/// How far central differences go, where the answers changed by so many nats. One reach for all parts: what is left of the
+/// higher orders then nearly cancels between pull and push.
+#[allow(clippy::cast_precision_loss, reason = "few answers")]
+fn reach(measured: &[f64]) -> f64 {
+    let mean_square = measured.iter().map(|change| change * change).sum::<f64>() / measured.len().max(1) as f64;
+    // Where nothing changed, the furthest.
+    (CHANGE / mean_square.sqrt()).min(FURTHEST).max(NEAREST)
+}
+
 impl Shares {
     /// Whether what they leave of the measured change is within the tolerated share of it, both as root mean squares.
     fn explain(&self, measured: &[f64], tolerance: f64) -> bool {
@@ -179,10 +187,9 @@ impl<B: Backend> Window<B> {
     }
 
     /// ∫⟨∇log π, part⟩ds along the way of the weights, for each part and answer, nats.
-    fn integrate(&self, subset: &Subset, parts: &[Part], nodes: usize) -> Shares {
+    fn integrate(&self, subset: &Subset, parts: &[Part], nodes: usize, reach: f64) -> Shares {
         let mut shares = Shares::default();
         for &part in parts {
-            let reach = self.reach(part);
             for (place, weight) in gauss_legendre(nodes) {
                 let logps = |by: f64| subset.logps(&self.model_at(place, part, by));
                 let (ahead, behind) = (logps(reach), logps(-reach));
@@ -195,39 +202,11 @@ impl<B: Backend> Window<B> {
         shares
     }
 
-    /// How far a central difference along a part goes to either side, as a share of the part.
-    fn reach(&self, part: Part) -> f64 {
-        let mut squares = Squares { trace: &self.trace, part, of_way: 0.0, of_part: 0.0 };
-        self.start.visit(&mut squares);
-        let Squares { of_way, of_part, .. } = squares;
-        // A part that moved nothing is no shorter for being reached along.
-        REACH * (of_way / of_part).sqrt().min(1.0).max(LEAST)
-    }
-
     /// The model at a place between 0 and 1 of the way, moved on by so much of a part. It computes in single precision
     /// whatever the training does: a difference of small numbers.
     fn model_at(&self, place: f64, part: Part, by: f64) -> Transformer<B> {
         let shares = Part::ALL.map(|other| if other == part { place + by } else { place });
         self.start.clone().map(&mut Move { trace: &self.trace, shares }).compute_in(Precision::F32)
-    }
-}
-
-/// Sums the squares of the way and of a part of it, in the order of the model's parameters, so that the sums are the same
-/// in every run.
-struct Squares<'a, B: Backend> {
-    trace: &'a Trace<B>,
-    part: Part,
-    of_way: f64,
-    of_part: f64,
-}
-
-impl<B: Backend> ModuleVisitor<B> for Squares<'_, B> {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
-        let square = |x: Tensor<B, 1>| (x.clone() * x).sum().into_data().iter::<f64>().sum::<f64>();
-        let Some(moved) = self.trace.get(&param.id) else { return };
-        let parts = Part::ALL.into_iter().filter_map(|part| part.of(moved).cloned());
-        self.of_way += parts.reduce(|a, b| a + b).map_or(0.0, square);
-        self.of_part += self.part.of(moved).cloned().map_or(0.0, square);
     }
 }
 

@@ -51,8 +51,10 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
         return;
     };
     let style = if entry.open { theme.warning() } else { theme.dim() };
-    let mut line = title("forces", format!("{} · step {}", since(app, entry), entry.step), focused, theme);
+    // The residual first: a narrow panel cuts what comes after.
+    let mut line = title("forces", "", focused, theme);
     line.push_span(Span::styled(format!("· {} ", left_over(entry)), style));
+    line.push_span(Span::styled(format!("· {} to step {} ", stage_of(app, entry), entry.step), theme.dim()));
     let block = panel(line, focused, theme, app.view.glyphs);
     let inner = block.inner(area);
     block.render(area, buf);
@@ -69,10 +71,10 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     Paragraph::new(lines).render(inner, buf);
 }
 
-/// From where the forces are counted.
-fn since(app: &App, entry: &Entry) -> String {
+/// The stage that the forces are those of.
+fn stage_of(app: &App, entry: &Entry) -> String {
     let stage = app.shown().run.as_ref().and_then(|run| run.stages.get(entry.stage));
-    stage.map_or_else(String::new, |stage| format!("since {} began", Shown::new(&stage.name)))
+    stage.map_or_else(String::new, |stage| Shown::new(&stage.name).to_string())
 }
 
 /// The residual of the window: always said, and in other words where it is too large.
@@ -83,7 +85,7 @@ fn left_over(entry: &Entry) -> String {
         percent(entry.unexplained)
     };
     let what = if entry.open { "! residual" } else { "residual" };
-    format!("{what} {share} since {}", entry.since)
+    format!("{what} {share}")
 }
 
 /// What moved the selected kind, in words.
@@ -96,13 +98,10 @@ fn sentence(app: &App, entry: &Entry, width: usize) -> Vec<Line<'static>> {
     let moved = if force.measured < 0.0 { "fell" } else { "rose" };
     let direction = |x: f64| if x < 0.0 { "down" } else { "up" };
     let mut said = words(&format!("{} {moved} by {}:", kind.symbol(), nats(force.measured)), theme.text());
-    said.extend(words(&format!("pulled {} {}", direction(force.pull), nats(force.pull)), theme.gain()));
+    let comma = if force.push == 0.0 { "" } else { "," };
+    said.extend(words(&format!("pulled {} {}{comma}", direction(force.pull), nats(force.pull)), theme.gain()));
     if force.push != 0.0 {
-        said.extend(
-            words(&format!(", pushed {} {}", direction(force.push), nats(force.push)), theme.loss())
-                .into_iter()
-                .skip(1),
-        );
+        said.extend(words(&format!("pushed {} {}", direction(force.push), nats(force.push)), theme.loss()));
     }
     let mut rest = String::new();
     if force.decay != 0.0 {
@@ -110,7 +109,9 @@ fn sentence(app: &App, entry: &Entry, width: usize) -> Vec<Line<'static>> {
     }
     rest += &format!("residual {}", change(force.residual(), 2));
     said.extend(words(&format!("({rest})"), theme.dim()));
-    wrap(&said, width)
+    let mut lines = wrap(&said, width.saturating_sub(1));
+    lines.iter_mut().for_each(|line| line.spans.insert(0, Span::raw(" ")));
+    lines
 }
 
 /// A row of the table and whether it is the selected kind's.
@@ -252,4 +253,90 @@ pub(super) fn lines(app: &App) -> Vec<ChartLine<'static>> {
         series.into_iter().enumerate().filter(move |_| there).map(line).collect::<Vec<_>>()
     };
     PARTS.iter().flat_map(of_part).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may fail")]
+
+    use ratatui::style::Style;
+
+    use super::{ProbeKind, tug};
+    use crate::history::Scale;
+    use crate::history::forces::Force;
+    use crate::protocol::{ForceParts, Forces, TrainerEvent};
+    use crate::tui::app::{App, Panel};
+    use crate::tui::testing::{draw, live_at, plain};
+
+    /// A run whose second stage pulls y⁺ up and pushes it down further, with so much left unexplained at the end.
+    fn torn(residual: f32) -> App {
+        let mut app = live_at(100);
+        for (since, step, residual) in [(40, 70, 0.0), (70, 100, residual)] {
+            let parts = |measured: f32, pull: f32| ForceParts {
+                measured: vec![measured; 2],
+                pull: vec![pull; 2],
+                push: vec![measured - pull - residual; 2],
+                decay: Vec::new(),
+            };
+            let kinds = [(ProbeKind::Chosen, parts(-1.0, 15.0)), (ProbeKind::Rejected, parts(-12.0, 17.0))].into();
+            let forces = Forces { step, stage: 1, since, nodes: 2, tolerance: 0.05, kinds };
+            app.history_mut().apply(&TrainerEvent::Forces(Box::new(forces)));
+        }
+        (app.view.focus, app.view.lower) = (Panel::Forces, Panel::Forces);
+        app
+    }
+
+    #[test]
+    fn the_tug_of_war_is_told_in_words_and_numbers_at_every_size() {
+        for (width, height) in [(80, 24), (120, 40), (200, 60)] {
+            let screen = plain(&draw(&torn(0.1), width, height));
+            let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(words.contains("y⁺ fell by 2.0:"), "{screen}");
+            assert!(screen.contains("residual") && screen.contains('▓') && screen.contains('█'), "{screen}");
+            assert!(!screen.contains("! residual"), "within what is tolerated: {screen}");
+        }
+        let screen = plain(&draw(&torn(0.1), 200, 60));
+        assert!(screen.contains("y⁺ fell by 2.0: pulled up 30.0, pushed down 32.1 (residual +0.10)"), "{screen}");
+    }
+
+    #[test]
+    fn a_window_that_leaves_too_much_is_marked() {
+        let screen = plain(&draw(&torn(0.9), 200, 60));
+        assert!(screen.contains("! residual 11 %"), "{screen}");
+    }
+
+    #[test]
+    fn the_chart_splits_the_selected_curve_after_the_scale_of_the_stage() {
+        let mut app = torn(0.1);
+        app.view.scale = Some(Scale::StageDelta);
+        app.view.split = true;
+        let screen = plain(&draw(&app, 120, 40));
+        for label in ["▲ pull", "▼ push", "measured", "○ residual", "y⁺ in parts, mean of 2 prompts"] {
+            assert!(screen.contains(label), "{label}: {screen}");
+        }
+    }
+
+    #[test]
+    fn a_run_without_forces_has_no_panel_for_them() {
+        let app = live_at(100);
+        assert!(Panel::all(app.shows()).all(|panel| panel != Panel::Forces));
+        assert!(!app.splits());
+    }
+
+    #[test]
+    fn bars_stay_within_their_columns_and_the_diamond_shows_what_is_left() {
+        let drawn = |pull: f64, push: f64, width: usize| -> String {
+            let force = Force { measured: pull + push, pull, push, decay: 0.0 };
+            let plain = Style::new();
+            tug(force, 10.0, width, plain, plain, plain).iter().map(|span| span.content.as_ref()).collect()
+        };
+        assert_eq!(drawn(8.0, -10.0, 11), "▓▓▓▓◆│████ ");
+        assert_eq!(drawn(4.0, 6.0, 11), "     │██▓▓◆", "the same way: one behind the other");
+        assert_eq!(drawn(0.0, 0.0, 11), "     ◆     ");
+        for width in 0..12 {
+            for (pull, push) in [(10.0, -10.0), (-10.0, 10.0), (10.0, 10.0), (f64::NAN, f64::INFINITY)] {
+                assert_eq!(drawn(pull, push, width.max(1)).chars().count(), width.max(1));
+            }
+        }
+    }
 }
