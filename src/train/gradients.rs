@@ -60,12 +60,11 @@ fn sum_of_squares<B: Backend, const D: usize>(gradient: Halves<Tensor<B, D>>) ->
     let numbers = (data.pull.as_slice::<f32>(), data.push.as_ref().map(TensorData::as_slice::<f32>).transpose());
     let sum = match numbers {
         (Ok(pull), Ok(None)) => {
-            let chunks = pull.par_chunks(CHUNK);
-            chunks.map(|pull| squares([pull])).collect::<Vec<f64>>().into_iter().sum()
+            pull.par_chunks(CHUNK).map(|pull| squares(pull, None)).collect::<Vec<f64>>().into_iter().sum()
         }
         (Ok(pull), Ok(Some(push))) => {
             let chunks = pull.par_chunks(CHUNK).zip(push.par_chunks(CHUNK));
-            chunks.map(|(pull, push)| squares([pull, push])).collect::<Vec<f64>>().into_iter().sum()
+            chunks.map(|(pull, push)| squares(pull, Some(push))).collect::<Vec<f64>>().into_iter().sum()
         }
         // Not in single precision.
         _ => {
@@ -79,29 +78,30 @@ fn sum_of_squares<B: Backend, const D: usize>(gradient: Halves<Tensor<B, D>>) ->
     (sum, data.map(|data| Tensor::from_data(data, &device)))
 }
 
-/// Σ g² of gradients that are the sums of equally many numbers from each part. Sixteen sums are made side by side: in one
-/// chain each would wait for the one before.
-fn squares<const PARTS: usize>(parts: [&[f32]; PARTS]) -> f64 {
-    const LANES: usize = 16;
-    #[inline(always)]
-    fn square(parts: impl Iterator<Item = f32>) -> f64 {
-        let g = f64::from(parts.sum::<f32>());
-        g * g
-    }
+/// Σ g², g being the pull or the sum of both halves, as long as each other.
+fn squares(pull: &[f32], push: Option<&[f32]>) -> f64 {
     wide(
         #[inline(always)]
-        || {
-            let split = parts.map(<[f32]>::as_chunks::<LANES>);
-            let mut sums = [0.0f64; LANES];
-            for at in 0..split[0].0.len() {
-                for (lane, sum) in sums.iter_mut().enumerate() {
-                    *sum += square(split.iter().map(|(whole, _)| whole[at][lane]));
-                }
-            }
-            let rest = (0..split[0].1.len()).map(|at| square(split.iter().map(|(_, rest)| rest[at])));
-            sums.iter().sum::<f64>() + rest.sum::<f64>()
+        || match push {
+            None => side_by_side(pull, pull, |g, _| g),
+            Some(push) => side_by_side(pull, push, |a, b| a + b),
         },
     )
+}
+
+/// Σ g², g made of two numbers. Several sums side by side: in one chain each would wait for the one before.
+#[inline(always)]
+fn side_by_side(a: &[f32], b: &[f32], g: impl Fn(f32, f32) -> f32) -> f64 {
+    let square = |&a: &f32, &b: &f32| {
+        let g = f64::from(g(a, b));
+        g * g
+    };
+    let ((parts_a, rest_a), (parts_b, rest_b)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0f64; 16];
+    for (a, b) in parts_a.iter().zip(parts_b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += square(a, b));
+    }
+    sums.iter().sum::<f64>() + rest_a.iter().zip(rest_b).map(|(a, b)| square(a, b)).sum::<f64>()
 }
 
 /// Multiplies every gradient of a module.
