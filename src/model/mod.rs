@@ -36,6 +36,6 @@ pub use checkpoint::Checkpoint;
 pub use classifier::{Classifier, ClassifierShape};
 pub(crate) use fused::{Exponentials, exponentials, label_and_largest, label_logps};
 use gguf::tokenizer_config as gguf_tokenizer_config;
-pub(crate) use plain::{Answer, Plain, Prompt};
+pub(crate) use plain::{Answer, LOGITS as LOGITS_TOGETHER, Plain, Prompt, ROWS as READ_TOGETHER};
 pub(crate) use special::model_files;
 pub use transformer::Transformer;

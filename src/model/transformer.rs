@@ -25,7 +25,7 @@ use crate::experiment::Precision;
 
 /// Parameters of a model that may be copied to be read faster: beyond, the time is in the products of many rows, which a copy
 /// does not make faster, and memory counts.
-const COPIED: usize = 1 << 25;
+pub(crate) const COPIED: usize = 1 << 25;
 
 /// The weights.
 #[derive(Module, Debug)]

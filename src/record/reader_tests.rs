@@ -59,7 +59,7 @@ fn what_a_newer_program_adds_is_passed_over() {
     let text = written(&events());
     let text = text.replacen("\"detector\":{", "\"detector\":{\"new_threshold\":[1],", 1);
     let text = text.replacen("\"step\":1", "\"step\":1,\"later\":{\"a\":null}", 1);
-    let text = text.replacen('\n', "\n\n{\"event\":\"dreams\",\"x\":1}\r\n{\"x\":1,\"event\":\"dre\\u0061ms\"}\n", 1);
+    let text = text.replacen('\n', "\n\n{\"event\":\"omens\",\"x\":1}\r\n{\"x\":1,\"event\":\"om\\u0065ns\"}\n", 1);
     let recording = read_text(text.as_bytes()).unwrap();
     assert_eq!(format!("{:?}", recording.events), format!("{:?}", events()));
     let warnings: Vec<&str> = recording.warnings.iter().map(Shown::as_str).collect();

@@ -13,7 +13,8 @@
 //! activations   kept blocks × T · (n d + a + m f), and 2 · rows · H · P² where attention is made of operations
 //! logits        5 · N · V, N the positions whose next token is learnt; 2 · N · V with kernels
 //! probes        3 · M · V, M the tokens of y⁺ over all prompts: the stage's start, the latest and the one being made
-//! evaluation    keys and values of the prompts twice, one pass over them or their answers, a chunk of logits
+//! evaluation    keys and values of the prompts twice, one pass over them or their answers, a chunk of logits; with kernels
+//!               a small model's weights once more, the prompts' keys and values, and every thread's buffers
 //! ```
 //!
 //! Of tensor operations, each of the two norms keeps what it reads, what it has normalised and what it gives (n = 6);
@@ -29,9 +30,10 @@
 use std::fmt;
 
 use super::pass::ROWS_AT_ONCE as ROWS_OF_LOGITS;
-use crate::model::Architecture;
 use crate::model::architecture::{Activation, Norm};
-use crate::probe::score::{ROWS_AT_ONCE, SEQUENCES_AT_ONCE, TOKENS_AT_ONCE};
+use crate::model::transformer::COPIED;
+use crate::model::{Architecture, LOGITS_TOGETHER, READ_TOGETHER};
+use crate::probe::score::{PROMPT_TOKENS, ROWS_AT_ONCE, SEQUENCES_AT_ONCE, TOKENS_AT_ONCE};
 
 /// Bytes of a number.
 const NUMBER: u64 = 4;
@@ -185,7 +187,11 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
         gradients,
         activations: count(activations + ends),
         logits: count(copies_of_logits(load.kernels) * predicting * vocab),
-        evaluation: count(evaluation(architecture, &observed).max(scoring(architecture, load.scored))),
+        evaluation: count(if load.kernels {
+            reading(architecture, &observed, load.scored)
+        } else {
+            evaluation(architecture, &observed).max(scoring(architecture, load.scored))
+        }),
         probes: count(measured),
         waiting,
     }
@@ -246,7 +252,19 @@ fn pass(architecture: &Architecture, rows: usize, positions: usize, sources: usi
     rows * positions * 4 * hidden_size + attention.max(4 * rows * positions * intermediate_size)
 }
 
-/// Numbers of an evaluation beside what it leaves: keys and values of the prompts, those picked for one kind of response,
+/// Numbers of an evaluation, or of asking the reference, where the model is read over plain numbers: weights in another
+/// order, keys and values of the prompts, and every thread's buffers.
+fn reading(architecture: &Architecture, observed: &Observed, scored: usize) -> usize {
+    let Architecture { layers, hidden_size, intermediate_size, heads, key_value_heads, head_size, .. } = *architecture;
+    let keys = key_value_heads * head_size;
+    let copied = Some(architecture.parameter_count()).filter(|&count| count <= COPIED).unwrap_or(0);
+    let prompts = (observed.prompts * observed.prompt).max(if scored > 0 { PROMPT_TOKENS } else { 0 });
+    let row = 3 * hidden_size + 2 * heads * head_size + 2 * keys + 2 * intermediate_size;
+    let buffers = READ_TOGETHER * row + LOGITS_TOGETHER.max(architecture.vocab_size);
+    copied + 2 * layers * prompts * keys + rayon::current_num_threads() * buffers
+}
+
+/// Numbers of an evaluation by tensor operations, beside what it leaves: keys and values of the prompts, those picked for one kind of response,
 /// a pass, and a chunk of logits.
 fn evaluation(architecture: &Architecture, observed: &Observed) -> usize {
     let Observed { prompts, prompt, response, .. } = *observed;

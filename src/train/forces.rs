@@ -22,7 +22,7 @@ use crate::protocol::{self, Evaluation, ForceParts};
 /// How far to either side a central difference goes, as a share of the part: so far that the whole way, moved along as far,
 /// would change the answers by this many nats, within bounds. The error of the difference is of second order in the reach, and
 /// pull and push are each many times the way that is left of them; rounding, some 1e-5 nats, counts the more the less far.
-const CHANGE: f64 = 0.01;
+const CHANGE: f64 = 0.003;
 const NEAREST: f64 = 0.005;
 const FURTHEST: f64 = 0.05;
 

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::job::train_on;
 use crate::backend::TestBackend;
-use crate::experiment::{Experiment, ForceSettings};
+use crate::experiment::Experiment;
 use crate::protocol::{Evaluation, ForceParts, Forces, ProbeKind, TrainerEvent};
 
 /// What is recorded of an experiment's run.
@@ -142,11 +142,7 @@ fn the_parts_add_up_to_the_change_and_measuring_them_changes_nothing() {
         for forces in forces {
             let (residual, change) = closure(forces);
             assert!(change > 1e-3, "{more} {stage}: nothing moved");
-            // The first steps divide by little more than their own gradient. Where its halves nearly cancel, each of them is
-            // many times the way that is left, and the tolerance may not be reached: the screen marks such a window.
-            let most = usize::try_from(forces.nodes).unwrap() == ForceSettings::MOST_NODES;
-            let tolerated = if most { 0.2 } else { 0.05 };
-            assert!(residual <= tolerated * change, "{more} {stage}: {residual} of {change} is left");
+            assert!(residual <= 0.05 * change, "{more} {stage}: {residual} of {change} is left");
             let (before, after) = (evaluation(&with, forces.since), evaluation(&with, forces.step));
             for (kind, parts) in &forces.kinds {
                 assert_eq!(parts.decay.is_empty(), !stage.contains("weight_decay"));

@@ -20,9 +20,9 @@ pub(crate) use answers::{Answer, Prompt};
 pub(super) use weights::{Block, Norm, Weight, Whole};
 
 /// Tokens that are read together: enough for products to be fast, few enough for a processor's cache.
-const ROWS: usize = 256;
+pub(crate) const ROWS: usize = 256;
 /// Logits that exist at the same time on one thread, unless one row has more.
-const LOGITS: usize = 1 << 20;
+pub(crate) const LOGITS: usize = 1 << 20;
 
 /// A transformer's weights, ready to be read with.
 pub(crate) struct Plain {
