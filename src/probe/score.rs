@@ -33,7 +33,7 @@ impl CompletionLogps {
 }
 
 /// Tokens of prompts whose keys and values are kept at the same time, unless one prompt alone has more.
-pub(crate) const PROMPT_TOKENS: usize = 4096;
+pub(crate) const PROMPT_TOKENS: usize = 2048;
 
 /// Scores every sequence's completion. The order of the result is that of the input.
 pub fn completions<B: Backend>(model: &Transformer<B>, sequences: &[&Sequence], pad: u32) -> Vec<CompletionLogps> {
