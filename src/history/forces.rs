@@ -123,8 +123,8 @@ impl Ledger {
             total: total.collect(),
             window,
             unexplained: (residual / change).sqrt(),
-            // A number that is none is explained by nothing.
-            open: !(residual <= forces.tolerance.powi(2) * change),
+            // What is no number explains nothing.
+            open: residual > forces.tolerance.powi(2) * change || residual.is_nan(),
         };
         self.entries.push(entry);
     }

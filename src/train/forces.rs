@@ -166,7 +166,7 @@ impl<B: Backend> Forces<B> {
 fn reach(measured: &[f64]) -> f64 {
     let mean_square = measured.iter().map(|change| change * change).sum::<f64>() / measured.len().max(1) as f64;
     // Where nothing changed, the furthest.
-    (CHANGE / mean_square.sqrt()).min(FURTHEST).max(NEAREST)
+    (CHANGE / mean_square.sqrt()).clamp(NEAREST, FURTHEST)
 }
 
 impl Shares {
