@@ -163,8 +163,10 @@ pub fn footprint(architecture: &Architecture, load: &Load) -> Footprint {
     } else {
         (architecture.layers, 0, slice.predicting)
     };
+    // What is recomputed is of one half at a time; otherwise both wait for their weights.
+    let at_once = if load.recomputes && load.halves { Slice { rows: slice.rows.div_ceil(2), ..slice } } else { slice };
     let activations =
-        kept_blocks * kept(architecture, slice, load.kernels) + read + transient(architecture, slice, load.kernels);
+        kept_blocks * kept(architecture, at_once, load.kernels) + read + transient(architecture, at_once, load.kernels);
     let passing = count(trained);
     // Recomputing adds every part to its half's sum at once. Otherwise a slice's gradients come to be beside those before
     // it: the sums of other slices, and the half that came first, whose activations are gone by then.

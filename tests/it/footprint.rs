@@ -11,7 +11,7 @@ use ldyn_tui::{outlook, spawn};
 use super::memory::peak_of_process;
 
 /// How far the two may be apart: an estimate above what is held refuses too early, one below lets a run die.
-const TOLERATED: std::ops::Range<f64> = 0.77..1.5;
+const TOLERATED: std::ops::Range<f64> = 0.77..1.4;
 
 /// Bytes that are held whatever the run, and not estimated: the tokenizer, and what matrix products pack their operands
 /// into, which depends on the processor.
