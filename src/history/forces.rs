@@ -74,6 +74,11 @@ impl Entry {
         pick(&self.window, kind, prompt)
     }
 
+    /// How many prompts have an answer of a kind: what its mean is over.
+    pub fn answers(&self, kind: ProbeKind) -> usize {
+        self.total.get(&kind).map_or(0, |answers| answers.iter().flatten().count())
+    }
+
     /// How many prompts there are.
     pub fn prompts(&self) -> usize {
         self.total.values().map(Vec::len).max().unwrap_or(0)

@@ -108,7 +108,8 @@ fn sentence(app: &App, entry: &Entry, width: usize) -> Vec<Line<'static>> {
         rest += &format!("weight decay {}, ", change(force.decay, 1));
     }
     rest += &format!("residual {}", change(force.residual(), 2));
-    said.extend(words(&format!("({rest})"), theme.dim()));
+    // Fewer prompts than the curves': their numbers differ from those of the table.
+    said.extend(words(&format!("({rest}), mean of {} prompts", entry.answers(kind)), theme.dim()));
     let mut lines = wrap(&said, width.saturating_sub(1));
     lines.iter_mut().for_each(|line| line.spans.insert(0, Span::raw(" ")));
     lines
@@ -226,8 +227,9 @@ fn accumulated(app: &App, part: &Part) -> Vec<Series> {
 
 /// What the lines of the chart are, in words, while it shows parts.
 pub(super) fn averaged(app: &App) -> String {
-    let prompts = app.forces().map_or(0, Entry::prompts);
-    format!("{} in parts, mean of {prompts} prompts", app.forced().symbol())
+    let kind = app.forced();
+    let prompts = app.forces().map_or(0, |entry| entry.answers(kind));
+    format!("{} in parts, mean of {prompts} prompts", kind.symbol())
 }
 
 /// The lines of the chart while it shows the parts of the selected curve's change.
