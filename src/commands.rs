@@ -77,6 +77,7 @@ fn answer(command: Command) -> Result<()> {
         }
         Command::Score(args) => score_file(&args),
         Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
+        Command::Preflight(args) => session::preflight(&args),
         Command::Verify(args) => session::verify(&args),
         Command::Export(args) => session::export(&args),
         Command::Compare(args) => session::compare(&args),

@@ -4,6 +4,8 @@ mod args;
 mod console;
 mod display;
 
-pub use args::{Cli, Command, CompareArgs, ExportArgs, ModelQuestion, RunOptions, ScoreArgs, SweepArgs, VerifyArgs};
+pub use args::{
+    Cli, Command, CompareArgs, ExportArgs, ModelQuestion, PreflightArgs, RunOptions, ScoreArgs, SweepArgs, VerifyArgs,
+};
 pub(crate) use console::{has_screen, say, tell, var};
 pub use display::DisplayOptions;

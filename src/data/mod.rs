@@ -103,7 +103,7 @@ impl Data {
             Self::Drawn(dataset) => dataset,
         };
         for (index, example) in train.iter().enumerate() {
-            if let Trainable::No(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(example)? {
+            if let Trainable::No(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(index + 1, example)? {
                 return Err(Error::usage(format!("training example {}: {problem}", index + 1)));
             }
         }

@@ -112,7 +112,7 @@ impl PreferenceData {
                 }
             };
             let example = self.render(file, &row)?;
-            match each(&example)? {
+            match each(row.number, &example)? {
                 Trainable::Yes(fate) => report.keep(row.number, fate, row.repeats),
                 Trainable::No(Unfit::Dropped(why)) => {
                     report.drop(row.number, why);

@@ -41,7 +41,7 @@ impl Files {
     fn visit(&self, chat_template: Option<&str>, observe: usize) -> Result<(Visited, Vec<String>)> {
         let data = PreferenceData::open(&self.settings(chat_template), model_files(&ModelSource::Base));
         let mut seen = Vec::new();
-        let visited = data.visit(observe, 1, &mut |example| {
+        let visited = data.visit(observe, 1, &mut |_, example| {
             seen.push(example.prompt.clone());
             let drop = example.prompt.contains("drop");
             Ok(if drop { Trainable::No(Unfit::Dropped("it says so")) } else { Trainable::Yes(Fate::default()) })

@@ -80,7 +80,7 @@ fn random_rows_have_the_ids_that_transformers_and_trl_give_them() {
             let data = PreferenceData::open(&files, model_files(&ModelSource::Folder(folder.path().to_owned())));
             let mut found = None;
             let kinds = [ProbeKind::Chosen, ProbeKind::Rejected];
-            data.visit(0, 1, &mut |example| {
+            data.visit(0, 1, &mut |_, example| {
                 let tokenised =
                     Lengths::default().tokenise(&tokenizer, example, &kinds)?.or_refuse(|unfit| unfit).unwrap();
                 let fate = tokenised.fate;

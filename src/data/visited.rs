@@ -5,8 +5,9 @@ use super::lengths::{Fate, Trainable};
 use super::report::DataReport;
 use crate::error::Result;
 
-/// What is asked about every training example in turn: what became of it, or why it is not trained on.
-pub type Each<'a> = dyn FnMut(&PreferenceExample) -> Result<Trainable<Fate>> + 'a;
+/// What is asked about every training example in turn, given with the line or row of its file (its number among drawn ones,
+/// from 1): what became of it, or why it is not trained on.
+pub type Each<'a> = dyn FnMut(usize, &PreferenceExample) -> Result<Trainable<Fate>> + 'a;
 
 /// What is left of the data once every training example has been seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

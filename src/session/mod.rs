@@ -13,6 +13,7 @@ mod headless;
 mod imported;
 mod lab;
 mod log;
+mod preflight;
 mod recorded;
 mod recorder;
 mod resume;
@@ -33,6 +34,7 @@ pub use compare::compare;
 pub use export::export;
 pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
+pub use preflight::preflight;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
 

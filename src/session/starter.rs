@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::target::create;
 use crate::data::{PreferenceData, Survey};
-use crate::error::{Error, Location, Result};
+use crate::error::{Error, Result};
 use crate::experiment::{Experiment, ModelSource, PreferenceFiles};
 use crate::model::hub::HubId;
 use crate::model::{Checkpoint, model_files};
@@ -49,14 +50,7 @@ pub(crate) fn write(file: &Path, model: &ModelSource, train: &Path, held_out: Op
     let text = compose(file, model, train, held_out)?;
     // What is written must be read.
     Experiment::parse(file, &text, &[])?;
-    let mut options = std::fs::OpenOptions::new();
-    match options.write(true).create_new(true).open(file) {
-        Ok(mut out) => std::io::Write::write_all(&mut out, text.as_bytes()).map_err(|e| Error::writing(file, &e)),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Error::input(Location::file(file), "is there already", "name another file, or remove this one"))
-        }
-        Err(e) => Err(Error::writing(file, &e)),
-    }
+    create(file, &text)
 }
 
 fn compose(file: &Path, model: &ModelSource, train: &Path, held_out: Option<&Path>) -> Result<String> {

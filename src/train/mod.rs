@@ -2,6 +2,7 @@
 
 mod apart;
 mod cadence;
+mod ches;
 mod classify;
 #[cfg(test)]
 mod classify_tests;
@@ -42,6 +43,7 @@ mod update;
 mod weights;
 
 pub(crate) use apart::apart;
+pub(crate) use ches::{ScoredPair, ches};
 pub use fits::{Outlook, outlook};
 pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};

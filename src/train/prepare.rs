@@ -76,7 +76,7 @@ pub(super) fn material(
 ) -> Result<Material> {
     let lengths = lengths(experiment, Some(positions));
     let mut pairs = Vec::new();
-    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |example| {
+    let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |_, example| {
         Ok(match pair(&lengths, tokenizer, example)? {
             Trainable::Yes((pair, fate)) => {
                 pairs.push(pair);
@@ -96,12 +96,12 @@ pub(super) fn report_without_lengths(experiment: &Experiment, data: Data) -> Res
         return Ok(None);
     }
     let visited =
-        data.visit(experiment.probes.prompts, experiment.seed, &mut |_| Ok(Trainable::Yes(Fate::default())))?;
+        data.visit(experiment.probes.prompts, experiment.seed, &mut |_, _| Ok(Trainable::Yes(Fate::default())))?;
     Ok(visited.report)
 }
 
 /// The limits that the data sets, and what the model reads.
-fn lengths(experiment: &Experiment, positions: Option<usize>) -> Lengths {
+pub(super) fn lengths(experiment: &Experiment, positions: Option<usize>) -> Lengths {
     match &experiment.data {
         DataSource::Preferences(files) => {
             Lengths { max_length: files.max_length, max_prompt_length: files.max_prompt_length, positions }
@@ -111,7 +111,11 @@ fn lengths(experiment: &Experiment, positions: Option<usize>) -> Lengths {
 }
 
 /// One training example as tokens.
-fn pair(lengths: &Lengths, tokenizer: &Tokenizer, example: &PreferenceExample) -> Result<Trainable<(Pair, Fate)>> {
+pub(super) fn pair(
+    lengths: &Lengths,
+    tokenizer: &Tokenizer,
+    example: &PreferenceExample,
+) -> Result<Trainable<(Pair, Fate)>> {
     let tokenised = lengths.tokenise(tokenizer, example, &[ProbeKind::Chosen, ProbeKind::Rejected])?;
     let Tokenised { prompt, responses, fate } = match tokenised {
         Trainable::Yes(tokenised) => tokenised,

@@ -29,6 +29,7 @@ fn help_is_everywhere() {
         "replay",
         "score",
         "model",
+        "preflight",
         "verify",
         "export",
         "compare",

@@ -31,6 +31,7 @@ mod memory;
 #[cfg(unix)]
 mod panics;
 mod paper;
+mod preflight;
 #[cfg(unix)]
 mod pty;
 mod recorded;

@@ -7,6 +7,7 @@ mod calls;
 mod format;
 mod json;
 mod of_model;
+mod pitfalls;
 mod python;
 mod repr;
 mod source;
@@ -78,7 +79,7 @@ impl ChatTemplate {
     /// Compiles a template; `origin` is what errors call it.
     ///
     /// # Errors
-    /// When the text is no Jinja.
+    /// When the text is no Jinja, or Jinja that would be read otherwise here.
     pub fn new(origin: &Path, source: &str, special: &SpecialTokens) -> Result<Self> {
         let mut environment = Environment::new();
         // As in transformers' environment.
@@ -101,7 +102,12 @@ impl ChatTemplate {
         if !special.listed.is_empty() {
             environment.add_global("additional_special_tokens", special.listed.clone());
         }
-        environment.add_template_owned(NAME, source::adapted(source)).map_err(|error| {
+        let adapted = source::adapted(source).map_err(|(line, problem)| {
+            let mut location = Location::file(origin);
+            location.line = Some(line);
+            Error::input(location, "the chat template would be read otherwise than Jinja2 reads it", problem)
+        })?;
+        environment.add_template_owned(NAME, adapted).map_err(|error| {
             let mut location = Location::file(origin);
             location.line = error.line();
             let advice = "expected a Jinja chat template, as transformers reads it";

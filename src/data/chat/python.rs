@@ -5,6 +5,7 @@ use minijinja::{Environment, Error, State, Value};
 
 use super::calls::{Side, WIDEST, padded, whole, wrong};
 use super::format::formatted;
+use super::pitfalls::{ATTRIBUTE, attribute, refuse_methods};
 use super::source::PERCENT;
 use super::text::lines;
 use super::{repr, text};
@@ -13,6 +14,7 @@ use super::{repr, text};
 pub(super) fn teach(environment: &mut Environment<'static>) {
     environment.set_unknown_method_callback(method);
     environment.set_formatter(|out, state, value| {
+        refuse_methods(value)?;
         if !repr::is_written_here(value) {
             return minijinja::escape_formatter(out, state, value);
         }
@@ -21,6 +23,7 @@ pub(super) fn teach(environment: &mut Environment<'static>) {
         Ok(out.write_str(&text)?)
     });
     environment.add_filter(PERCENT, percent);
+    environment.add_filter(ATTRIBUTE, |value: Value, name: String| attribute(value, &name));
     environment.add_filter("format", format);
     environment.add_filter("string", |value: Value| -> Result<Value, Error> {
         if value.kind() == ValueKind::String { Ok(value) } else { Ok(Value::from(repr::plain(&value)?)) }

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use super::pitfalls::mended;
+
 /// The filter that stands for the operator `%`.
 pub(super) const PERCENT: &str = "ldyn_percent";
 /// What a message says, by its name.
@@ -11,7 +13,10 @@ const CONTENT: &str = "content";
 const KEYWORDS: [&str; 10] = ["and", "or", "not", "in", "is", "if", "else", "elif", "for", "recursive"];
 
 /// The template as the engine reads it.
-pub(super) fn adapted(source: &str) -> String {
+///
+/// # Errors
+/// With the line: what the engine would silently read otherwise.
+pub(super) fn adapted(source: &str) -> Result<String, (usize, String)> {
     // Jinja2 takes every kind of line end for the same.
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let mut out = String::with_capacity(source.len());
@@ -31,7 +36,12 @@ pub(super) fn adapted(source: &str) -> String {
         };
         let (tag, after) = tag.split_at(length);
         rest = after;
-        let tag = if tag.starts_with("{#") { Cow::Borrowed(tag) } else { with_escapes(tag) };
+        let tag = if tag.starts_with("{#") {
+            Cow::Borrowed(tag)
+        } else {
+            let mended = mended(tag).map_err(|problem| (1 + out.matches('\n').count(), problem))?;
+            Cow::Owned(with_escapes(&mended).into_owned())
+        };
         let tag = tag.as_ref();
         match word(tag) {
             "generation" => out.push_str(&tag.replacen("generation", "if true", 1)),
@@ -52,7 +62,7 @@ pub(super) fn adapted(source: &str) -> String {
             _ => out.push_str(&with_percent(tag)),
         }
     }
-    out + rest
+    Ok(out + rest)
 }
 
 /// Whether a template goes through the parts of a message's content. One that does not is given their text.
@@ -201,7 +211,7 @@ fn with_percent(tag: &str) -> String {
 }
 
 /// A piece of an expression: white space, a text, a word or number, or an operator.
-fn tokens(mut body: &str) -> Vec<&str> {
+pub(super) fn tokens(mut body: &str) -> Vec<&str> {
     let mut tokens = Vec::new();
     while let Some(first) = body.chars().next() {
         let run = |is: fn(char) -> bool| body.find(|c: char| !is(c)).unwrap_or(body.len());
@@ -358,6 +368,8 @@ fn is_operand(token: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
     use super::{adapted, reads_parts};
 
     #[test]
@@ -396,7 +408,7 @@ mod tests {
             ("{{ unclosed % ", "{{ unclosed % "),
         ] {
             let squeezed = |text: &str| text.split(' ').filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-            assert_eq!(squeezed(&adapted(source)), squeezed(expected), "{source}");
+            assert_eq!(squeezed(&adapted(source).unwrap()), squeezed(expected), "{source}");
         }
     }
 }

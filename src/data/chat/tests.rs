@@ -89,6 +89,13 @@ fn values_methods_and_filters_are_those_of_python() {
             "['a\\xa0b', \"it's\", None, True, 1e+16, inf, (1,), {'k': [1.0]}]",
         ),
         ("{{ [{}, {'a': 1}] | map(attribute='a') | list }}|{{ x }}", "[Undefined, 1]|"),
+        // Jinja2 finds a dictionary's method before its key.
+        (
+            "{% set s = {'items': 0} %}{{ s.items is defined }} {{ s.items is callable }} {{ 'x' if s.items }} {{ s['items'] }}",
+            "True True x 0",
+        ),
+        ("{% set n = namespace(items=[1]) %}{% set n.items = n.items + [2] %}{{ n.items }}", "[1, 2]"),
+        ("{% for k, v in {'items': {'a': 1}}.items() %}{{ k }}{{ v.items() | list }}{% endfor %}", "items[('a', 1)]"),
         ("{{ ['👩\u{200d}👧'] | string }} {{ 1e-7 }}", "['👩\\u200d👧'] 1e-07"),
     ] {
         assert_eq!(render(source).unwrap(), expected, "{source}");
@@ -136,6 +143,17 @@ fn no_jinja_is_refused_with_its_line() {
     for source in ["{{ ".repeat(50_000), "(".repeat(50_000), format!("{{{{ {}1 }}}}", "(".repeat(50_000))] {
         let _ = compiled(&source);
     }
+}
+
+#[test]
+fn what_would_be_read_otherwise_than_jinja2_reads_it_is_refused() {
+    for source in ["x\n{% macro f(a, b=a) %}{% endmacro %}", "x\n{{ ('<' | safe) + '<' }}", "x\n{{ '\\N{BULLET}' }}"] {
+        let error = compiled(source).unwrap_err();
+        let expected = "chat_template.jinja:2: the chat template would be read otherwise than Jinja2 reads it";
+        assert!(error.to_string().starts_with(expected), "{error}");
+    }
+    let problem = render("{{ messages[0].items }}").unwrap_err();
+    assert!(problem.contains("the method \"items\" without a call"), "{problem}");
 }
 
 #[test]

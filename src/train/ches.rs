@@ -1,0 +1,158 @@
+//! CHES, the centred hidden embedding similarity of a pair's two answers, read off the model before anything is trained:
+//! pairs that score high are those whose preferred answer falls (Razin et al., "Unintentional Unalignment", ICLR 2025,
+//! arXiv 2410.08847).
+
+use burn::tensor::backend::{AutodiffBackend, Backend};
+
+use super::prepare::{self, Pair};
+use crate::backend::{BackendChoice, Work, find_sound, floats, on};
+use crate::data::lengths::Trainable;
+use crate::data::{self, Sequence};
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::model::batch::Batch;
+use crate::model::{Checkpoint, Transformer, model_files};
+use crate::protocol::ProbeKind;
+
+/// Tokens that are read together.
+const TOKENS: usize = 4096;
+
+/// A training pair and its scores.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct ScoredPair {
+    /// The line of the data file that it stands on, or its number among drawn examples, from 1.
+    pub(crate) number: usize,
+    /// The prompt, as the tokenizer sees it.
+    pub(crate) prompt: String,
+    /// The preferred answer.
+    pub(crate) chosen: String,
+    /// The rejected answer.
+    pub(crate) rejected: String,
+    /// ⟨Σh⁺, Σh⁻⟩ − ‖Σh⁺‖², the sums over the positions that predict a token of the answer; h the hidden state that the
+    /// output matrix reads.
+    pub(crate) ches: f64,
+    /// The same with each sum divided by its number of tokens.
+    pub(crate) normalised: f64,
+}
+
+/// The scores of all training pairs of an experiment under the model that it starts from, in the data's order.
+///
+/// # Errors
+/// On bad data, where a pair has no rejected answer, and when the backend or the model is not to be had.
+pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec<ScoredPair>> {
+    struct Read<'a>(&'a Checkpoint, &'a [Pair]);
+    impl Work for Read<'_> {
+        type Output = Result<Vec<[Vec<f64>; 2]>>;
+        fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
+            let model = self.0.load::<B::InnerBackend>(device)?;
+            sums(&model, self.1, self.0.tokenizer.pad())
+        }
+    }
+    if experiment.has_pictures() {
+        return Err(Error::usage("preflight ranks pairs of answers, and this experiment's data has pictures"));
+    }
+    let data = data::load(experiment, model_files)?;
+    let checkpoint = prepare::checkpoint(experiment, &data)?;
+    let lengths = prepare::lengths(experiment, Some(checkpoint.config.max_position_embeddings));
+    let (mut pairs, mut scored) = (Vec::new(), Vec::new());
+    data.visit(0, experiment.seed, &mut |number, example| {
+        let fate = match prepare::pair(&lengths, &checkpoint.tokenizer, example)? {
+            Trainable::Yes((pair, fate)) => {
+                pairs.push(pair);
+                fate
+            }
+            Trainable::No(unfit) => return Ok(Trainable::No(unfit)),
+        };
+        let text = |kind| example.responses.get(&kind).cloned().unwrap_or_default();
+        let (chosen, rejected) = (text(ProbeKind::Chosen), text(ProbeKind::Rejected));
+        let prompt = example.prompt.clone();
+        scored.push(ScoredPair { number, prompt, chosen, rejected, ches: f64::NAN, normalised: f64::NAN });
+        Ok(Trainable::Yes(fate))
+    })?;
+    let sums = on(find_sound(choice)?.0, Read(&checkpoint, &pairs))?;
+    for ((scored, [chosen, rejected]), pair) in scored.iter_mut().zip(sums).zip(&pairs) {
+        let tokens = |sequence: &Sequence| f64::from(u32::try_from(sequence.completion_ids.len()).unwrap_or(u32::MAX));
+        let (of_chosen, of_rejected) = (tokens(&pair.chosen), tokens(prepare::rejected(pair)?));
+        let (alike, own) = (dot(&chosen, &rejected), dot(&chosen, &chosen));
+        scored.ches = alike - own;
+        scored.normalised = alike / (of_chosen * of_rejected) - own / (of_chosen * of_chosen);
+    }
+    Ok(scored)
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The summed hidden states of every pair's chosen and rejected answer.
+fn sums<B: Backend>(model: &Transformer<B>, pairs: &[Pair], pad: u32) -> Result<Vec<[Vec<f64>; 2]>> {
+    let device = model.device();
+    let mut sums = Vec::with_capacity(pairs.len());
+    let longest = pairs.iter().map(|pair| pair.chosen.tokens().max(pair.rejected.as_ref().map_or(0, Sequence::tokens)));
+    let at_once = (TOKENS / (2 * longest.max().unwrap_or(1)).max(1)).max(1);
+    for pairs in pairs.chunks(at_once) {
+        let mut rows = Vec::with_capacity(2 * pairs.len());
+        for pair in pairs {
+            rows.extend([&pair.chosen, prepare::rejected(pair)?]);
+        }
+        let batch: Batch<B> = Batch::whole(&rows, pad, &device);
+        let hidden = model.forward(batch.tokens.clone()).select(0, batch.predicting_tensor(&device));
+        let width = hidden.dims()[1];
+        let mut of_rows = vec![vec![0.0; width]; rows.len()];
+        for (state, &row) in floats(hidden).chunks_exact(width).zip(&batch.owner) {
+            of_rows[row].iter_mut().zip(state).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        let mut of_rows = of_rows.into_iter();
+        while let (Some(chosen), Some(rejected)) = (of_rows.next(), of_rows.next()) {
+            sums.push([chosen, rejected]);
+        }
+    }
+    Ok(sums)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use std::path::Path;
+
+    use super::ches;
+    use crate::backend::BackendChoice;
+    use crate::experiment::Experiment;
+
+    fn experiment(data: &str) -> Experiment {
+        let text = format!(
+            "(name: \"x\", data: {data}, stages: [(name: \"DPO\", objective: sigmoid(), steps: 1, learning_rate: 1e-5)])"
+        );
+        Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap()
+    }
+
+    /// Two answers that are alike to the token leave ⟨s, s⟩ − ⟨s, s⟩ = 0; an answer that has little in common with the
+    /// preferred one scores lower.
+    #[test]
+    fn what_two_answers_share_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.jsonl");
+        let row = |rejected: &str| {
+            format!(
+                "{{\"prompt\": \"Q: What does Tia keep? A:\", \"chosen\": \" Tia keeps small parrots.\", \"rejected\": \"{rejected}\"}}\n"
+            )
+        };
+        let rows = [" Tia keeps small parrots.", " Tia keeps small ducks.", " the the the the"].map(row).concat();
+        std::fs::write(&file, rows).unwrap();
+        let scored = ches(&experiment(&format!("preferences(train: {file:?})")), BackendChoice::Flex).unwrap();
+        assert_eq!(scored.iter().map(|pair| pair.number).collect::<Vec<_>>(), [1, 2, 3]);
+        assert!(scored[0].ches.abs() < 1e-6 * scored[2].ches.abs(), "{scored:?}");
+        assert!(scored[0].ches > scored[1].ches && scored[1].ches > scored[2].ches, "{scored:?}");
+    }
+
+    #[test]
+    fn a_pair_without_a_rejected_answer_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("rows.jsonl");
+        std::fs::write(&file, "{\"prompt\": \"Q:\", \"completion\": \" A.\"}\n").unwrap();
+        let error = ches(&experiment(&format!("preferences(train: {file:?})")), BackendChoice::Flex).unwrap_err();
+        assert!(error.to_string().contains("without one"), "{error}");
+        assert_eq!(error.exit_status(), 2);
+    }
+}
