@@ -20,6 +20,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Instant;
 
 use ldyn_tui::protocol::{Evaluation, RunStarted, TrainerEvent};
@@ -37,7 +38,7 @@ const LENGTHS: (usize, usize) = (160, 100);
 /// A run's beginning, its last measurement, and seconds of every measurement but the first.
 struct Course {
     started: RunStarted,
-    measured: Evaluation,
+    measured: Arc<Evaluation>,
     seconds: Vec<f64>,
 }
 
@@ -55,7 +56,7 @@ fn course(model_and_data: &str, probes: &str) -> Course {
             TrainerEvent::RunStarted(run) => started = Some((**run).clone()),
             TrainerEvent::Evaluation(evaluation) => {
                 seconds.push(began.elapsed().as_secs_f64());
-                measured = Some((**evaluation).clone());
+                measured = Some(Arc::clone(evaluation));
             }
             _ => {}
         }

@@ -1,4 +1,4 @@
-//! Which device trains; the one place that names concrete backends.
+//! The devices that train; the one place that names concrete backends.
 
 #[cfg(feature = "wgpu-safe")]
 mod adapter;
@@ -15,6 +15,7 @@ use std::path::Path;
 use burn::backend::Autodiff;
 use burn::tensor::DType;
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use clap::ValueEnum as _;
 
 use crate::error::{Error, Result};
 use crate::experiment::Precision;
@@ -25,7 +26,7 @@ pub(crate) use product::{Matrix, MatrixMut, matmul};
 pub(crate) use shared::Shared;
 pub(crate) use wide::wide;
 
-/// What `--backend` asks for.
+/// A backend as `--backend` asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
 pub enum BackendChoice {
     /// CUDA where there is a driver and a GPU, else flex.
@@ -44,13 +45,7 @@ pub enum BackendChoice {
 impl BackendChoice {
     /// The choice by the name under which a run records it.
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "cuda" => Some(Self::Cuda),
-            "wgpu" => Some(Self::Wgpu),
-            "flex" => Some(Self::Flex),
-            "ndarray" => Some(Self::Ndarray),
-            _ => None,
-        }
+        Self::from_str(name, false).ok().filter(|&choice| choice != Self::Auto)
     }
 }
 
@@ -66,15 +61,15 @@ pub(crate) enum Found {
     Ndarray,
 }
 
-/// What unit tests compute with.
+/// The backend that unit tests compute with.
 #[cfg(test)]
 pub(crate) type TestBackend = Autodiff<burn_flex::Flex>;
 
-/// What unit tests compute with on the other CPU backend.
+/// The other CPU backend that unit tests compute with.
 #[cfg(all(test, feature = "ndarray"))]
 pub(crate) type OtherTestBackend = Autodiff<burn_ndarray::NdArray<f32>>;
 
-/// What is done with a backend once it is chosen.
+/// A job that is done with a backend once it is chosen.
 pub(crate) trait Work {
     type Output;
     fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Self::Output;
@@ -179,7 +174,7 @@ pub(crate) fn kernels(backend: &str) -> &'static str {
     }
 }
 
-/// What a backend can still have.
+/// The memory that a backend can still have.
 pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     let name = B::name(device);
     if is_host::<B>(device) {
@@ -189,7 +184,7 @@ pub(crate) fn available_memory<B: Backend>(device: &B::Device) -> Available {
     Available::Apart { device, machine: memory::of_machine() }
 }
 
-/// This machine's memory, bytes; `None` where the system does not tell.
+/// The memory of this machine, bytes; `None` where the system does not tell.
 pub(crate) fn machine_memory() -> Option<u64> {
     memory::all_of_machine()
 }
@@ -215,7 +210,7 @@ fn cuda_obstacle() -> Option<&'static str> {
     (cfg!(target_os = "linux") && !found).then_some("there is no CUDA driver (libcuda.so)")
 }
 
-/// What numbers that matter may be computed with. Among the kernels that a GPU's tuning chooses from are some that are wrong
+/// The device that numbers which matter may be computed with. Among the kernels that a GPU's tuning chooses from are some that are wrong
 /// on sizes which no check can foresee (docs/gpu.md): a program with them is for the selftest alone.
 pub(crate) fn find_sound(choice: BackendChoice) -> Result<(Found, Option<&'static str>)> {
     let found = find(choice)?;

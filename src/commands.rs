@@ -45,7 +45,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
     }
 }
 
-/// That the first argument is no command, if it is all but one: it was taken for the name of an experiment, and what
+/// The error of a mistyped command, if the first argument is all but one: it was taken for the name of an experiment, and what
 /// follows for a mistake.
 fn mistyped_command(args: &[OsString]) -> Option<Error> {
     let written = args.get(1)?.to_str().filter(|written| !Path::new(written).exists())?;

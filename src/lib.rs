@@ -62,9 +62,9 @@
 //!
 //! 1. [`protocol`] imports `std` and `serde` alone.
 //! 2. `burn` is named only in `backend`, `model`, `objective`, `probe`, `train`, `score` and `selftest`.
-//! 3. `ratatui` and `crossterm` are named only in [`tui`], and in `export` where it renders a buffer.
+//! 3. `ratatui` and `crossterm` are named only in `tui`, and in `export` where it renders a buffer.
 //! 4. `objective` sees log-probs and masks, never a model.
-//! 5. `history`, `record`, `claims` and `export` import neither [`tui`] nor `train`; [`tui`] never imports `train`.
+//! 5. `history`, `record`, `claims` and `export` import neither `tui` nor `train`; `tui` never imports `train`.
 //! 6. `App::update` is deterministic: time arrives inside the message.
 //! 7. Channels to the screen are bounded. Events that make up the run go to the run file from the trainer's side and are
 //!    lossless; only display copies may be dropped, and the header counts them. The trainer never waits for the screen.
@@ -94,7 +94,7 @@ mod selftest;
 mod session;
 mod text;
 mod train;
-pub mod tui;
+mod tui;
 mod validate;
 
 pub use backend::BackendChoice;
@@ -110,3 +110,4 @@ pub use record::{Recording, RunDirectory, RunWriter, import, read as read_run};
 pub use session::{Job, dashboard};
 pub use text::Shown;
 pub use train::{EventSink, TrainerHandle, outlook, spawn, train_with as train};
+pub use tui::{App, Glyphs, Live, Message, Screenful, Theme, show};

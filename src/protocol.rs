@@ -11,7 +11,10 @@ pub mod floats;
 mod forces;
 mod kinds;
 mod measured;
+mod shared;
 mod started;
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,7 +32,7 @@ pub const CLAIMS: [&str; 21] = [
     "squeeze", "quiet",
 ];
 
-/// What the front end asks of the trainer. Commands act between optimiser steps and are acknowledged by a
+/// A command of the front end to the trainer. Commands act between optimiser steps and are acknowledged by a
 /// [`TrainerEvent::Phase`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -75,7 +78,7 @@ impl RunPhase {
     }
 }
 
-/// What a trainer says. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`] and the
+/// An event that a trainer tells. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`] and the
 /// phases [`RunPhase::Starting`] and [`RunPhase::Evaluating`]: they concern a clock or a screen (see [`TrainerEvent::is_recorded`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -100,11 +103,11 @@ pub enum TrainerEvent {
     /// One optimiser step was taken.
     Step(StepMetrics),
     /// The probes were measured.
-    Evaluation(Box<Evaluation>),
+    Evaluation(#[serde(with = "shared")] Arc<Evaluation>),
     /// The evaluation's changes since the one before, in parts; follows it.
     Forces(Box<Forces>),
     /// The classes were measured: what an evaluation is to a classifier.
-    Classes(Box<ClassReading>),
+    Classes(#[serde(with = "shared")] Arc<ClassReading>),
     /// How fast it goes; display only.
     Speed {
         /// Tokens (pictures, for a classifier) per second through the optimiser, over the last steps.
@@ -112,6 +115,18 @@ pub enum TrainerEvent {
         /// Estimated seconds to the end of the last stage, evaluations included.
         seconds_left: f64,
     },
+}
+
+impl From<Evaluation> for TrainerEvent {
+    fn from(evaluation: Evaluation) -> Self {
+        Self::Evaluation(Arc::new(evaluation))
+    }
+}
+
+impl From<ClassReading> for TrainerEvent {
+    fn from(reading: ClassReading) -> Self {
+        Self::Classes(Arc::new(reading))
+    }
 }
 
 impl TrainerEvent {

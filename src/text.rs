@@ -3,8 +3,10 @@
 //! which raw text reaches a terminal, a log, an error, a file name or a window title: it SHOWS what would be hidden.
 
 use std::fmt;
+use std::ops::Range;
 
 use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 /// Text in which every control, format, surrogate, private-use or unassigned character and every line separator is
 /// spelled out (`<U+202E>`), so that it can be written anywhere. Line breaks become `⏎`, tabs `⇥`. Of more combining marks
@@ -88,11 +90,63 @@ impl AsRef<str> for Shown {
     }
 }
 
+/// The text in at most `width` columns; what does not fit ends in `…`.
+pub fn fit(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 1;
+    for c in text.chars() {
+        let w = c.width().unwrap_or(0);
+        if used + w > width {
+            break;
+        }
+        used += w;
+        out.push(c);
+    }
+    if width > 0 {
+        out.push('…');
+    }
+    out
+}
+
+/// Words of these widths, a space between two, broken into lines of at most `width` columns: which words each line has. A
+/// word that is wider has a line of its own.
+pub fn broken(widths: &[usize], width: usize) -> Vec<Range<usize>> {
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    let mut used = 0;
+    for (word, &wide) in widths.iter().enumerate() {
+        match lines.last_mut() {
+            Some(line) if used + 1 + wide <= width => {
+                line.end = word + 1;
+                used += 1 + wide;
+            }
+            _ => {
+                lines.push(word..word + 1);
+                used = wide;
+            }
+        }
+    }
+    lines
+}
+
+/// A number of bytes in decimal units: `98.4 MB`.
+#[allow(clippy::cast_precision_loss, reason = "rounded to a tenth")]
+pub fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        1_000_000_000..1_000_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
+        _ => format!("{:.1} TB", bytes as f64 / 1e12),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Shown, is_hidden};
+    use super::{Shown, broken, bytes, fit, is_hidden};
 
     proptest! {
         #[test]
@@ -142,5 +196,24 @@ mod tests {
         ] {
             assert_eq!(Shown::new(raw).as_str(), shown);
         }
+    }
+
+    #[test]
+    fn text_fits_in_columns_not_in_bytes() {
+        assert_eq!(["漢字漢字", "y⁺ ok"].map(|text| fit(text, 6)), ["漢字…", "y⁺ ok"]);
+        assert_eq!([0, 1, 2, 3].map(|width| fit("漢字", width)), ["", "…", "…", "漢…"]);
+    }
+
+    #[test]
+    fn words_break_where_a_line_is_full() {
+        assert_eq!(broken(&[3, 3, 3], 7), [0..2, 2..3]);
+        assert_eq!(broken(&[9, 2, 2], 5), [0..1, 1..3]);
+        assert_eq!(broken(&[], 5), [0..0; 0]);
+    }
+
+    #[test]
+    fn bytes_are_told_in_decimal_units() {
+        assert_eq!([20, 98_400_000, 2_200_000_000].map(bytes), ["0.0 kB", "98.4 MB", "2.2 GB"]);
+        assert_eq!(bytes(3_500_000_000_000), "3.5 TB");
     }
 }

@@ -67,13 +67,7 @@ fn pairs(&(family, course, sigma): &(&str, Course, f64), seed: u64) -> Labelled 
         let chosen = PrefixReading { argmax_logps: reading(2, -20.0), ..PrefixReading::default() };
         let stage_flow = (step > 0).then(flow);
         let logps = logps.into_iter().collect();
-        events.push(TrainerEvent::Evaluation(Box::new(Evaluation {
-            step,
-            logps,
-            chosen,
-            stage_flow,
-            ..Evaluation::default()
-        })));
+        events.push(TrainerEvent::from(Evaluation { step, logps, chosen, stage_flow, ..Evaluation::default() }));
     }
     Labelled { name: format!("{family}, seed {seed}"), family: family.to_owned(), sigma: [sigma; 3], events }
 }

@@ -10,6 +10,7 @@
 use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use ldyn_tui::protocol::{Evaluation, ProbeKind, RunStarted, TrainerEvent};
 use ldyn_tui::{DynamicsState, RunHistory};
@@ -134,7 +135,7 @@ struct Label {
 }
 
 impl Label {
-    fn of(run: &RunStarted, span: &[Evaluation], sigma: [f64; 3]) -> Self {
+    fn of(run: &RunStarted, span: &[Arc<Evaluation>], sigma: [f64; 3]) -> Self {
         let states: Vec<(u64, bool, bool)> = span[1..]
             .iter()
             .map(|now| {

@@ -1,4 +1,4 @@
-//! Whether wgpu has an adapter. burn-wgpu panics where it has none, so that it is asked for first, and in the same way.
+//! The search for an adapter of wgpu. burn-wgpu panics where it has none, so that it is asked for first, and in the same way.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

@@ -1,4 +1,4 @@
-//! How much memory can still be had.
+//! The memory that can still be had.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +11,7 @@ pub(super) fn of_machine() -> Option<u64> {
     machine.into_iter().chain(group).min()
 }
 
-/// This machine's memory, bytes; `None` where the system does not tell it in a file.
+/// The memory of this machine, bytes; `None` where the system does not tell it in a file.
 pub(super) fn all_of_machine() -> Option<u64> {
     std::fs::read_to_string("/proc/meminfo").ok().and_then(|meminfo| field(&meminfo, "MemTotal:"))
 }

@@ -37,7 +37,7 @@ pub(crate) fn matmul<B: Backend>(a: Tensor<B, 2>, b: Tensor<B, 2>) -> Tensor<B, 
 pub(crate) struct Matrix<'a> {
     numbers: &'a [f32],
     size: [usize; 2],
-    /// From one row to the next, and from one column to the next.
+    /// Numbers from one row to the next, and from one column to the next.
     strides: [isize; 2],
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct Matrix<'a> {
 pub(crate) struct MatrixMut<'a> {
     numbers: &'a mut [f32],
     size: [usize; 2],
-    /// From one row to the next.
+    /// Numbers from one row to the next.
     stride: usize,
 }
 
@@ -68,7 +68,7 @@ impl<'a> MatrixMut<'a> {
     }
 }
 
-/// Where a product goes whose parts are written by several threads.
+/// The memory of a product whose parts are written by several threads.
 #[derive(Clone, Copy)]
 struct Place(*mut f32);
 

@@ -2,7 +2,7 @@
 
 use crate::history::stats::Estimate;
 
-/// What became of a claim.
+/// The verdict on a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The claim gates, and holds.
@@ -27,7 +27,7 @@ impl Verdict {
     }
 }
 
-/// What a figure counts.
+/// The unit of a figure: what it counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// A change of a sum of log-probs.
@@ -49,9 +49,9 @@ pub enum Unit {
 /// A number behind a verdict.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Figure {
-    /// What it is.
+    /// The figure in words.
     pub label: String,
-    /// What it counts.
+    /// The unit that it counts.
     pub unit: Unit,
     /// Over all runs.
     pub pooled: Estimate,
@@ -66,7 +66,7 @@ pub struct ClaimResult {
     pub id: &'static str,
     /// The claim in words.
     pub statement: &'static str,
-    /// What became of it.
+    /// The verdict.
     pub verdict: Verdict,
     /// Whether these runs must show it.
     pub gates: bool,

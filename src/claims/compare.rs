@@ -7,10 +7,10 @@
 
 use std::collections::BTreeMap;
 
-use super::measure::{Place, StageRun, of_runs, place_where};
+use super::measure::{StageRun, of_runs};
 use super::{ClaimResult, Figure, Group, Measured, Unit, result, wins};
-use crate::history::CurveId;
 use crate::history::stats::{mean, stratified_difference, stratified_mean};
+use crate::history::{CurveId, Place};
 use crate::protocol::{ProbeKind as Probe, StageInfo};
 
 const CHOSEN: CurveId = CurveId::Probe(Probe::Chosen);
@@ -92,7 +92,7 @@ fn twins<'a>(group: &Group<'a>, baseline: &Group<'a>) -> Result<Vec<Twins<'a>>, 
         let prompts = |of: &StageRun<'a>| of.run.probes.iter().map(|p| p.prompt.as_str()).collect::<Vec<_>>();
         let (of_run, of_twin) = (run.steps_taken(), twin.steps_taken());
         let common = of_run.iter().copied().fold(0.0, f64::max).min(of_twin.iter().copied().fold(0.0, f64::max));
-        let places = place_where(&of_run, common).zip(place_where(&of_twin, common));
+        let places = Place::reaching(&of_run, common).zip(Place::reaching(&of_twin, common));
         let (here, there) = places.ok_or("the two runs have no step in common")?;
         let paired = prompts(&run).iter().zip(&prompts(&twin)).all(|(here, there)| here == there);
         Ok(Twins { run: (run, here), baseline: (twin, there), paired })
@@ -109,7 +109,7 @@ fn at_matched_margin<'a>(twins: &[Twins<'a>]) -> Result<(Vec<Twins<'a>>, Figure)
         let (of_run, of_twin) = (run.margins()?, twin.margins()?);
         let largest = |margins: &[f64]| margins.iter().copied().fold(0.0, f64::max);
         let common = largest(&of_run).min(largest(&of_twin));
-        let places = place_where(&of_run, common).zip(place_where(&of_twin, common));
+        let places = Place::reaching(&of_run, common).zip(Place::reaching(&of_twin, common));
         let (here, there) = places.filter(|_| common > 0.0).ok_or("the two runs reach no margin in common")?;
         margins.push((run.seed(), common));
         matched.push(Twins { run: (run, here), baseline: (twin, there), ..*pair });

@@ -1,6 +1,7 @@
 //! Two synthetic experiments, one the other's baseline, and what breaks each claim about their difference.
 
-use super::super::measure::{Place, place_where};
+use std::sync::Arc;
+
 use super::*;
 use crate::protocol::{MetricKey, StepMetrics};
 
@@ -57,7 +58,7 @@ fn one(name: &str, seed: u64, shape: &Shape) -> RunHistory {
         e.logps.insert(Probe::Chosen, (0..PAIRS).map(chosen).collect());
         e.logps.insert(Probe::Rejected, vec![-60.0 + shape.rejected * t; PAIRS]);
         e.held_out_rewards = vec![0.5, 0.5, 0.5, f32::NAN];
-        TrainerEvent::Evaluation(Box::new(e))
+        TrainerEvent::from(e)
     };
     history.apply(&evaluate(0, 0, 0.0));
     history.apply(&evaluate(0, shape.sft_steps, 0.0));
@@ -183,22 +184,12 @@ fn prompts_that_only_one_run_observes_are_left_out() {
     assert!(d6.verdict == Verdict::Holds && d6.figures[0].pooled.n == 3 * (PAIRS - 1), "{d6:?}");
 }
 
-#[test]
-fn margins_are_found_between_evaluations() {
-    let margins = [0.0, 4.0, 2.0, 8.0];
-    assert_eq!(place_where(&margins, 0.0), Some(Place::at(0)));
-    assert_eq!(place_where(&margins, 4.0), Some(Place::at(1)));
-    assert_eq!(place_where(&margins, 3.0), place_where(&[0.0, 4.0], 3.0));
-    assert_eq!(place_where(&margins, 9.0), None);
-    assert_eq!(place_where(&[f64::NAN, 4.0], 1.0), None);
-    assert_eq!(place_where(&[], 1.0), None);
-}
-
 /// Gives every run the rewards of its stages' ends: of SFT and of DPO.
 fn judged(histories: &mut [RunHistory], ends: [[f32; 4]; 2]) {
     for history in histories {
-        for (e, rewards) in history.evaluations.iter_mut().skip(1).map(|e| (e.stage, e)).map(|(s, e)| (e, ends[s])) {
-            e.held_out_rewards = rewards.to_vec();
+        for evaluation in history.evaluations.iter_mut().skip(1) {
+            let rewards = ends[evaluation.stage].to_vec();
+            Arc::make_mut(evaluation).held_out_rewards = rewards;
         }
     }
 }
@@ -225,18 +216,18 @@ fn win_rates_count_ties_half_and_leave_out_what_was_not_judged() {
     assert_eq!(claim(&histories, "E1").figures.last().unwrap(), &rate.figures[3]);
     // The baseline trains on, and loses what it had won.
     for history in &mut histories[3..] {
-        let end = history.evaluations.last_mut().unwrap();
+        let end = Arc::make_mut(history.evaluations.last_mut().unwrap());
         (end.step, end.held_out_rewards) = (end.step + 20, vec![2.0; 4]);
     }
     let rates = claim(&histories, "win rate").figures;
     assert_eq!([rates[2].pooled.value, rates[3].pooled.value], [0.0, 0.75]);
     // Other prompts: the base model's own answers differ.
-    histories[4].evaluations[0].held_out_rewards[0] = 0.0;
+    Arc::make_mut(&mut histories[4].evaluations[0]).held_out_rewards[0] = 0.0;
     assert_eq!(claim(&histories, "win rate").figures.len(), 2);
     assert!(!claim(&histories, "E1").figures.last().unwrap().label.contains("ties"));
     // Nothing judged.
     for history in &mut histories {
-        history.evaluations.iter_mut().for_each(|e| e.held_out_rewards.clear());
+        history.evaluations.iter_mut().for_each(|e| Arc::make_mut(e).held_out_rewards.clear());
     }
     let none = claim(&histories, "win rate");
     assert_eq!(none.note.as_deref(), Some("no answers to held-out prompts were judged"));

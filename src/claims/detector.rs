@@ -1,4 +1,4 @@
-//! What the detector must say, and where it must be silent.
+//! Claims about the detector: what it must say, and where it must be silent.
 
 use super::measure::{StageRun, share_of_runs, steps};
 use super::{ClaimResult, Measured, result};

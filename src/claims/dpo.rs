@@ -1,9 +1,9 @@
 //! D1–D4: what off-policy preference optimisation does.
 
-use super::measure::{Place, StageRun, pooled, share, share_of_pairs, step, steps};
+use super::measure::{StageRun, pooled, share, share_of_pairs, step, steps};
 use super::{Figure, Measured, StageClaim};
-use crate::history::CurveId;
 use crate::history::stats::mean;
+use crate::history::{CurveId, Place};
 use crate::protocol::{ProbeGroup, ProbeKind as Probe};
 
 /// D1: share of pairs whose margin must grow.

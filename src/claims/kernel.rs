@@ -12,7 +12,7 @@ const PULLS: (&str, &str) = ("4", "9");
 /// Least rank correlation of the kernel between the middle of training and its end.
 const STABLE: f64 = 0.8;
 
-/// In every run, at its end:
+/// The claim K1, read at the end of every run:
 ///
 /// (a) of all classes but itself, the accumulated influence of the updates on "4" on log π(4 | x_o) is largest for o = "9";
 ///

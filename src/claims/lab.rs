@@ -58,7 +58,7 @@ struct Case {
     step: Step,
     /// A class other than y, for Q4's first reading.
     other: usize,
-    /// By how many nats y is lowered against the others, for its second.
+    /// Nats by which y is lowered against the others, for its second.
     deeper: f64,
     /// The factor of η′, for Q5.
     larger: f64,

@@ -1,10 +1,11 @@
-//! What claims are made of: one stage of every run, changes per pair, pooled means and rates.
+//! The measures that claims are made of: one stage of every run, changes per pair, pooled means and rates.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::claim::{Figure, Measured, Unit};
 use crate::history::stats::{Estimate, float, mean, rate, stratified_mean};
-use crate::history::{CurveId, RunHistory};
+use crate::history::{CurveId, Moved, Place, RunHistory, displaced, margins};
 use crate::protocol::{Evaluation, MetricKey, ProbeKind, RunStarted, StageInfo};
 
 /// A stage of one run, from the evaluation that it started from to its last.
@@ -14,8 +15,8 @@ pub(super) struct StageRun<'a> {
     pub(super) run: &'a RunStarted,
     /// Index of the stage.
     pub(super) stage: usize,
-    /// At least two.
-    pub(super) evaluations: &'a [Evaluation],
+    /// The evaluations of the stage, the one that it started from first; at least two.
+    pub(super) evaluations: &'a [Arc<Evaluation>],
 }
 
 /// A claim that is read in one stage of every run.
@@ -23,20 +24,6 @@ pub(super) struct StageClaim {
     pub(super) id: &'static str,
     pub(super) statement: &'static str,
     pub(super) measure: fn(&[StageRun<'_>]) -> Measured,
-}
-
-/// A place in a stage: at an evaluation, or a share of the way from it to the next.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Place {
-    evaluation: usize,
-    share: f64,
-}
-
-impl Place {
-    /// At an evaluation.
-    pub(super) fn at(evaluation: usize) -> Self {
-        Self { evaluation, share: 0.0 }
-    }
 }
 
 /// The first stage of each run that `pick` accepts.
@@ -86,19 +73,13 @@ impl<'a> StageRun<'a> {
 
     /// Steps since the stage began, at each evaluation.
     pub(super) fn steps_taken(&self) -> Vec<f64> {
-        let start = self.evaluations.first().map_or(0.0, step);
+        let start = self.evaluations.first().map_or(0.0, |e| step(e));
         self.evaluations.iter().map(|e| step(e) - start).collect()
     }
 
     /// Index of the last evaluation.
     pub(super) fn end(&self) -> usize {
         self.evaluations.len() - 1
-    }
-
-    /// The run's τ times the tokens of a pair's response, nats.
-    fn noise(&self, kind: ProbeKind, pair: usize) -> f64 {
-        let tokens = CurveId::Probe(kind).tokens(self.run, pair);
-        tokens.map_or(f64::NAN, |t| self.run.detector.tau * f64::from(t))
     }
 
     /// What the stage is.
@@ -110,16 +91,9 @@ impl<'a> StageRun<'a> {
     pub(super) fn levels(&self, curve: CurveId, place: Place) -> Result<BTreeMap<usize, f64>, String> {
         let not_measured = || format!("{} was not measured", curve.key());
         let values = |at: usize| self.evaluations.get(at).and_then(|e| curve.values(e)).ok_or_else(not_measured);
-        let before = values(place.evaluation)?;
-        // An infinity after a place at which it has no weight must not reach it.
-        let after = if place.share > 0.0 { values(place.evaluation + 1)? } else { before };
-        let level = |(&a, &b): (&f32, &f32)| {
-            if place.share > 0.0 {
-                f64::from(a) * (1.0 - place.share) + f64::from(b) * place.share
-            } else {
-                f64::from(a)
-            }
-        };
+        let (before, after) = place.evaluations();
+        let (before, after) = (values(before)?, values(after)?);
+        let level = |(&a, &b): (&f32, &f32)| place.mix(f64::from(a), f64::from(b));
         let all = before.iter().zip(after).map(level).enumerate();
         let levels: BTreeMap<_, _> = all.filter(|&(pair, _)| curve.tokens(self.run, pair).is_some()).collect();
         if levels.is_empty() { Err(format!("no prompt has a {} response", curve.kind())) } else { Ok(levels) }
@@ -155,33 +129,18 @@ impl<'a> StageRun<'a> {
         Ok(both.into_iter().map(|(_, one, other)| one - other).collect())
     }
 
-    /// By pair: the margin grew although y⁺ and y⁻ both fell by more than τ, from the stage's start to a place.
+    /// Whether a pair is displaced, by pair: the margin grew although y⁺ and y⁻ both fell by more than τ, from the stage's start to a place.
     pub(super) fn displaced(&self, place: Place) -> Result<BTreeMap<usize, bool>, String> {
+        let moved = |kind, pair, change| Moved::beyond_tau(self.run, kind, pair, change);
         let displaced = |(pair, chosen, rejected): (usize, f64, f64)| {
-            let fell =
-                chosen < -self.noise(ProbeKind::Chosen, pair) && rejected < -self.noise(ProbeKind::Rejected, pair);
-            (pair, chosen > rejected && fell)
+            (pair, displaced(moved(ProbeKind::Chosen, pair, chosen), moved(ProbeKind::Rejected, pair, rejected)))
         };
         Ok(self.both(ProbeKind::Chosen, ProbeKind::Rejected, place)?.into_iter().map(displaced).collect())
     }
 
-    /// Training margin h = r⁺ − r⁻ at each evaluation, nats: the mean over the steps since the one before, from
-    /// `rewards/margins` over β. 0 at the start, where the policy is its own reference.
+    /// Growth of the training margin at each evaluation, nats.
     pub(super) fn margins(&self) -> Result<Vec<f64>, String> {
-        let beta = self.info().and_then(|s| s.beta).ok_or("the objective has no β")?;
-        let logged = self.history.metrics.get(&MetricKey::REWARDS_MARGINS).ok_or("rewards/margins was not recorded")?;
-        let up_to = |evaluation: &Evaluation| logged.steps.partition_point(|&s| s <= evaluation.step);
-        let mut margins = vec![0.0];
-        let mut margin = 0.0;
-        for ends in self.evaluations.windows(2) {
-            let between = &logged.values[up_to(&ends[0])..up_to(&ends[1])];
-            // An evaluation out of turn follows no step.
-            if !between.is_empty() {
-                margin = mean(between) / beta;
-            }
-            margins.push(margin);
-        }
-        Ok(margins)
+        margins(self.history, self.stage).ok_or_else(|| format!("{} was not recorded", MetricKey::REWARDS_MARGINS))
     }
 
     /// Evaluation after the start at which the mean of a curve is highest.
@@ -193,15 +152,6 @@ impl<'a> StageRun<'a> {
         let peak = finite.rev().max_by(|a, b| a.1.total_cmp(&b.1));
         peak.map(|(at, _)| at).ok_or_else(|| format!("{} is nowhere finite", curve.key()))
     }
-}
-
-/// Where the margin first reaches `target`, linear between evaluations.
-pub(super) fn place_where(values: &[f64], target: f64) -> Option<Place> {
-    let reached = values.iter().position(|&value| value >= target)?;
-    let Some(before) = reached.checked_sub(1) else { return Some(Place::at(0)) };
-    let share = (target - values[before]) / (values[reached] - values[before]);
-    // A value that is no number lies nowhere.
-    if share < 1.0 { Some(Place { evaluation: before, share }) } else { (share >= 1.0).then_some(Place::at(reached)) }
 }
 
 /// A mean over the pairs of all runs.

@@ -21,13 +21,14 @@ mod table;
 mod wins;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use crate::history::RunHistory;
 use crate::history::stats::{Estimate, rate};
+use crate::history::{Place, RunHistory};
 use crate::protocol::{CLAIMS, Evaluation};
 use claim::{Measured, result};
 use group::Group;
-use measure::{Place, StageClaim, StageRun, stage_runs};
+use measure::{StageClaim, StageRun, stage_runs};
 
 #[cfg(test)]
 use claim::Verdict;
@@ -58,7 +59,7 @@ pub fn check(histories: &[RunHistory]) -> Vec<Checked> {
 /// In words: when the run has no such stage, did not complete it, or did not measure y⁺ and y⁻.
 pub fn displacement(history: &RunHistory) -> Result<Vec<(u64, Estimate)>, String> {
     let stage = StageRun::first(history, |s| s.has_rejected)?;
-    let rate_at = |(at, evaluation): (usize, &Evaluation)| {
+    let rate_at = |(at, evaluation): (usize, &Arc<Evaluation>)| {
         let displaced = stage.displaced(Place::at(at))?;
         Ok((evaluation.step, rate(displaced.values().filter(|&&d| d).count(), displaced.len())))
     };

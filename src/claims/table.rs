@@ -1,9 +1,9 @@
 //! Claims as plain, aligned text.
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::{Checked, ClaimResult, Figure, Unit};
-use crate::text::Shown;
+use crate::text::{Shown, broken};
 
 /// Columns of the claim's name and of its verdict.
 const ID: usize = 9;
@@ -100,16 +100,7 @@ fn by_seed(seeds: &[String]) -> String {
 
 /// Breaks at spaces into lines of at most `width` columns, where words allow it.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.width() + 1 + word.width() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let widths: Vec<usize> = words.iter().map(|word| word.width()).collect();
+    broken(&widths, width).into_iter().map(|line| words[line].join(" ")).collect()
 }

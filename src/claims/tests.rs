@@ -35,7 +35,7 @@ fn runs(stages: &[bool], mut edit: impl FnMut(&mut Evaluation, usize, f32)) -> V
             for n in u64::from(index > 0)..=5 {
                 let mut e = measured(index, preference, start, n, seed);
                 edit(&mut e, index, n as f32 / 5.0);
-                history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+                history.apply(&TrainerEvent::from(e));
             }
         }
         history
@@ -252,7 +252,7 @@ fn means_are_not_called_pairs() {
         history.apply(&TrainerEvent::RunStarted(Box::new(RunStarted { means, ..run(1, 10, info) })));
         history.apply(&TrainerEvent::StageStarted { stage: 0, step: 0 });
         for n in 0..=5 {
-            history.apply(&TrainerEvent::Evaluation(Box::new(measured(0, true, 0, n, 10))));
+            history.apply(&TrainerEvent::from(measured(0, true, 0, n, 10)));
         }
         let claims = check(&[history]).remove(0).claims;
         let labels = claims.iter().flat_map(|c| &c.figures).map(|f| f.label.clone());
@@ -361,7 +361,7 @@ fn class_runs(edit: impl Fn(&mut ClassReading)) -> Vec<RunHistory> {
                 ..ClassReading::default()
             };
             edit(&mut reading);
-            history.apply(&TrainerEvent::Classes(Box::new(reading)));
+            history.apply(&TrainerEvent::from(reading));
         }
         history
     };

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 use super::display::DisplayOptions;
 use crate::backend::BackendChoice;
@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::export::{EXPORTERS, Exporter};
 use crate::history::By;
+use crate::objective::ObjectiveConfig;
 use crate::record::Trained;
 
 /// Watch a language model learn, live, in a terminal.
@@ -38,10 +39,11 @@ pub struct Cli {
     pub command: Option<Command>,
 }
 
-/// What can be asked for.
+/// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Train, with the dashboard, or without a screen.
+    #[command(after_long_help = objectives())]
     Run {
         /// A RON file, or an experiment that comes with the program.
         #[arg(value_name = "EXPERIMENT", required_unless_present = "resume")]
@@ -92,7 +94,7 @@ pub enum Command {
     Score(ScoreArgs),
     /// Look at a model.
     Model {
-        /// What is asked.
+        /// The question about the model.
         #[command(subcommand)]
         question: ModelQuestion,
     },
@@ -118,13 +120,14 @@ pub enum Command {
     /// Every combination of the values is a cell, run with every seed by a process of its own. Everything is checked before
     /// anything runs. The same command goes on where it was interrupted: a run that is finished is not run again. Exit
     /// status 1 if a run failed; the others still finish.
+    #[command(after_long_help = objectives())]
     Sweep(SweepArgs),
     /// Check that a backend computes what it should on this machine, and measure how fast it is. Nothing is written.
     ///
     /// Kernels are held against loops in double precision, the shipped model against another CPU backend, and a short
     /// experiment against what must hold of it. Exit status 1 if a check fails.
     Selftest {
-        /// What is checked.
+        /// The backend that is checked.
         #[arg(long, value_enum, default_value_t)]
         backend: BackendChoice,
     },
@@ -137,7 +140,7 @@ pub enum Command {
     Man,
 }
 
-/// What can be asked about a model.
+/// A question about a model.
 #[derive(Debug, Clone, Subcommand)]
 pub enum ModelQuestion {
     /// Print what a checkpoint holds, and whether it can be trained here.
@@ -151,7 +154,7 @@ pub enum ModelQuestion {
 /// How an experiment is run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct RunOptions {
-    /// Without a screen: a progress bar on stderr. The default where stdout is no terminal.
+    /// Train without a screen: a progress bar on stderr. The default where stdout is no terminal.
     #[arg(long)]
     pub headless: bool,
     /// Take only the first N optimiser steps, over all stages.
@@ -166,7 +169,7 @@ pub struct RunOptions {
     /// Change a value of the experiment: `stages[1].learning_rate=1e-5`, `stages[DPO].steps=10`, `data.train=64`.
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
-    /// What trains.
+    /// The backend that trains.
     #[arg(long, value_enum, default_value_t)]
     pub backend: BackendChoice,
 }
@@ -191,7 +194,7 @@ impl RunOptions {
     }
 }
 
-/// What is scored.
+/// The responses that are scored, and the model.
 #[derive(Debug, Clone, Args)]
 pub struct ScoreArgs {
     /// A Hugging Face folder (`config.json`, `tokenizer.json`, `model.safetensors`), a GGUF file, or a name on the hub.
@@ -204,7 +207,7 @@ pub struct ScoreArgs {
     /// Without it, a prompt is read as a chat template wrote it, which begins a text itself.
     #[arg(long)]
     pub add_special_tokens: bool,
-    /// What computes.
+    /// The backend that computes.
     #[arg(long, value_enum, default_value_t)]
     pub backend: BackendChoice,
 }
@@ -278,7 +281,7 @@ impl FromStr for Percent {
     }
 }
 
-/// What is verified.
+/// The runs or experiments that are verified.
 #[derive(Debug, Clone, Args)]
 pub struct VerifyArgs {
     /// Recorded runs, or one experiment to be run now, without a screen; with it, its baseline.
@@ -288,7 +291,7 @@ pub struct VerifyArgs {
     /// and the claims that they can say something of.
     #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with = "targets")]
     pub import: Vec<PathBuf>,
-    /// What was trained in the imported files; their names say it if this is absent.
+    /// The kind of training in the imported files; their names say it if this is absent.
     #[arg(long = "as", value_enum, requires = "import")]
     pub trained: Option<Trained>,
     /// Runs of the experiment, with consecutive seeds.
@@ -299,12 +302,12 @@ pub struct VerifyArgs {
     pub options: RunOptions,
 }
 
-/// What is exported.
+/// The run that is exported, and the formats.
 #[derive(Debug, Clone, Args)]
 pub struct ExportArgs {
     /// A run's directory, its run file, or a file of the paper's curves.
     pub run: PathBuf,
-    /// What to write, separated by commas.
+    /// The formats to write, separated by commas.
     #[arg(long, value_parser = exporters(), value_delimiter = ',', required = true)]
     pub format: Vec<&'static Exporter>,
     /// The optimiser step that figures show; the last one if absent.
@@ -316,12 +319,12 @@ pub struct ExportArgs {
     /// Where to write; the working directory if absent.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// How figures look.
+    /// The look of figures.
     #[command(flatten)]
     pub display: DisplayOptions,
 }
 
-/// What is swept, and how.
+/// The experiment that is swept, and its grid.
 #[derive(Debug, Clone, Args)]
 pub struct SweepArgs {
     /// A RON file, or an experiment that comes with the program.
@@ -350,24 +353,24 @@ pub struct SweepArgs {
     /// the last.
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
-    /// What trains.
+    /// The backend that trains.
     #[arg(long, value_enum, default_value_t)]
     pub backend: BackendChoice,
-    /// How the figure looks.
+    /// The look of the figure.
     #[command(flatten)]
     pub display: DisplayOptions,
 }
 
-/// What is compared, and how.
+/// The runs that are compared, and how.
 #[derive(Debug, Clone, Args)]
 pub struct CompareArgs {
     /// Runs: a run's directory, its run file, or a folder of finished runs. LABEL=RUN puts a run in the arm of that name;
     /// else the experiment's name does.
     #[arg(required = true, value_name = "[LABEL=]RUN")]
     pub runs: Vec<String>,
-    /// What runs are aligned by.
+    /// The measure that runs are aligned by.
     #[arg(long, value_enum, default_value_t)]
-    pub by: Measure,
+    pub by: By,
     /// The stage; the first that pushes rejected answers down if absent, or else the last.
     #[arg(long, value_name = "NAME")]
     pub stage: Option<String>,
@@ -384,31 +387,18 @@ pub struct CompareArgs {
     /// Columns and rows of figures.
     #[arg(long, value_name = "WxH", default_value = "120x40")]
     pub size: Size,
-    /// How it looks.
+    /// The look of the screen and of files.
     #[command(flatten)]
     pub display: DisplayOptions,
 }
 
-/// A measure of how far training has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Measure {
-    /// Steps since the stage began.
-    #[default]
-    Step,
-    /// Training loss.
-    Loss,
-    /// Training margin, nats.
-    Margin,
-}
-
-impl From<Measure> for By {
-    fn from(measure: Measure) -> Self {
-        match measure {
-            Measure::Step => Self::Step,
-            Measure::Loss => Self::Loss,
-            Measure::Margin => Self::Margin,
-        }
-    }
+/// The table of objectives, as the last paragraph of a help text.
+fn objectives() -> String {
+    let row = |objective: &ObjectiveConfig| {
+        format!("  {}\n         {}\n", objective.spelled(), objective.traits().about.trim())
+    };
+    let rows: String = ObjectiveConfig::ALL.iter().map(row).collect();
+    format!("Objectives of a stage, with the defaults of what may be left out:\n{rows}")
 }
 
 /// The table of exporters, as values of an argument.

@@ -1,6 +1,7 @@
-//! How the screen and the files look: what the flags name, and what the environment decides where they name nothing.
+//! The look of the screen and of files: what the flags name, and what the environment decides where they name nothing.
 
-use clap::{Args, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueEnum as _};
 
 use crate::tui::environment;
 use crate::tui::glyphs::Glyphs;
@@ -15,12 +16,12 @@ pub struct DisplayOptions {
     /// Files (screenshots, figures) are always in true colour, whatever the terminal can show; NO_COLOR is about the screen
     /// alone.
     #[arg(long, value_enum)]
-    pub theme: Option<ThemeName>,
+    pub theme: Option<ThemeKind>,
     /// The glyphs that everything is drawn with.
     ///
     /// `auto` is `ascii` on the console of Linux (TERM=linux) and in a locale that is not UTF-8 (LC_ALL, LC_CTYPE, LANG),
     /// `narrow` in a Chinese, Japanese or Korean one, else `braille`. Files take the glyphs that are named, else `braille`.
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_parser = Marker::parser(), default_value = Marker::AUTO)]
     pub marker: Marker,
     /// No colour on the screen; the environment variable NO_COLOR does the same. Files too, unless --theme names one.
     #[arg(long)]
@@ -33,7 +34,7 @@ impl DisplayOptions {
         let of_terminal = environment::theme(var);
         let kind = match self.theme {
             _ if self.no_color => ThemeKind::Mono,
-            Some(name) if of_terminal.kind != ThemeKind::Mono => name.into(),
+            Some(kind) if of_terminal.kind != ThemeKind::Mono => kind,
             _ => of_terminal.kind,
         };
         Theme { kind, ..of_terminal }
@@ -41,66 +42,30 @@ impl DisplayOptions {
 
     /// The glyphs of the screen.
     pub fn glyphs(&self, var: impl Fn(&str) -> Option<String>) -> Glyphs {
-        self.marker.named().unwrap_or_else(|| environment::glyphs(var))
+        self.marker.0.unwrap_or_else(|| environment::glyphs(var))
     }
 
     /// The look of files: no variable of the environment has a say.
     pub fn paper(&self) -> Paper {
         let default = if self.no_color { ThemeKind::Mono } else { ThemeKind::default() };
-        Paper { kind: self.theme.map_or(default, ThemeKind::from), glyphs: self.marker.named().unwrap_or_default() }
+        Paper { kind: self.theme.unwrap_or(default), glyphs: self.marker.0.unwrap_or_default() }
     }
 }
 
-/// A palette by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ThemeName {
-    /// Colour-blind-safe on a dark ground.
-    Dark,
-    /// Colour-blind-safe on a light ground.
-    Light,
-    /// No colour.
-    Mono,
-}
-
-impl From<ThemeName> for ThemeKind {
-    fn from(name: ThemeName) -> Self {
-        match name {
-            ThemeName::Dark => Self::Dark,
-            ThemeName::Light => Self::Light,
-            ThemeName::Mono => Self::Mono,
-        }
-    }
-}
-
-/// Glyphs by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum Marker {
-    /// What the terminal and the locale allow.
-    #[default]
-    Auto,
-    /// Curves of 2×4 dots a cell.
-    Braille,
-    /// Curves of 1×2 half blocks a cell.
-    Half,
-    /// Curves of one dot a cell.
-    Dot,
-    /// Braille, and ASCII for what Chinese, Japanese and Korean terminals may draw two columns wide.
-    Narrow,
-    /// Plain ASCII, and nothing else: y+ is y⁺, d is Δ.
-    Ascii,
-}
+/// The glyphs that a flag names; `None` where the terminal decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Marker(Option<Glyphs>);
 
 impl Marker {
-    /// The glyphs of that name; `None` where the terminal decides.
-    fn named(self) -> Option<Glyphs> {
-        match self {
-            Self::Auto => None,
-            Self::Braille => Some(Glyphs::Braille),
-            Self::Half => Some(Glyphs::Half),
-            Self::Dot => Some(Glyphs::Dot),
-            Self::Narrow => Some(Glyphs::Narrow),
-            Self::Ascii => Some(Glyphs::Ascii),
-        }
+    const AUTO: &str = "auto";
+
+    fn parser() -> impl TypedValueParser<Value = Self> {
+        let auto = PossibleValue::new(Self::AUTO).help("What the terminal and the locale allow");
+        let named = Glyphs::value_variants().iter().filter_map(Glyphs::to_possible_value);
+        PossibleValuesParser::new(std::iter::once(auto).chain(named)).try_map(|name| match name.as_str() {
+            Self::AUTO => Ok(Self(None)),
+            name => Glyphs::from_str(name, false).map(|glyphs| Self(Some(glyphs))),
+        })
     }
 }
 
@@ -119,11 +84,12 @@ mod tests {
         let unnamed = DisplayOptions::default();
         assert_eq!(unnamed.theme(terminal), Theme { kind: ThemeKind::Mono, depth: ColorDepth::Ansi });
         assert_eq!((unnamed.glyphs(terminal), unnamed.paper()), (Glyphs::Ascii, Paper::default()));
-        let named = DisplayOptions { theme: Some(ThemeName::Light), marker: Marker::Half, no_color: false };
+        let named =
+            DisplayOptions { theme: Some(ThemeKind::Light), marker: Marker(Some(Glyphs::Half)), no_color: false };
         assert_eq!((named.theme(terminal).kind, named.glyphs(terminal)), (ThemeKind::Mono, Glyphs::Half));
         assert_eq!(named.paper(), Paper { kind: ThemeKind::Light, glyphs: Glyphs::Half });
         assert_eq!(named.theme(|_| None).kind, ThemeKind::Light);
-        let mono = DisplayOptions { theme: Some(ThemeName::Mono), ..unnamed };
+        let mono = DisplayOptions { theme: Some(ThemeKind::Mono), ..unnamed };
         let colourless = DisplayOptions { no_color: true, ..unnamed };
         for options in [mono, colourless] {
             assert_eq!((options.theme(|_| None).kind, options.paper().kind), (ThemeKind::Mono, ThemeKind::Mono));

@@ -20,10 +20,10 @@ pub struct PreferenceExample {
 /// How an example's text came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Form {
-    /// As it is written in the data: the tokenizer puts before it what it puts before any text.
+    /// Text as it is written in the data: the tokenizer puts before it what it puts before any text.
     #[default]
     Plain,
-    /// By a chat template, which writes the beginning and the end of a text itself.
+    /// Text written by a chat template, which writes the beginning and the end of a text itself.
     Chat {
         /// The prompt as the template writes it to be answered, where that is more than every answer follows on.
         opened: Option<String>,

@@ -1,4 +1,4 @@
-//! How long a prompt and its answers may be, in tokens: TRL's `max_length` and `max_prompt_length`.
+//! Limits of the lengths of prompts and answers, in tokens: TRL's `max_length` and `max_prompt_length`.
 
 use std::sync::Arc;
 
@@ -30,13 +30,13 @@ pub struct Tokenised {
     pub prompt: Arc<[u32]>,
     /// The answers, with the token that ends them where they were not cut.
     pub responses: Vec<(ProbeKind, Vec<u32>)>,
-    /// What was done to it.
-    pub fate: Fate,
+    /// What it lost or merged.
+    pub truncation: Truncation,
 }
 
-/// What became of a row.
+/// What a row lost or merged on its way to tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Fate {
+pub struct Truncation {
     /// Whether its prompt lost tokens.
     pub truncated_prompt: bool,
     /// Whether one of its answers did.
@@ -47,7 +47,7 @@ pub struct Fate {
 
 /// Why a row is not trained on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unfit {
+pub enum Untrainable {
     /// The row is left out, and counted.
     Dropped(&'static str),
     /// The row is an error: the problem.
@@ -62,7 +62,7 @@ pub enum Trainable<T> {
     /// What was made of it.
     Yes(T),
     /// Why it is not trained on.
-    No(Unfit),
+    No(Untrainable),
 }
 
 impl<T> Trainable<T> {
@@ -70,7 +70,7 @@ impl<T> Trainable<T> {
     ///
     /// # Errors
     /// What `refuse` says.
-    pub fn or_refuse<E>(self, refuse: impl FnOnce(Unfit) -> E) -> Result<T, E> {
+    pub fn or_refuse<E>(self, refuse: impl FnOnce(Untrainable) -> E) -> Result<T, E> {
         match self {
             Self::Yes(made) => Ok(made),
             Self::No(unfit) => Err(refuse(unfit)),
@@ -96,36 +96,36 @@ impl Lengths {
         kinds: &[ProbeKind],
     ) -> Result<Trainable<Tokenised>> {
         let Parted { mut prompt, answers, merged } = boundary::part(tokenizer, example, kinds)?;
-        let mut fate = Fate { merged, ..Fate::default() };
+        let mut truncation = Truncation { merged, ..Truncation::default() };
         if let Some(over) = self.max_prompt_length.and_then(|max| prompt.len().checked_sub(max)).filter(|&n| n > 0) {
             prompt.drain(..over);
-            fate.truncated_prompt = true;
+            truncation.truncated_prompt = true;
         }
         let room = self.max_length.map(|max| max.saturating_sub(prompt.len()));
         if room == Some(0) {
-            return Ok(Trainable::No(Unfit::Dropped(NO_ROOM)));
+            return Ok(Trainable::No(Untrainable::Dropped(NO_ROOM)));
         }
         let mut responses = Vec::with_capacity(answers.len());
         for (kind, mut ids) in answers {
             if let Some(room) = room.filter(|&room| ids.len() > room) {
                 ids.truncate(room);
                 ids.shrink_to_fit();
-                fate.truncated_completion = true;
+                truncation.truncated_completion = true;
             }
             let length = prompt.len() + ids.len();
             if let Some(positions) = self.positions.filter(|&positions| length > positions) {
                 let problem =
                     format!("\"{kind}\" and its prompt have {length} tokens, and the model reads {positions}");
-                return Ok(Trainable::No(Unfit::Refused(problem)));
+                return Ok(Trainable::No(Untrainable::Refused(problem)));
             }
             if let Some(id) = tokenizer.beyond_the_model(&prompt).or_else(|| tokenizer.beyond_the_model(&ids)) {
                 let token = tokenizer.token(id);
                 let problem = format!("has the token {token:?} ({id}), for which the model has no embedding");
-                return Ok(Trainable::No(Unfit::Unknown(problem)));
+                return Ok(Trainable::No(Untrainable::Unknown(problem)));
             }
             responses.push((kind, ids));
         }
-        Ok(Trainable::Yes(Tokenised { prompt: prompt.into(), responses, fate }))
+        Ok(Trainable::Yes(Tokenised { prompt: prompt.into(), responses, truncation }))
     }
 }
 

@@ -32,20 +32,20 @@ fn lengths(max_length: usize, max_prompt_length: usize, positions: usize) -> Len
 }
 
 /// Prompt, chosen and rejected as text (`.` for the end), and what was done.
-fn cut(lengths: Lengths, prompt: &str, chosen: &str, rejected: &str) -> Result<(Vec<String>, Fate), Unfit> {
+fn cut(lengths: Lengths, prompt: &str, chosen: &str, rejected: &str) -> Result<(Vec<String>, Truncation), Untrainable> {
     let tokenizer = bytes();
     let text = |ids: &[u32]| ids.iter().map(|&id| tokenizer.token(id)).collect::<String>().replace(EOS, ".");
     let tokenised =
         lengths.tokenise(&tokenizer, &example(prompt, chosen, rejected), &KINDS).unwrap().or_refuse(|unfit| unfit)?;
     let mut texts = vec![text(&tokenised.prompt)];
     texts.extend(tokenised.responses.iter().map(|(_, ids)| text(ids)));
-    Ok((texts, tokenised.fate))
+    Ok((texts, tokenised.truncation))
 }
 
 #[test]
 fn prompts_keep_their_end_and_answers_their_beginning() {
-    let both = |p, c| Fate { truncated_prompt: p, truncated_completion: c, merged: false };
-    for (limits, expected, fate) in [
+    let both = |p, c| Truncation { truncated_prompt: p, truncated_completion: c, merged: false };
+    for (limits, expected, truncation) in [
         (lengths(0, 0, 0), ["abcdef", "12345.", "xy."], both(false, false)),
         (lengths(0, 4, 0), ["cdef", "12345.", "xy."], both(true, false)),
         (lengths(8, 4, 0), ["cdef", "1234", "xy."], both(true, true)),
@@ -55,12 +55,12 @@ fn prompts_keep_their_end_and_answers_their_beginning() {
     ] {
         assert_eq!(
             cut(limits, "abcdef", "12345", "xy").unwrap(),
-            (expected.map(str::to_owned).into(), fate),
+            (expected.map(str::to_owned).into(), truncation),
             "{limits:?}"
         );
     }
-    assert_eq!(cut(lengths(6, 0, 0), "abcdef", "1", "x").unwrap_err(), Unfit::Dropped(NO_ROOM));
-    let refused = Unfit::Refused("\"chosen\" and its prompt have 12 tokens, and the model reads 11".to_owned());
+    assert_eq!(cut(lengths(6, 0, 0), "abcdef", "1", "x").unwrap_err(), Untrainable::Dropped(NO_ROOM));
+    let refused = Untrainable::Refused("\"chosen\" and its prompt have 12 tokens, and the model reads 11".to_owned());
     assert_eq!(cut(lengths(0, 0, 11), "abcdef", "12345", "xy").unwrap_err(), refused);
 }
 
@@ -91,7 +91,7 @@ proptest! {
         match limits.tokenise(&tokenizer, &example, &KINDS).unwrap() {
             Trainable::Yes(tokenised) => {
                 prop_assert!(tokenised.prompt.len() <= max_prompt_length && whole.ends_with(&tokenised.prompt));
-                prop_assert_eq!(tokenised.fate.truncated_prompt, whole.len() > max_prompt_length);
+                prop_assert_eq!(tokenised.truncation.truncated_prompt, whole.len() > max_prompt_length);
                 let answers: BTreeMap<_, _> = tokenised.responses.into_iter().collect();
                 for (kind, text) in &example.responses {
                     let ids = &answers[kind];
@@ -100,7 +100,7 @@ proptest! {
                 }
             }
             Trainable::No(unfit) => {
-                prop_assert_eq!(unfit, Unfit::Dropped(NO_ROOM));
+                prop_assert_eq!(unfit, Untrainable::Dropped(NO_ROOM));
                 prop_assert!(whole.len().min(max_prompt_length) >= max_length);
             }
         }

@@ -9,7 +9,7 @@ const TOOL_CALLS: &str = "tool_calls";
 /// One turn of a conversation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// Who speaks: `system`, `user`, `assistant` or `tool`.
+    /// The role of the speaker: `system`, `user`, `assistant` or `tool`.
     pub role: String,
     /// What is said; the text of all parts where it is in parts.
     pub content: String,
@@ -122,7 +122,7 @@ impl Arguments {
     pub(super) fn take_tools(&mut self, value: Value) -> Result<(), String> {
         let value = match value.as_str() {
             Some(text) if text.trim().is_empty() => return Ok(()),
-            Some(text) => serde_json::from_str(text).map_err(|error| format!("is text that is no JSON: {error}"))?,
+            Some(text) => serde_json::from_str(text).map_err(|error| format!("is text that is not JSON: {error}"))?,
             None => value,
         };
         let is_schema = |tool: &Value| tool.kind() == ValueKind::Map;
@@ -132,7 +132,7 @@ impl Arguments {
                 self.tools = Some(value);
                 Ok(())
             }
-            ValueKind::Seq => Err("holds something that is no JSON schema".to_owned()),
+            ValueKind::Seq => Err("holds something that is not a JSON schema".to_owned()),
             _ => Err(format!("is {}", kind(&value))),
         }
     }

@@ -1,4 +1,4 @@
-//! What is learnt: preference pairs from files or from the synthetic world, and the tokenizer; pictures of digits.
+//! The data that is learnt: preference pairs from files or from the synthetic world, and the tokenizer; pictures of digits.
 //!
 //! ```text
 //! file -> jsonl | parquet -> row (TRL's formats) -> chat template -> text -> tokens, cut to length
@@ -32,12 +32,12 @@ pub use preferences::PreferenceData;
 pub(crate) use preferences::Survey;
 pub use report::DataReport;
 pub use sequence::Sequence;
-pub use visited::{Each, Visited};
+pub use visited::{ExampleVisitor, Visited};
 
 use std::collections::BTreeMap;
 
 use self::chat::ModelFiles;
-use self::lengths::{Trainable, Unfit};
+use self::lengths::{Trainable, Untrainable};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource};
 use crate::protocol::ProbeKind;
@@ -48,7 +48,7 @@ use crate::protocol::ProbeKind;
 pub enum Data {
     /// Drawn, and in memory.
     Drawn(Dataset),
-    /// In files, to be read row by row.
+    /// Preference data in files, to be read row by row.
     Files(PreferenceData),
 }
 
@@ -97,13 +97,15 @@ impl Data {
     /// # Errors
     /// When a row is broken, cannot be written with the chat template or is refused, with its place; and any error of
     /// `each`.
-    pub fn visit(self, observe: usize, seed: u64, each: &mut Each<'_>) -> Result<Visited> {
+    pub fn visit(self, observe: usize, seed: u64, each: &mut ExampleVisitor<'_>) -> Result<Visited> {
         let Dataset { mut train, mut held_out } = match self {
             Self::Files(files) => return files.visit(observe, seed, each),
             Self::Drawn(dataset) => dataset,
         };
         for (index, example) in train.iter().enumerate() {
-            if let Trainable::No(Unfit::Refused(problem) | Unfit::Unknown(problem)) = each(index + 1, example)? {
+            if let Trainable::No(Untrainable::Refused(problem) | Untrainable::Unknown(problem)) =
+                each(index + 1, example)?
+            {
                 return Err(Error::usage(format!("training example {}: {problem}", index + 1)));
             }
         }

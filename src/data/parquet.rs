@@ -84,7 +84,7 @@ fn decode(path: &Path, file: File, send: &Sender<Result<Entry>>) -> Result<()> {
 
 fn unsound(path: &Path, why: &str) -> Error {
     let advice = "download or copy it again: it may have been cut short";
-    Error::input(Location::file(path), format!("is no sound Parquet file: {why}"), advice)
+    Error::input(Location::file(path), format!("is not a sound Parquet file: {why}"), advice)
 }
 
 /// The part of the schema that is read; the rest is never decoded.

@@ -62,7 +62,7 @@ fn truncated_files_are_refused() {
     let whole = std::fs::read(golden("texts.parquet")).unwrap();
     for length in [0, 3, 4, 12, whole.len() / 2, whole.len() - 1] {
         let error = read(&whole[..length]).unwrap_err();
-        assert!(error.to_string().contains("rows.parquet: is no sound Parquet file"), "{error}");
+        assert!(error.to_string().contains("rows.parquet: is not a sound Parquet file"), "{error}");
         assert_eq!(error.exit_status(), 2);
     }
     // The end is there, and a piece of the middle is gone.

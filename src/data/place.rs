@@ -1,4 +1,4 @@
-//! Where a row stands in its file, for errors.
+//! The place of a row in its file, for errors.
 
 use std::path::Path;
 
@@ -8,14 +8,14 @@ use crate::error::Location;
 /// What the rows of a file are counted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Unit {
-    /// By lines.
+    /// A file whose rows are counted by lines.
     #[default]
     Line,
     /// One by one, in a file without lines.
     Row,
 }
 
-/// Where a row stands, for its errors.
+/// The place of a row, for its errors.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Place<'a> {
     pub(super) file: &'a Path,

@@ -6,12 +6,12 @@ use std::sync::OnceLock;
 use super::chat::{ChatTemplate, ModelFiles, SpecialTokens};
 use super::example::{Form, Others};
 use super::jsonl::Lines;
-use super::lengths::{TOO_LONG, Trainable, UNKNOWN, Unfit};
+use super::lengths::{TOO_LONG, Trainable, UNKNOWN, Untrainable};
 use super::place::{Place, is_parquet};
 use super::report::DataReport;
 use super::row::{Arguments, EXPECTED, Entry, Message, Row, Turns};
 use super::tokenizer::{EOS, PAD};
-use super::{Each, PreferenceExample, Visited};
+use super::{ExampleVisitor, PreferenceExample, Visited};
 use crate::error::Location;
 use crate::experiment::PreferenceFiles;
 use crate::protocol::ProbeKind;
@@ -98,7 +98,7 @@ impl PreferenceData {
     }
 
     /// See [`super::Data::visit`].
-    pub(super) fn visit(&self, observe: usize, seed: u64, each: &mut Each<'_>) -> Result<Visited> {
+    pub(super) fn visit(&self, observe: usize, seed: u64, each: &mut ExampleVisitor<'_>) -> Result<Visited> {
         let file = &self.files.train;
         let mut report = DataReport::new(&self.files);
         let (mut observed, mut chosen, mut asks) = (Vec::new(), Vec::new(), false);
@@ -113,13 +113,13 @@ impl PreferenceData {
             };
             let example = self.render(file, &row)?;
             match each(row.number, &example)? {
-                Trainable::Yes(fate) => report.keep(row.number, fate, row.repeats),
-                Trainable::No(Unfit::Dropped(why)) => {
+                Trainable::Yes(truncation) => report.keep(row.number, truncation, row.repeats),
+                Trainable::No(Untrainable::Dropped(why)) => {
                     report.drop(row.number, why);
                     continue;
                 }
-                Trainable::No(Unfit::Refused(problem)) => return Err(row.place(file).error(problem, TOO_LONG)),
-                Trainable::No(Unfit::Unknown(problem)) => return Err(row.place(file).error(problem, UNKNOWN)),
+                Trainable::No(Untrainable::Refused(problem)) => return Err(row.place(file).error(problem, TOO_LONG)),
+                Trainable::No(Untrainable::Unknown(problem)) => return Err(row.place(file).error(problem, UNKNOWN)),
             }
             asks |= !example.prompt.is_empty();
             chosen.push(row.responses.get(&ProbeKind::Chosen).map(|turns| turns.as_ref().to_owned()));

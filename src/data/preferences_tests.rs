@@ -1,4 +1,4 @@
-//! From files to text.
+//! Preference files read, up to the text that is tokenised.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::*;
-use crate::data::lengths::Fate;
+use crate::data::lengths::Truncation;
 use crate::experiment::ModelSource;
 use crate::model::model_files;
 
@@ -44,7 +44,11 @@ impl Files {
         let visited = data.visit(observe, 1, &mut |_, example| {
             seen.push(example.prompt.clone());
             let drop = example.prompt.contains("drop");
-            Ok(if drop { Trainable::No(Unfit::Dropped("it says so")) } else { Trainable::Yes(Fate::default()) })
+            Ok(if drop {
+                Trainable::No(Untrainable::Dropped("it says so"))
+            } else {
+                Trainable::Yes(Truncation::default())
+            })
         })?;
         Ok((visited, seen))
     }

@@ -1,9 +1,9 @@
-//! What was done to the rows of a data file: how many were kept, cut and left out, and why.
+//! The report on a data file's rows: how many were kept, cut and left out, and why.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use super::lengths::Fate;
+use super::lengths::Truncation;
 use crate::experiment::PreferenceFiles;
 use crate::protocol::ProbeKind;
 
@@ -49,11 +49,13 @@ impl DataReport {
         Self { max_length: files.max_length, max_prompt_length: files.max_prompt_length, ..Self::default() }
     }
 
-    pub(super) fn keep(&mut self, number: usize, fate: Fate, repeats: bool) {
+    pub(super) fn keep(&mut self, number: usize, truncation: Truncation, repeats: bool) {
         self.kept += 1;
-        self.truncated_prompts += usize::from(fate.truncated_prompt);
-        self.truncated_completions += usize::from(fate.truncated_completion);
-        for why in [MERGES, REPEATS].into_iter().zip([fate.merged, repeats]).filter_map(|(why, is)| is.then_some(why)) {
+        self.truncated_prompts += usize::from(truncation.truncated_prompt);
+        self.truncated_completions += usize::from(truncation.truncated_completion);
+        for why in
+            [MERGES, REPEATS].into_iter().zip([truncation.merged, repeats]).filter_map(|(why, is)| is.then_some(why))
+        {
             count(&mut self.notes, number, why);
         }
     }
@@ -102,8 +104,8 @@ mod tests {
     fn it_says_what_was_done_in_two_lines() {
         let mut report = DataReport { rows: 5, ..DataReport::default() };
         (report.max_length, report.max_prompt_length) = (Some(64), Some(32));
-        report.keep(3, Fate { truncated_prompt: true, ..Fate::default() }, true);
-        report.keep(4, Fate { truncated_prompt: true, truncated_completion: true, merged: true }, false);
+        report.keep(3, Truncation { truncated_prompt: true, ..Truncation::default() }, true);
+        report.keep(4, Truncation { truncated_prompt: true, truncated_completion: true, merged: true }, false);
         report.drop(7, "no room");
         report.drop(9, "no room");
         report.drop(8, "the same");

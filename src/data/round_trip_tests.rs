@@ -83,17 +83,17 @@ fn random_rows_have_the_ids_that_transformers_and_trl_give_them() {
             data.visit(0, 1, &mut |_, example| {
                 let tokenised =
                     Lengths::default().tokenise(&tokenizer, example, &kinds)?.or_refuse(|unfit| unfit).unwrap();
-                let fate = tokenised.fate;
+                let truncation = tokenised.truncation;
                 found = Some(tokenised);
-                Ok(Trainable::Yes(fate))
+                Ok(Trainable::Yes(truncation))
             })
             .unwrap();
-            let Tokenised { prompt, responses, fate } = found.unwrap();
+            let Tokenised { prompt, responses, truncation } = found.unwrap();
             let text = format!("{} {:?} {}", made.name, case.template, case.row.get());
             assert_eq!(prompt[..], case.prompt, "prompt of {text}");
             assert_eq!(responses[0], (ProbeKind::Chosen, case.chosen.clone()), "{text}");
             assert_eq!(responses[1], (ProbeKind::Rejected, case.rejected.clone()), "{text}");
-            assert_eq!(fate.merged, case.merges, "{text}");
+            assert_eq!(truncation.merged, case.merges, "{text}");
             cases += 1;
             merged += usize::from(case.merges);
         }

@@ -34,7 +34,7 @@ const SLIPS: usize = 2;
 /// Why a row is left out of which one answer says nothing.
 const EMPTY_ANSWER: &str = "an answer is empty";
 
-/// Where an answer begins in Anthropic's HH dialogues, and how they begin themselves.
+/// The mark before an answer in Anthropic's HH dialogues, and the one that they begin with.
 const HH_ANSWER: &str = "\n\nAssistant:";
 const HH_QUESTION: &str = "\n\nHuman:";
 
@@ -96,7 +96,7 @@ pub struct Row {
 }
 
 impl Row {
-    /// Where the row was read, in that file.
+    /// The place of the row in a file.
     pub(super) fn place<'a>(&self, file: &'a Path) -> Place<'a> {
         Place { file, number: self.number, unit: self.unit }
     }
@@ -153,7 +153,7 @@ impl Reader<'_> {
                 Some(Value::Json(value)) if key == TOOLS => self.arguments.take_tools(value),
                 Some(Value::Json(value)) => self.arguments.take_named(&value),
                 Some(Value::Other(found)) => Err(format!("is {found}")),
-                Some(_) => Err("is no JSON".to_owned()),
+                Some(_) => Err("is not JSON".to_owned()),
             };
             taken.map_err(|problem| self.place.error(format!("\"{key}\" {problem}"), ARGUMENTS))?;
         }
@@ -233,7 +233,7 @@ impl Reader<'_> {
         Err(self.lacking(if prompt.is_none() && responses.is_empty() { PROMPT } else { ProbeKind::Chosen.key() }))
     }
 
-    /// That a key is missing, and which others are there in its stead.
+    /// The error of a missing key: it names the keys that are there in its stead.
     fn lacking(&self, key: &str) -> Error {
         let others: Vec<&str> = self.fields.keys().map(String::as_str).take(MOST_NAMED).collect();
         let near = others.iter().find(|other| slips(other, key) <= SLIPS);
@@ -365,7 +365,7 @@ fn repeats(prompt: &Turns, answer: &Turns) -> bool {
     }
 }
 
-/// Where the answers begin, in bytes, in two texts that both begin with the prompt; `None` where it cannot be told.
+/// The byte at which the answers begin in two texts that both begin with the prompt; `None` where it cannot be told.
 ///
 /// In an HH dialogue it is after the last `Assistant:` that both have. Elsewhere the prompt is what both have in common,
 /// less a space at its end, as TRL has it: words that both answers begin with count as the prompt's there.

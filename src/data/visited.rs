@@ -1,13 +1,13 @@
 //! A pass over the training examples: what is asked about each, and what is left of them.
 
 use super::example::PreferenceExample;
-use super::lengths::{Fate, Trainable};
+use super::lengths::{Trainable, Truncation};
 use super::report::DataReport;
 use crate::error::Result;
 
 /// What is asked about every training example in turn, given with the line or row of its file (its number among drawn ones,
 /// from 1): what became of it, or why it is not trained on.
-pub type Each<'a> = dyn FnMut(usize, &PreferenceExample) -> Result<Trainable<Fate>> + 'a;
+pub type ExampleVisitor<'a> = dyn FnMut(usize, &PreferenceExample) -> Result<Trainable<Truncation>> + 'a;
 
 /// What is left of the data once every training example has been seen.
 #[derive(Debug, Clone, PartialEq, Eq)]

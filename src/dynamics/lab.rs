@@ -5,7 +5,7 @@
 //! a class `i ≠ y` rises under a push exactly where `p_i` lies above the *break-even line* `ln Z/η′`, and under a pull
 //! exactly where it lies below `−ln Z/η′`.
 
-pub mod words;
+pub mod wording;
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! How belief moves: mass flow between two measurements, and one step on one softmax.
+//! Movements of belief: mass flow between two measurements, and one step on one softmax.
 
 pub mod lab;
 pub mod massflow;

@@ -1,4 +1,4 @@
-//! What is learnt: where the examples come from.
+//! The data that is learnt: where the examples come from.
 
 use std::path::PathBuf;
 

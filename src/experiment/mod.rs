@@ -40,7 +40,7 @@ pub struct Experiment {
     /// Seed of everything random: data, order, sampling.
     #[serde(default)]
     pub seed: u64,
-    /// Where the weights come from.
+    /// The source of the weights.
     #[serde(default)]
     pub model: ModelSource,
     /// What is trained in the place of the model's weights; absent where those are trained themselves.
@@ -74,7 +74,7 @@ pub struct Experiment {
     /// Thresholds of the squeeze detector.
     #[serde(default)]
     pub detector: DetectorSettings,
-    /// Where the results go.
+    /// The folder of the results.
     #[serde(default)]
     pub output: Output,
 }

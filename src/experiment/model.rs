@@ -1,4 +1,4 @@
-//! What is trained: where its weights come from, and what of it is computed and changed.
+//! The model that is trained: where its weights come from, and what of it is computed and changed.
 
 use std::path::PathBuf;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::role::Role;
 
-/// Where the weights come from.
+/// The source of the weights.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum ModelSource {

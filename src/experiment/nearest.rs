@@ -1,4 +1,4 @@
-//! What a name was meant to be: the experiments and files whose names are nearest to it.
+//! Guesses at what a name was meant to be: the experiments and files whose names are nearest to it.
 
 use std::path::Path;
 

@@ -28,7 +28,7 @@ pub(super) fn apply(source: &mut Source, argument: &str) -> Result<()> {
     let (path, value) = (path.trim(), value.trim());
     let parts = parse_path(path).ok_or_else(|| {
         fail(
-            format!("`{path}` is no path"),
+            format!("`{path}` is not a path"),
             "write names and indices, as in stages[1].steps or stages[DPO].steps".to_owned(),
         )
     })?;
@@ -62,7 +62,7 @@ pub(super) fn apply(source: &mut Source, argument: &str) -> Result<()> {
                 }
             }
             Part::Element(key) => {
-                let Type::List(item) = ty else { return Err(here("this value is no list".to_owned())) };
+                let Type::List(item) = ty else { return Err(here("this value is not a list".to_owned())) };
                 node = element(source, node, key).ok_or_else(|| here(elements(source, node)))?;
                 ty = *item;
             }
@@ -138,7 +138,7 @@ fn name_of<'a>(source: &'a Source, item: &Node) -> Option<&'a str> {
 
 /// What can be written between the brackets.
 fn elements(source: &Source, node: &Node) -> String {
-    let Kind::List(items) = &node.kind else { return "this value is no list".to_owned() };
+    let Kind::List(items) = &node.kind else { return "this value is not a list".to_owned() };
     let known: Vec<String> = items
         .iter()
         .enumerate()
@@ -229,12 +229,12 @@ mod tests {
     fn what_names_nothing_is_refused() {
         for (argument, message) in [
             ("seed", "there is no `=`"),
-            ("=3", "`` is no path"),
+            ("=3", "`` is not a path"),
             ("sead=3", "did you mean `seed`?"),
             ("stages[2].steps=1", "`stages[2]` is not known\n  known here: 0 (SFT), 1 (DPO)"),
             ("stages[KTO].steps=1", "known here: 0 (SFT), 1 (DPO)"),
             ("stages[0].objective.beta=1", "no fields inside this value"),
-            ("name[0]=1", "this value is no list"),
+            ("name[0]=1", "this value is not a list"),
             ("seed=1, name: \"evil\"", "is not one value"),
             ("seed=(", "is not one value"),
             ("model.folder=x", "set it as a whole"),

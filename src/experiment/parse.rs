@@ -1,4 +1,4 @@
-//! From a file to an experiment, and back.
+//! Experiments read from a file, and written back.
 
 use std::path::Path;
 
@@ -120,7 +120,7 @@ impl Experiment {
         self.stages.iter().map(|s| s.steps).sum()
     }
 
-    /// Cuts the run to its first `steps` optimiser steps, over all stages; later stages are dropped. A warm-up is
+    /// Truncation the run to its first `steps` optimiser steps, over all stages; later stages are dropped. A warm-up is
     /// shortened with its stage, and a cosine schedule ends where the stage now ends.
     pub fn truncate(&mut self, mut steps: u64) {
         for stage in &mut self.stages {

@@ -1,4 +1,4 @@
-//! Where things are in a RON text. The scanner knows RON's syntax but no types: it turns a text into a tree of spans, so
+//! A scanner that finds where things are in a RON text. It knows RON's syntax but no types: it turns a text into a tree of spans, so
 //! that a check can point at `stages[1].learning_rate` and an override can replace it.
 
 use std::ops::Range;

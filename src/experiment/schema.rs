@@ -1,4 +1,4 @@
-//! What an experiment may say, as a table: one row a field. Serde reads the values; by this table every mistake is found
+//! The schema of an experiment, as a table: one row a field. Serde reads the values; by this table every mistake is found
 //! at once, where serde would stop at the first (see `check`). A test holds the two together.
 
 use crate::protocol::ProbeKind;

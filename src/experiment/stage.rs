@@ -1,4 +1,4 @@
-//! What is done: a stage of training, its objective, its optimiser.
+//! The stages: a stage of training, its objective, its optimiser.
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +12,7 @@ pub struct Stage {
     pub name: String,
     /// What is minimised.
     pub objective: ObjectiveConfig,
-    /// Where answers are sampled from the policy itself; absent where the data's answers are used.
+    /// How answers are sampled from the policy itself; absent where the data's answers are used.
     #[serde(default)]
     pub on_policy: Option<OnPolicy>,
     /// Optimiser steps.

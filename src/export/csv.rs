@@ -239,7 +239,7 @@ mod tests {
         let mut history = RunHistory::default();
         for (step, chosen) in [(0, vec![-30.0, -10.0]), (5, vec![f32::NEG_INFINITY, f32::NAN])] {
             let logps = [(ProbeKind::Chosen, chosen)].into();
-            history.apply(&TrainerEvent::Evaluation(Box::new(Evaluation { step, logps, ..Evaluation::default() })));
+            history.apply(&TrainerEvent::from(Evaluation { step, logps, ..Evaluation::default() }));
         }
         for step in 1..=2u32 {
             let metrics =
@@ -314,7 +314,7 @@ mod tests {
         history.apply(&TrainerEvent::RunStarted(Box::new(run)));
         for step in [0, 40] {
             let shift = step as f32 / 40.0;
-            history.apply(&TrainerEvent::Classes(Box::new(crate::protocol::ClassReading {
+            history.apply(&TrainerEvent::from(crate::protocol::ClassReading {
                 step,
                 accuracy: 0.5,
                 log_probs: vec![-1.0 + shift, -2.0 - shift, -3.0, f32::NAN],
@@ -326,7 +326,7 @@ mod tests {
                 adaptation: vec![3.0, 3.5],
                 examined_every: 1,
                 ..Default::default()
-            })));
+            }));
         }
         let rows = parsed(&classes(&history));
         assert_eq!(rows.len(), 9);

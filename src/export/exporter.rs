@@ -39,7 +39,7 @@ impl<'a> Picture<'a> {
 /// One way to write a run or a comparison.
 #[derive(Debug)]
 pub struct Exporter {
-    /// Its name on the command line.
+    /// The name of the format on the command line.
     pub name: &'static str,
     /// What the files' names end with.
     pub extension: &'static str,

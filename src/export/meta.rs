@@ -1,6 +1,6 @@
-//! What a screenshot says of itself.
+//! The metadata of a screenshot.
 
-/// What a screenshot says of itself.
+/// The metadata that a screenshot carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScreenshotMeta {
     /// The run's id, raw.

@@ -1,4 +1,4 @@
-//! What leaves the program besides the run file: screenshots and tables. Everything here is a pure function of its
+//! Files that leave the program besides the run file: screenshots and tables. Everything here is a pure function of its
 //! arguments, so that the same state gives the same bytes on any machine.
 
 pub mod comparison;

@@ -14,9 +14,9 @@ use crate::text::Shown;
 
 /// The bundled face's family.
 pub(super) const FONT_FAMILY: &str = "DejaVu Sans Mono";
-/// At this size a character of the bundled face is exactly one cell wide (advance 1233 of 2048 units an em).
+/// Size of the text, at which a character of the bundled face is exactly one cell wide (advance 1233 of 2048 units an em).
 const FONT_SIZE: &str = "16.61";
-/// From the top of a cell to the baseline.
+/// Pixels from the top of a cell to the baseline.
 const BASELINE: u32 = 15;
 
 /// How a cell is drawn once reverse, dim and the defaults are resolved.

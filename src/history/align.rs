@@ -8,7 +8,8 @@
 
 use std::sync::Arc;
 
-use super::course::{By, Course, Place};
+use super::course::{By, Course};
+use super::place::Place;
 use super::series::{CurveId, Scale};
 use super::stats::{Estimate, float, mean, quantile, stratified_difference, stratified_mean};
 use crate::text::Shown;
@@ -32,7 +33,7 @@ pub struct Aligned {
     by: By,
     /// Progress, ascending; at least two.
     points: Vec<f64>,
-    /// For every arm, run and point.
+    /// The place in its stage of every arm, run and point.
     places: Vec<Vec<Vec<Place>>>,
 }
 
@@ -90,7 +91,7 @@ impl Aligned {
         &self.arms
     }
 
-    /// By what they are aligned.
+    /// The measure that the runs are aligned by.
     pub fn by(&self) -> By {
         self.by
     }

@@ -5,6 +5,8 @@
     reason = "a test may fail"
 )]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -28,7 +30,7 @@ fn events(started: RunStarted, intervals: &[Interval]) -> Vec<TrainerEvent> {
         for (pair, x) in e.logps.get_mut(&ProbeKind::Chosen).unwrap().iter_mut().enumerate() {
             *x += pair as f32;
         }
-        TrainerEvent::Evaluation(Box::new(e))
+        TrainerEvent::from(e)
     };
     let step = |step, stage, metrics: &[(MetricKey, f64)]| {
         TrainerEvent::Step(StepMetrics { step, stage, metrics: metrics.iter().cloned().collect() })
@@ -170,7 +172,7 @@ fn displaced_pairs_are_counted_over_the_stage() {
     assert_eq!(course(started(1, 2), &SLOW).outcome.displaced, [false, false]);
     let mut events = events(started(1, 2), &SLOW);
     if let Some(TrainerEvent::Evaluation(last)) = events.last_mut() {
-        last.logps.insert(ProbeKind::Rejected, vec![-120.0, -100.0]);
+        Arc::make_mut(last).logps.insert(ProbeKind::Rejected, vec![-120.0, -100.0]);
     }
     assert_eq!(Course::of(&history(&events), None).unwrap().outcome.displaced, [true, false]);
 }

@@ -32,7 +32,7 @@ impl RunHistory {
 
     /// The reading at the latest step not after `step`.
     pub fn reading_at(&self, step: u64) -> Option<&ClassReading> {
-        self.classes[..self.classes.partition_point(|r| r.step <= step)].last()
+        self.classes[..self.classes.partition_point(|r| r.step <= step)].last().map(AsRef::as_ref)
     }
 
     /// A number of every reading, over steps.

@@ -2,26 +2,27 @@
 //! training had come by then.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::place::Place;
+use super::progress;
 use super::readings::displaced;
-use super::series::{CurveId, Scale, Series};
+use super::series::{CurveId, Scale};
 use super::state::DynamicsState;
-use super::stats::{float, mean};
+use super::stats::float;
 use super::store::RunHistory;
-use crate::protocol::{Evaluation, MetricKey, RunStarted};
+use crate::protocol::{Evaluation, RunStarted};
 use crate::text::Shown;
 
-/// By what runs are brought onto one axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// The measure by which runs are brought onto one axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
 pub enum By {
     /// Optimiser steps since the stage began.
     #[default]
     Step,
-    /// Training loss: the mean over the steps since the previous evaluation; at the stage's start the first step's, which
-    /// is computed before any update.
+    /// Training loss, the mean over the steps since the evaluation before.
     Loss,
-    /// Growth of the training margin since the stage's first step, nats: `rewards/margins` over β, the mean over the steps
-    /// since the previous evaluation; 0 at the start. (Of an objective whose rewards are per token, nats a token.)
+    /// Growth of the training margin since the stage's first step, nats.
     Margin,
 }
 
@@ -75,7 +76,7 @@ pub struct Course {
 /// What a stage came to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StageOutcome {
-    /// For every pair that could be read: over the stage the margin grew while y⁺ and y⁻ both fell by more than τ.
+    /// Whether a pair is displaced, for every pair that could be read: over the stage the margin grew while y⁺ and y⁻ both fell by more than τ.
     pub displaced: Vec<bool>,
     /// The detector's state at the stage's last evaluation.
     pub state: DynamicsState,
@@ -90,13 +91,13 @@ pub struct StageOutcome {
 struct Readings {
     /// Completion tokens of each pair's response; `None` where the prompt has no such response.
     tokens: Vec<Option<u32>>,
-    /// At the run's first evaluation that has the curve, by pair.
+    /// Sums at the run's first evaluation that has the curve, by pair.
     first: Vec<f32>,
     sums: Vec<Vec<f32>>,
 }
 
 impl Course {
-    /// Cuts a stage out of a run: the one of that name, or else the first that pushes rejected answers down, or else the
+    /// Truncation a stage out of a run: the one of that name, or else the first that pushes rejected answers down, or else the
     /// last.
     ///
     /// # Errors
@@ -108,11 +109,8 @@ impl Course {
         let start = history.stage_starts.get(index).ok_or_else(|| format!("stage {name} was never reached"))?;
         let evaluations = history.stage_evaluations(index);
         let [first, .., last] = evaluations else { return Err(format!("stage {name} was measured less than twice")) };
-        let per_evaluation = |key: &MetricKey| means_between(history.metrics.get(key), *start, evaluations);
-        let losses = per_evaluation(&MetricKey::LOSS);
-        let margins = per_evaluation(&MetricKey::REWARDS_MARGINS);
-        let beta = run.stages[index].beta.unwrap_or(1.0);
-        let origin = margins.first().copied().unwrap_or(f64::NAN);
+        let unrecorded = || vec![f64::NAN; evaluations.len()];
+        let losses = progress::losses(history, index).unwrap_or_else(unrecorded);
         let standing = history.detector.standings.iter().rev().find(|s| s.stage == index);
         Ok(Self {
             seed: run.seed,
@@ -127,7 +125,7 @@ impl Course {
             prompts: run.probes.iter().map(|p| p.prompt.clone()).collect(),
             curves: CurveId::all().filter_map(|c| Some((c, Readings::of(history, run, evaluations, c)?))).collect(),
             steps: evaluations.iter().map(|e| steps_since(e.step, *start)).collect(),
-            margins: margins.iter().map(|m| (m - origin) / beta).collect(),
+            margins: progress::margins(history, index).unwrap_or_else(unrecorded),
             losses,
         })
     }
@@ -164,11 +162,10 @@ impl Course {
     /// evaluations sums of log-probs are interpolated linearly.
     pub(super) fn values(&self, curve: CurveId, scale: Scale, place: Place) -> Vec<Option<f64>> {
         let Some(readings) = self.curves.get(&curve) else { return Vec::new() };
-        let start = Place { before: 0, after: 0, share: 0.0 };
         let value = |(pair, tokens): (usize, &Option<u32>)| {
             let tokens = (*tokens)?;
             let origin = match scale {
-                Scale::StageDelta => readings.sum(pair, start),
+                Scale::StageDelta => readings.sum(pair, Place::at(0)),
                 _ => readings.first.get(pair).map_or(f64::NAN, |&x| f64::from(x)),
             };
             Some(scale.of(readings.sum(pair, place), Some(tokens), origin))
@@ -177,28 +174,9 @@ impl Course {
     }
 }
 
-/// A place between two evaluations: `share` of the way from one to the other.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Place {
-    pub(super) before: usize,
-    pub(super) after: usize,
-    pub(super) share: f64,
-}
-
-impl Place {
-    /// Where a track reaches `progress`; the nearest end beyond it.
-    pub(super) fn on(track: &[(f64, usize)], progress: f64) -> Option<Self> {
-        let next = track.partition_point(|&(reached, _)| reached <= progress);
-        let (before, after) = (track.get(next.saturating_sub(1))?, track.get(next).or(track.last())?);
-        let gap = after.0 - before.0;
-        let share = if gap > 0.0 { ((progress - before.0) / gap).clamp(0.0, 1.0) } else { 0.0 };
-        Some(Self { before: before.1, after: after.1, share })
-    }
-}
-
 impl Readings {
     /// `None` where the run has no such curve.
-    fn of(history: &RunHistory, run: &RunStarted, evaluations: &[Evaluation], curve: CurveId) -> Option<Self> {
+    fn of(history: &RunHistory, run: &RunStarted, evaluations: &[Arc<Evaluation>], curve: CurveId) -> Option<Self> {
         let first = history.evaluations.iter().find_map(|e| curve.values(e))?.to_vec();
         let sums: Vec<_> = evaluations.iter().map(|e| curve.values(e).unwrap_or_default().to_vec()).collect();
         let tokens: Vec<_> = (0..run.probes.len()).map(|pair| curve.tokens(run, pair)).collect();
@@ -209,9 +187,8 @@ impl Readings {
     fn sum(&self, pair: usize, place: Place) -> f64 {
         let at =
             |evaluation: usize| self.sums.get(evaluation).and_then(|s| s.get(pair)).map_or(f64::NAN, |&x| f64::from(x));
-        let (before, after) = (at(place.before), at(place.after));
-        // An infinite neighbour with no weight must not turn the result into NaN.
-        if place.share == 0.0 || before == after { before } else { before + (after - before) * place.share }
+        let (before, after) = place.evaluations();
+        place.mix(at(before), at(after))
     }
 }
 
@@ -228,21 +205,6 @@ fn stage_index(run: &RunStarted, stage: Option<&str>) -> Result<usize, String> {
             pushing.or(run.stages.len().checked_sub(1)).ok_or_else(|| "the run has no stage".to_owned())
         }
     }
-}
-
-/// The mean of a scalar over the steps from each evaluation (exclusive) to the next (inclusive); at the first evaluation
-/// the first step's own value. NaN where nothing was logged.
-fn means_between(series: Option<&Series>, start: u64, evaluations: &[Evaluation]) -> Vec<f64> {
-    let Some(series) = series else { return vec![f64::NAN; evaluations.len()] };
-    let up_to = |step: u64| series.steps.partition_point(|&s| s <= step);
-    let mut from = up_to(start);
-    let mut means = vec![series.values.get(from).copied().unwrap_or(f64::NAN)];
-    for evaluation in &evaluations[1..] {
-        let to = up_to(evaluation.step).max(from);
-        means.push(mean(&series.values[from..to]));
-        from = to;
-    }
-    means
 }
 
 /// Steps from the stage's start; the evaluation that it started from may lie before it.

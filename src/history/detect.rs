@@ -7,6 +7,8 @@
 //! its rate of such pairs and left below a part of it. A rising argmax alone is no squeeze: supervised finetuning does
 //! that too. Hence a stage without rejected answers is healthy by definition, and every stage starts healthy.
 
+use std::sync::Arc;
+
 use super::evidence::Hold;
 use super::mark::{Mark, MarkKind, stage_span};
 use super::readings::Direction;
@@ -88,12 +90,12 @@ impl Detector {
         self.changes.iter().filter(|change| change.state.is_alarm())
     }
 
-    /// When the present state was entered; `None` while the run is healthy.
+    /// The change by which the present state was entered; `None` while the run is healthy.
     pub fn began(&self) -> Option<&StateChange> {
         self.changes.last().filter(|change| change.state != DynamicsState::Healthy)
     }
 
-    /// When the present state began, how it stood then, how it stands now, and why; displayable. What a banner says.
+    /// The sentence of the banner: since when the present state holds, how it stood then and stands now, and why; displayable.
     pub fn announcement(&self) -> String {
         let Some((change, now)) = self.began().zip(self.standings.last()) else { return self.reason.clone() };
         let mut said = format!("began at step {}", change.step);
@@ -128,7 +130,7 @@ impl Detector {
 
     /// Looks at the latest of `evaluations`; returns the marks to be shown: a change of state, an early sign. An evaluation
     /// that repeats a step adds nothing and is passed over.
-    pub fn observe(&mut self, run: &RunStarted, stage_starts: &[u64], evaluations: &[Evaluation]) -> Vec<Mark> {
+    pub fn observe(&mut self, run: &RunStarted, stage_starts: &[u64], evaluations: &[Arc<Evaluation>]) -> Vec<Mark> {
         let Some(latest) = evaluations.last() else { return Vec::new() };
         if self.standings.last().is_some_and(|s| s.step >= latest.step) {
             return Vec::new();

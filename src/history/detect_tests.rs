@@ -50,7 +50,7 @@ fn play(levels: &[Level], mut edit: impl FnMut(&mut Evaluation)) -> RunHistory {
     let mut start = evaluation(PAIRS, 0, 0, &[(ProbeKind::Chosen, -50.0), (ProbeKind::Rejected, -60.0)], -40.0);
     start.greedy = greedy(PAIRS, 0.95, 0.0);
     edit(&mut start);
-    history.apply(&TrainerEvent::Evaluation(Box::new(start)));
+    history.apply(&TrainerEvent::from(start));
     for (n, level) in (1..).zip(levels) {
         let mut e = evaluation(PAIRS, 0, 10 * n, &[(ProbeKind::Rejected, -62.0)], -40.0);
         let chosen = (0..PAIRS).map(|pair| if pair < level.displaced { -51.0 } else { -49.0 });
@@ -59,7 +59,7 @@ fn play(levels: &[Level], mut edit: impl FnMut(&mut Evaluation)) -> RunHistory {
         e.stage_flow = Some(flow(PAIRS, 0, 0.34, level.flat.0, level.flat.1));
         e.greedy = greedy(PAIRS, level.text.0, level.text.1);
         edit(&mut e);
-        history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+        history.apply(&TrainerEvent::from(e));
     }
     history
 }
@@ -185,7 +185,7 @@ fn where_the_rejected_answer_is_not_recorded_a_falling_chosen_one_is_displaced()
     sft.apply(&TrainerEvent::RunStarted(Box::new(run(PAIRS, 0, vec![stage("SFT", false, 1000)]))));
     sft.apply(&TrainerEvent::StageStarted { stage: 0, step: 0 });
     for evaluation in &history.evaluations {
-        sft.apply(&TrainerEvent::Evaluation(Box::new(evaluation.clone())));
+        sft.apply(&TrainerEvent::Evaluation(evaluation.clone()));
     }
     assert!(sft.detector.standings.iter().all(|s| s.measured == 0 && s.state == Healthy));
 }
@@ -224,7 +224,7 @@ fn a_repeated_step_counts_once() {
     let history = play(&[SQUEEZE], |_| ());
     let mut twice = history.clone();
     let last = history.evaluations.last().unwrap().clone();
-    twice.apply(&TrainerEvent::Evaluation(Box::new(last)));
+    twice.apply(&TrainerEvent::Evaluation(last));
     assert_eq!(twice.detector.standings.len(), 1);
 }
 
@@ -240,7 +240,7 @@ fn a_new_stage_is_healthy_and_counts_from_its_own_start() {
         let logps = [(ProbeKind::Chosen, -50.0 - n), (ProbeKind::Rejected, -50.0 - 2.0 * n)];
         let mut e = evaluation(PAIRS, stage, step, &logps, -40.0 + n);
         e.stage_flow = (step > 0).then(|| flow(PAIRS, 40 * stage as u64, 0.5, 0.0, 0.0));
-        history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+        history.apply(&TrainerEvent::from(e));
         if step > 0 && step % 40 == 0 && step < 120 {
             assert_eq!(history.detector.state, if stage == 0 { Healthy } else { Squeezing });
             history.apply(&TrainerEvent::StageStarted { stage: stage + 1, step });
@@ -270,7 +270,7 @@ fn measured_every(cadence: u64, steps: u64, onset: impl Fn(usize) -> f32) -> Run
         });
         e.logps.insert(ProbeKind::Chosen, chosen.collect());
         e.stage_flow = (step > 0).then(|| flow(64, 0, 0.4, -0.1, -0.1));
-        history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+        history.apply(&TrainerEvent::from(e));
     }
     history
 }
@@ -325,7 +325,7 @@ fn means(seed: u64, rows: u64, (chosen, noise): (f64, f64), (argmax, argmax_nois
         let a = -60.0 + argmax * share + jitter * argmax_noise * normal();
         let mut e = evaluation(1, 0, row, &[(ProbeKind::Chosen, y as f32)], a as f32);
         e.logps.retain(|&kind, _| kind == ProbeKind::Chosen);
-        history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+        history.apply(&TrainerEvent::from(e));
     }
     history
 }
@@ -374,7 +374,7 @@ proptest! {
             let mut e = evaluation(4, 0, step, &logps, argmax);
             e.stage_flow = Some(flow(4, 0, star, 0.1, 0.1));
             e.greedy = greedy(4, distinct, 1.0 - distinct);
-            history.apply(&TrainerEvent::Evaluation(Box::new(e)));
+            history.apply(&TrainerEvent::from(e));
             prop_assert_eq!(history.detector.state, DynamicsState::Healthy);
         }
         prop_assert!(history.marks.iter().all(|m| !matches!(m.kind, MarkKind::Alarm | MarkKind::State)));

@@ -1,4 +1,4 @@
-//! What a series of measurements speaks for: whether it moved away from where its stage began, beyond what counts as noise.
+//! The evidence of a series of measurements: whether it moved away from where its stage began, beyond what counts as noise.
 
 use super::noise;
 use crate::protocol::DetectorSettings;

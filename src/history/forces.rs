@@ -1,4 +1,4 @@
-//! Why the observed answers moved: the parts of their changes, added up since the stage began.
+//! The forces that moved the observed answers: the parts of their changes, added up since the stage began.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Which prompts an answer leaks into: how far each prompt's own response of a kind moved.
+//! The prompts into which an answer leaks: how far each prompt's own response of a kind moved.
 //!
 //! For `irr_train` that is the paper's first hallucination: the chosen answer of question B becomes likelier as an answer to
 //! question A, because B was trained on.
@@ -33,7 +33,7 @@ mod tests {
         let at = |step, values: [f32; 4]| {
             let mut e = evaluation(4, 0, step, &[], 0.0);
             e.logps.insert(ProbeKind::IrrTrain, values.to_vec());
-            TrainerEvent::Evaluation(Box::new(e))
+            TrainerEvent::from(e)
         };
         let history = history(&[
             TrainerEvent::RunStarted(Box::new(run(4, 0, vec![stage("SFT", false, 9)]))),

@@ -1,5 +1,7 @@
 //! Marks on the time line: what happened at which step, and where a stage begins and ends among evaluations.
 
+use std::sync::Arc;
+
 use crate::protocol::Evaluation;
 use crate::text::Shown;
 
@@ -31,7 +33,11 @@ pub struct Mark {
 
 /// The evaluations of `stage`, beginning with the one that it started from: the last at or before its first step.
 /// Evaluations ascend in steps. Where the stage's start is unknown, the stages that the evaluations name decide.
-pub(super) fn stage_span<'a>(evaluations: &'a [Evaluation], stage_starts: &[u64], stage: usize) -> &'a [Evaluation] {
+pub(super) fn stage_span<'a>(
+    evaluations: &'a [Arc<Evaluation>],
+    stage_starts: &[u64],
+    stage: usize,
+) -> &'a [Arc<Evaluation>] {
     let up_to = |step: u64| evaluations.partition_point(|e| e.step <= step);
     let (after_start, end) = match stage_starts.get(stage) {
         Some(&start) => (up_to(start), stage_starts.get(stage + 1).map_or(evaluations.len(), |&next| up_to(next))),

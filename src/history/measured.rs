@@ -50,10 +50,10 @@ mod tests {
         let mut events = vec![
             TrainerEvent::RunStarted(Box::new(run(1, 0, vec![stage("SFT", false, 20)]))),
             TrainerEvent::StageStarted { stage: 0, step: 0 },
-            TrainerEvent::Evaluation(Box::new(evaluation(1, 0, 0, &[], 0.0))),
+            TrainerEvent::from(evaluation(1, 0, 0, &[], 0.0)),
         ];
         events.extend((1..=4).map(stepped));
-        events.push(TrainerEvent::Evaluation(Box::new(evaluation(1, 0, 4, &[], 0.0))));
+        events.push(TrainerEvent::from(evaluation(1, 0, 4, &[], 0.0)));
         let measured = history(&events);
         events.extend([stepped(5), phase(RunPhase::Paused, 5), phase(RunPhase::Running, 5), stepped(6)]);
         let mut back = history(&events);

@@ -1,10 +1,11 @@
-//! What happened so far: every event of a run folded into series, evaluations, marks and the detector's verdict. Knows
+//! The history of a run: its events so far, folded into series, evaluations, marks and the detector's verdict. Knows
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
 pub mod align;
 pub mod classes;
 mod course;
 pub mod detect;
+mod displacement;
 mod evidence;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -13,6 +14,8 @@ pub mod leaks;
 mod mark;
 mod measured;
 mod noise;
+mod place;
+mod progress;
 mod readings;
 pub mod reduce;
 pub mod series;
@@ -25,7 +28,10 @@ mod warn;
 
 pub use align::{Aligned, Arm, Difference};
 pub use course::{By, Course};
+pub use displacement::{Moved, displaced};
 pub use mark::{Mark, MarkKind};
+pub use place::Place;
+pub use progress::margins;
 #[cfg(test)]
 pub use readings::Direction;
 pub use series::{CurveId, Scale, Series};

@@ -38,7 +38,7 @@ pub(super) fn of_a_reading(steps: &[u64], values: &[f64]) -> Option<f64> {
     Some(SD_OVER_MAD * median(&mut distances))
 }
 
-/// By how much the noise of one reading shrinks in the median of `n` readings.
+/// The part of one reading's noise that is left in the median of `n` readings.
 pub(super) fn of_a_median(n: usize) -> f64 {
     if n < 2 { 1.0 } else { MEDIAN_OVER_MEAN / super::stats::float(n).sqrt() }
 }

@@ -1,11 +1,14 @@
 //! A stage so far, read pair by pair: y⁺, y⁻ and the argmax, their courses and their means.
 
+use std::sync::Arc;
+
+use super::displacement::{self, Moved};
 use super::evidence::{Hold, Series};
 use super::noise::MEMORY;
 use super::stats::mean;
 use crate::protocol::{DetectorSettings, Evaluation, ProbeKind, RunStarted};
 
-/// Where y⁺ went over the last quarter of the stage so far.
+/// The direction of y⁺ over the last quarter of the stage so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Direction {
     /// Neither up nor down beyond τ and noise.
@@ -38,7 +41,7 @@ pub struct Peak {
 }
 
 /// Per pair, whether it is displaced from one evaluation to another by the run's own τ; `None` where it cannot be read.
-pub(super) fn displaced(run: &RunStarted, before: &Evaluation, now: &Evaluation) -> Vec<Option<bool>> {
+pub(super) fn displaced(run: &RunStarted, before: &Evaluation, now: &Arc<Evaluation>) -> Vec<Option<bool>> {
     let readings = Readings::new(run, before, std::slice::from_ref(now), &run.detector);
     (0..run.probes.len()).map(|pair| readings.displaced(pair)).collect()
 }
@@ -70,8 +73,8 @@ impl Read {
 pub(super) struct Readings<'a> {
     pub(super) run: &'a RunStarted,
     pub(super) start: &'a Evaluation,
-    /// In ascending steps, the latest last; never empty.
-    pub(super) later: &'a [Evaluation],
+    /// The evaluations since, in ascending steps, the latest last; never empty.
+    pub(super) later: &'a [Arc<Evaluation>],
     /// The steps of the later evaluations.
     pub(super) steps: Vec<u64>,
     /// Whether these are all evaluations since the start.
@@ -83,7 +86,7 @@ impl<'a> Readings<'a> {
     pub(super) fn new(
         run: &'a RunStarted,
         start: &'a Evaluation,
-        later: &'a [Evaluation],
+        later: &'a [Arc<Evaluation>],
         settings: &'a DetectorSettings,
     ) -> Self {
         let whole = later.len() <= MEMORY;
@@ -92,7 +95,7 @@ impl<'a> Readings<'a> {
     }
 
     pub(super) fn now(&self) -> &Evaluation {
-        self.later.last().unwrap_or(self.start)
+        self.later.last().map_or(self.start, AsRef::as_ref)
     }
 
     /// Whether something is measured at all, at both ends.
@@ -108,7 +111,7 @@ impl<'a> Readings<'a> {
 
     /// The course of any number of an evaluation; `tokens` are those that τ counts by.
     pub(super) fn course(&self, value: &dyn Fn(&Evaluation) -> f64, tokens: f64) -> Option<Series<'_>> {
-        let values: Vec<f64> = self.later.iter().map(value).collect();
+        let values: Vec<f64> = self.later.iter().map(|evaluation| value(evaluation)).collect();
         let start = (self.start.step, value(self.start));
         Series::new(start, (&self.steps, &values), self.whole, self.settings.tau * tokens, self.settings)
     }
@@ -122,13 +125,13 @@ impl<'a> Readings<'a> {
 
     /// The margin grew while y⁺ and y⁻ both fell; `None` where the pair cannot be read.
     pub(super) fn displaced(&self, pair: usize) -> Option<bool> {
-        let chosen = self.pair(Read::Chosen, pair)?;
-        let fell = chosen.moved(-1.0);
+        let moved = |series: &Series<'_>| Moved { change: series.change(), fell: series.moved(-1.0) };
+        let chosen = moved(&self.pair(Read::Chosen, pair)?);
         if !self.rejected_measured() {
-            return Some(fell);
+            return Some(chosen.fell);
         }
-        let rejected = self.pair(Read::Rejected, pair)?;
-        Some(fell && rejected.moved(-1.0) && chosen.change() > rejected.change())
+        let rejected = moved(&self.pair(Read::Rejected, pair)?);
+        Some(displacement::displaced(chosen, rejected))
     }
 
     /// Mean of a reading over the pairs that have it.

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::series::Series;
 
-/// Where the steps of a view fall on a screen of so many columns.
+/// The columns of a screen on which the steps of a view fall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Columns {
     first: u64,

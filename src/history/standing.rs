@@ -1,9 +1,11 @@
-//! How a stage stands at one evaluation: what changed on every pair since the stage began, and what speaks for which state.
+//! The standing of a stage at one evaluation: what changed on every pair since the stage began, and what speaks for which state.
 //!
 //! The paper's claim is cumulative: y⁺ lies below where the stage began, and the probability went to the argmax. So every
 //! change is counted from the evaluation that the stage started from. That evaluation is exact, for the stage begins with
 //! those very weights; later ones jitter from batch to batch, and a change counts only beyond that (see `noise`). The
 //! recent past, in steps, says in which direction it goes.
+
+use std::sync::Arc;
 
 use super::evidence::Hold;
 use super::readings::{Direction, Peak, Read, Readings};
@@ -60,9 +62,9 @@ pub struct Standing {
     pub top_gain: Option<(String, f64)>,
     /// How the greedy text changed, where it was generated at both ends.
     pub greedy: Option<GreedyChange>,
-    /// Where y⁺ goes at present.
+    /// The direction of y⁺ at present.
     pub direction: Direction,
-    /// Where the mean of y⁺ stood highest, if it rose in the stage and has fallen since: an early sign, no alarm.
+    /// The highest mean of y⁺, if it rose in the stage and has fallen since: an early sign, no alarm.
     pub peak: Option<Peak>,
     /// Step and value of the highest mean of y⁺ in the stage so far, its start included, nats.
     pub(crate) highest: (u64, f64),
@@ -96,7 +98,7 @@ impl Standing {
     /// is left healthy.
     pub(super) fn measure(
         run: &RunStarted,
-        span: &[Evaluation],
+        span: &[Arc<Evaluation>],
         earlier: &[Self],
         settings: &DetectorSettings,
     ) -> Option<(Self, Evidence)> {
@@ -249,7 +251,7 @@ impl Flows {
 }
 
 /// The greedy text at the last evaluation against the first of the stage that has any.
-fn greedy_change(span: &[Evaluation]) -> Option<GreedyChange> {
+fn greedy_change(span: &[Arc<Evaluation>]) -> Option<GreedyChange> {
     let (now, earlier) = span.split_last()?;
     let before = earlier.iter().find(|e| !e.greedy.is_empty())?;
     let average = |of: &Evaluation, what: fn(&GreedyAnswer) -> f32| {
@@ -276,7 +278,7 @@ impl GreedyChange {
         Hold { enter: beyond(1.0), stay: beyond(settings.leave) }
     }
 
-    /// In words, for the reason.
+    /// The change in words, for the reason.
     pub(super) fn describe(&self) -> String {
         format!(
             "the greedy text repeats itself (distinct-2 {:.2} → {:.2}, {:.0} % of its 4-grams occurred before)",

@@ -1,6 +1,7 @@
 //! [`RunHistory`]: the fold over a run's events.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::detect::Detector;
 use super::forces::Ledger;
@@ -27,11 +28,11 @@ pub struct RunHistory {
     /// Scalars logged every step.
     pub metrics: BTreeMap<MetricKey, Series>,
     /// Every evaluation, in order.
-    pub evaluations: Vec<Evaluation>,
+    pub evaluations: Vec<Arc<Evaluation>>,
     /// Why the observed answers moved.
     pub forces: Ledger,
     /// Every reading of a classifier, in order; a run has these or evaluations.
-    pub classes: Vec<ClassReading>,
+    pub classes: Vec<Arc<ClassReading>>,
     /// What happened, in order.
     pub marks: Vec<Mark>,
     /// The verdict on the dynamics.
@@ -68,7 +69,7 @@ impl RunHistory {
             TrainerEvent::Forces(forces) => self.forces.push(forces),
             TrainerEvent::Classes(reading) => {
                 self.step = self.step.max(reading.step);
-                self.classes.push((**reading).clone());
+                self.classes.push(Arc::clone(reading));
             }
             TrainerEvent::Speed { tokens_per_second, seconds_left } => {
                 self.speed = Some((*tokens_per_second, *seconds_left));
@@ -114,9 +115,9 @@ impl RunHistory {
         self.marks.extend(self.watch.step(step));
     }
 
-    fn add_evaluation(&mut self, evaluation: &Evaluation) {
+    fn add_evaluation(&mut self, evaluation: &Arc<Evaluation>) {
         self.step = self.step.max(evaluation.step);
-        self.evaluations.push(evaluation.clone());
+        self.evaluations.push(Arc::clone(evaluation));
         for curve in CurveId::all() {
             for scale in Scale::ALL {
                 self.summarise(curve, scale, evaluation);
@@ -160,7 +161,7 @@ impl RunHistory {
     }
 
     /// The evaluations of a stage, the one that it started from first: the last at or before its first step.
-    pub fn stage_evaluations(&self, stage: usize) -> &[Evaluation] {
+    pub fn stage_evaluations(&self, stage: usize) -> &[Arc<Evaluation>] {
         stage_span(&self.evaluations, &self.stage_starts, stage)
     }
 

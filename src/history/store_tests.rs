@@ -15,7 +15,7 @@ fn started(pairs: usize) -> TrainerEvent {
 fn evaluated(step: u64, stage: usize, chosen: &[f32]) -> TrainerEvent {
     let mut e = evaluation(chosen.len(), stage, step, &[], 0.0);
     e.logps.insert(ProbeKind::Chosen, chosen.to_vec());
-    TrainerEvent::Evaluation(Box::new(e))
+    TrainerEvent::from(e)
 }
 
 fn stepped(step: u64, loss: f64) -> TrainerEvent {
@@ -115,12 +115,7 @@ fn a_nan_is_a_gap_but_a_missing_response_is_not() {
 fn a_curve_that_appears_late_has_its_own_origin() {
     let mut first = evaluation(1, 0, 0, &[], 0.0);
     first.logps.clear();
-    let history = history(&[
-        started(1),
-        TrainerEvent::Evaluation(Box::new(first)),
-        evaluated(5, 0, &[-3.0]),
-        evaluated(9, 0, &[-1.0]),
-    ]);
+    let history = history(&[started(1), TrainerEvent::from(first), evaluated(5, 0, &[-3.0]), evaluated(9, 0, &[-1.0])]);
     assert_eq!(history.curve(CHOSEN, Scale::Delta, None), Series { steps: vec![5, 9], values: vec![0.0, 2.0] });
     assert_eq!(history.curve(CHOSEN, Scale::Delta, Some(0)).values, [0.0, 2.0]);
 }
@@ -136,7 +131,7 @@ fn an_argmax_below_its_label_is_told_once() {
     let with_argmax = |step, argmax: f32| {
         let mut e = evaluation(2, 0, step, &[(ProbeKind::Chosen, -10.0)], -10.0);
         e.chosen = PrefixReading { argmax_logps: vec![-5.0, argmax], ..PrefixReading::default() };
-        TrainerEvent::Evaluation(Box::new(e))
+        TrainerEvent::from(e)
     };
     assert!(warnings(&history(&[started(2), with_argmax(0, -10.009)])).is_empty(), "rounding");
     let history = history(&[started(2), with_argmax(0, -10.0), with_argmax(4, -10.02), with_argmax(8, -12.0)]);

@@ -64,7 +64,7 @@ mod tests {
     const CHOSEN: CurveId = CurveId::Probe(ProbeKind::Chosen);
 
     fn evaluated(step: u64, stage: usize, chosen: f32) -> TrainerEvent {
-        TrainerEvent::Evaluation(Box::new(evaluation(1, stage, step, &[(ProbeKind::Chosen, chosen)], 0.0)))
+        TrainerEvent::from(evaluation(1, stage, step, &[(ProbeKind::Chosen, chosen)], 0.0))
     }
 
     /// y⁺ rises by 10 in SFT and falls by 4 in DPO.

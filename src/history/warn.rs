@@ -56,7 +56,7 @@ fn not_finite(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
     })
 }
 
-/// At every position the largest log-prob is at least the label's, so the sums are ordered too. Imported data breaks it.
+/// A warning where the argmax lies below the label: at every position the largest log-prob is at least the label's, so the sums are ordered too. Imported data breaks it.
 fn argmax_below_label(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
     [(CurveId::ArgmaxChosen, ProbeKind::Chosen), (CurveId::ArgmaxRejected, ProbeKind::Rejected)].iter().find_map(
         |&(curve, kind)| {
@@ -78,7 +78,7 @@ fn argmax_below_label(run: &RunStarted, evaluation: &Evaluation) -> Option<Strin
     )
 }
 
-/// Where a number was read. Prompts are counted from 1 on the screen; a mean is no prompt.
+/// The place where a number was read, in words. Prompts are counted from 1 on the screen; a mean is no prompt.
 fn place(run: &RunStarted, pair: usize) -> String {
     if run.means { "in the mean".to_owned() } else { format!("on prompt {}", pair + 1) }
 }

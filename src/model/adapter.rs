@@ -1,4 +1,4 @@
-//! What is trained in the place of a frozen matrix.
+//! The adapter that is trained in the place of a frozen matrix.
 
 use burn::module::{Module, Param};
 use burn::tensor::backend::Backend;

@@ -1,4 +1,4 @@
-//! What a language model is made of: a table of choices from which [`Transformer`](super::Transformer) is assembled,
+//! The architecture of a language model: a table of choices from which [`Transformer`](super::Transformer) is assembled,
 //! whatever family the checkpoint belongs to.
 
 pub use crate::experiment::Role;
@@ -218,7 +218,7 @@ impl Architecture {
         }
         if !self.heads.is_multiple_of(self.key_value_heads) {
             let (heads, groups) = (self.heads, self.key_value_heads);
-            let problem = format!("num_attention_heads {heads} is no multiple of num_key_value_heads {groups}");
+            let problem = format!("num_attention_heads {heads} is not a multiple of num_key_value_heads {groups}");
             return Err(Contradiction { problem, advice: "grouped-query attention needs whole groups" });
         }
         if !(self.norm_eps > 0.0 && self.norm_eps.is_finite()) {

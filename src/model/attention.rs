@@ -1,4 +1,4 @@
-//! What attention knows of the tokens: where they stand, which of them are seen, and what was read before them.
+//! The parts of attention that know the tokens: where they stand, which of them are seen, and what was read before them.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor, TensorData};
@@ -43,7 +43,7 @@ impl<B: Backend> KeyValues<B> {
     }
 }
 
-/// Where the tokens of one batch stand.
+/// The positions at which the tokens of one batch stand.
 pub(super) struct Placement<B: Backend> {
     pub(super) rope: Option<Rope<B>>,
     /// `[batch · positions]`: the rows of the learned positions that are added to the embeddings.

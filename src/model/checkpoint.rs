@@ -49,12 +49,12 @@ pub(super) enum Precision {
     Single,
 }
 
-/// Where the numbers are.
+/// The place of the numbers: memory or files.
 #[derive(Debug, Clone)]
 enum Weights {
-    /// In the order of [`Architecture::parameters`].
+    /// Numbers in the order of [`Architecture::parameters`].
     Memory(Arc<Vec<Vec<f32>>>),
-    /// In files; read when they are put on a device.
+    /// Numbers in files; read when they are put on a device.
     Files { tensors: Vec<Stored>, files: TensorFiles },
 }
 
@@ -112,7 +112,7 @@ impl Checkpoint {
         if !path.is_dir() {
             return Err(Error::input(
                 Location::file(path),
-                "is no folder and no file",
+                "is neither a folder nor a file",
                 "name a folder that holds config.json, tokenizer.json and model.safetensors, or a GGUF file",
             ));
         }
@@ -135,7 +135,7 @@ impl Checkpoint {
         let config_file = folder.path.join("config.json");
         let (family, config) = family::of_config(&folder.config, &config_file)?;
         let Ok(Value::Object(config_json)) = serde_json::from_slice(&folder.config) else {
-            return Err(Error::input(Location::file(&config_file), "is no JSON object", "write fields in braces"));
+            return Err(Error::input(Location::file(&config_file), "is not a JSON object", "write fields in braces"));
         };
         let ids = TokenIds::read(&folder.config, &folder.companions, &config, &config_file)?;
         let tokenizer_file = folder.path.join("tokenizer.json");

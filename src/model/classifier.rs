@@ -87,10 +87,10 @@ struct Dense<B: Backend> {
 /// Whoever looks into a forward pass: given a layer's input and its pre-activation, returns the pre-activation to go on
 /// with, which may have more rows.
 pub trait Tap<B: Backend> {
-    /// At a dense layer: `[rows, in]` and `[rows, out]`.
+    /// Visits a dense layer: `[rows, in]` and `[rows, out]`.
     fn dense(&mut self, input: &Tensor<B, 2>, output: Tensor<B, 2>) -> Tensor<B, 2>;
 
-    /// At a convolution: `[rows, in, side, side]`, padded by so many zeros on every edge, and `[rows, out, side, side]`.
+    /// Visits a convolution: `[rows, in, side, side]`, padded by so many zeros on every edge, and `[rows, out, side, side]`.
     fn convolution(&mut self, input: &Tensor<B, 4>, padding: usize, output: Tensor<B, 4>) -> Tensor<B, 4>;
 }
 

@@ -21,7 +21,11 @@ pub(super) fn refuse(path: &Path, problem: impl AsRef<str>, advice: &str) -> Res
 pub(super) fn open_regular(path: &Path) -> Result<File> {
     let metadata = std::fs::metadata(path).map_err(|e| Error::reading(path, &e))?;
     if !metadata.is_file() {
-        return Err(Error::input(Location::file(path), "is no regular file", "name a file with contents of its own"));
+        return Err(Error::input(
+            Location::file(path),
+            "is not a regular file",
+            "name a file with contents of its own",
+        ));
     }
     File::open(path).map_err(|e| Error::reading(path, &e))
 }

@@ -1,4 +1,4 @@
-//! What lies where a checkpoint is looked for and is none that can be read here: adapters, other tools' weights, parts of a
+//! Foreign files that lie where a checkpoint is looked for, and cannot be read here: adapters, other tools' weights, parts of a
 //! file, stand-ins for files that were not downloaded. Each is told by name, with the way out.
 
 use std::path::Path;

@@ -34,13 +34,13 @@ impl FromStr for HubId {
         let named = repository.split_once('/').is_some_and(|(owner, name)| plain(owner) && plain(name));
         let revised = revision.split('/').all(plain);
         if !named || !revised {
-            return Err(format!("{text:?} is no name on the hub: owner/name or owner/name@revision"));
+            return Err(format!("{text:?} is not a name on the hub: owner/name or owner/name@revision"));
         }
         Ok(Self { repository: repository.to_owned(), revision: revision.to_owned() })
     }
 }
 
-/// Where a model lies that was named by a path or on the hub: the path if there is something, otherwise the cache, which
+/// The folder or file of a model that was named by a path or on the hub: the path if there is something, otherwise the cache, which
 /// is filled from the network if need be.
 ///
 /// # Errors
@@ -87,7 +87,7 @@ fn download(id: &HubId, cache: &Cache) -> Result<PathBuf> {
     download::download(id, cache)?;
     cache.find(id).ok_or_else(|| {
         Error::usage(format!(
-            "{} was downloaded, and is no whole checkpoint: it lacks {} or safetensors; name another revision or model",
+            "{} was downloaded, and is not a whole checkpoint: it lacks {} or safetensors; name another revision or model",
             id.repository,
             NEEDED.join(", ")
         ))

@@ -1,4 +1,4 @@
-//! What a checkpoint holds, in words.
+//! A checkpoint described in words.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use super::shards;
 use super::tensors::TensorFiles;
 use crate::backend::machine_memory;
 use crate::error::{Error, Result};
-use crate::text::Shown;
+use crate::text::{self, Shown};
 
 /// Bytes of a trained number in single precision: itself, its gradient and Adam's two moments.
 const TRAINED_NUMBER: u64 = 16;
@@ -126,7 +126,7 @@ fn storage(files: &TensorFiles) -> Vec<Fact> {
         "{} tensors ({}), {} in {count} file{}",
         files.tensors.len(),
         kinds.join(", "),
-        size(bytes),
+        text::bytes(bytes),
         if count == 1 { "" } else { "s" }
     );
     vec![("stored as", Shown::new(&stored))]
@@ -134,11 +134,13 @@ fn storage(files: &TensorFiles) -> Vec<Fact> {
 
 fn training(config: &Architecture) -> Vec<Fact> {
     let needed = config.parameter_count() as u64 * TRAINED_NUMBER;
-    let memory =
-        format!("{} for weights, gradients and Adam's two moments in f32; activations come on top", size(needed));
+    let memory = format!(
+        "{} for weights, gradients and Adam's two moments in f32; activations come on top",
+        text::bytes(needed)
+    );
     let trainable = match machine_memory() {
-        Some(total) if needed > total => format!("no: this machine has {} of memory", size(total)),
-        Some(total) => format!("yes; this machine has {} of memory", size(total)),
+        Some(total) if needed > total => format!("no: this machine has {} of memory", text::bytes(total)),
+        Some(total) => format!("yes; this machine has {} of memory", text::bytes(total)),
         None => "yes, where there is memory for it".to_owned(),
     };
     vec![("memory to train", Shown::new(&memory)), ("trainable", Shown::new(&trainable))]
@@ -157,20 +159,10 @@ fn grouped(number: u64) -> String {
     out
 }
 
-/// Bytes in decimal units.
-#[allow(clippy::cast_precision_loss, reason = "rounded to a tenth")]
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.1} GB", bytes as f64 / 1e9),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::{grouped, inspect, size};
+    use super::{grouped, inspect};
     use crate::model::family::tests::folder;
 
     #[test]
@@ -213,6 +205,5 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         assert_eq!([0, 999, 1000, 134_515_008].map(grouped), ["0", "999", "1,000", "134,515,008"]);
-        assert_eq!([20, 98_400_000, 2_200_000_000].map(size), ["0.0 kB", "98.4 MB", "2.2 GB"]);
     }
 }

@@ -34,8 +34,9 @@ impl Rotary {
     pub(super) fn check(&self, head_size: usize) -> Result<(), Contradiction> {
         if self.size == 0 || !self.size.is_multiple_of(2) || self.size > head_size {
             let size = self.size;
-            let problem =
-                format!("{size} of a head's {head_size} numbers are to be rotated: that is no even number of them");
+            let problem = format!(
+                "{size} of a head's {head_size} numbers are to be rotated, which must be an even number of them"
+            );
             let advice = "rotary positions need pairs: hidden_size / num_attention_heads must be even";
             return Err(Contradiction { problem, advice });
         }
@@ -51,7 +52,7 @@ impl Rotary {
             }
         };
         if !sound {
-            let problem = format!("{:?} is no stretch of rotary frequencies", self.scaling);
+            let problem = format!("{:?} is not a way to stretch rotary frequencies", self.scaling);
             let advice = "factors are 1 or more, and low_freq_factor lies below high_freq_factor";
             return Err(Contradiction { problem, advice });
         }

@@ -64,10 +64,10 @@ pub(super) fn open(folder: &Path) -> Result<TensorFiles> {
 /// The tensors of one file.
 ///
 /// # Errors
-/// When it is no sound safetensors file.
+/// When it is not a sound safetensors file.
 pub(super) fn open_one(blob: Blob) -> Result<TensorFiles> {
     let (mut file, length) = blob.open()?;
-    let broken = |why: String| blob.error(format!("is no sound safetensors file: {why}"), CUT_SHORT);
+    let broken = |why: String| blob.error(format!("is not a sound safetensors file: {why}"), CUT_SHORT);
     let mut size = [0; 8];
     file.read_exact(&mut size).map_err(|_| broken("it has no header".to_owned()))?;
     let size = u64::from_le_bytes(size);
@@ -130,12 +130,12 @@ pub(super) fn read_index(path: &Path) -> Result<BTreeMap<String, String>> {
     let bytes = read_small(path, LARGEST_INDEX)?;
     let Index { weight_map: Unique(shards) } = serde_json::from_slice(&bytes).map_err(|e| {
         let at = Location { file: path.to_owned(), line: Some(e.line()), column: Some(e.column()) };
-        Error::input(at, format!("is no index of shards: {e}"), CUT_SHORT)
+        Error::input(at, format!("is not an index of shards: {e}"), CUT_SHORT)
     })?;
     let refuse = |problem: String, advice: &str| Err(Error::input(Location::file(path), problem, advice));
     if let Some(name) = shards.values().find(|name| !is_plain(name)) {
         return refuse(
-            format!("names the shard {name:?}, which is no plain name of a .safetensors file"),
+            format!("names the shard {name:?}, which is not the plain name of a .safetensors file"),
             "shards lie beside their index; do not trust this checkpoint",
         );
     }

@@ -1,4 +1,4 @@
-//! What a folder says beside architecture and weights: special tokens, the chat template, and small files that are kept
+//! The rest of a checkpoint's folder, beside architecture and weights: special tokens, the chat template, and small files that are kept
 //! as they are.
 
 use std::path::Path;
@@ -98,7 +98,7 @@ impl Named {
             let at = Location { file: file.to_owned(), line: Some(e.line()), column: Some(e.column()) };
             let problem = e.to_string();
             let problem = problem.split(" at line ").next().unwrap_or_default();
-            Error::input(at, format!("is no JSON object: {problem}"), advice)
+            Error::input(at, format!("is not a JSON object: {problem}"), advice)
         })?;
         let ids = |name: &str, value: Option<Value>| -> Result<Vec<i64>> {
             let values = match value.unwrap_or_default() {
@@ -107,7 +107,7 @@ impl Named {
                 one => vec![one],
             };
             let id = |value: &Value| {
-                let problem = || format!("{name} has {value}, which is no token id");
+                let problem = || format!("{name} has {value}, which is not a token id");
                 value.as_i64().ok_or_else(|| Error::input(Location::file(file), problem(), advice))
             };
             let ids: Vec<i64> = values.iter().map(id).collect::<Result<_>>()?;
@@ -118,7 +118,7 @@ impl Named {
 }
 
 impl TokenIds {
-    /// From `config.json`, the files of the tokenizer and, where they are silent, `generation_config.json`.
+    /// Reads the special tokens from `config.json`, the files of the tokenizer and, where they are silent, `generation_config.json`.
     ///
     /// # Errors
     /// When a file is broken, or an id that ends a text lies outside the vocabulary.
@@ -199,9 +199,9 @@ mod tests {
     #[test]
     fn an_id_that_is_none_is_named() {
         for (config, expected) in [
-            (r#"{"eos_token_id": "0"}"#, r#"m/config.json: eos_token_id has "0", which is no token id"#),
-            (r#"{"eos_token_id": [1, 2.5]}"#, "m/config.json: eos_token_id has 2.5, which is no token id"),
-            ("{", "m/config.json:1:1: is no JSON object: EOF while parsing an object"),
+            (r#"{"eos_token_id": "0"}"#, r#"m/config.json: eos_token_id has "0", which is not a token id"#),
+            (r#"{"eos_token_id": [1, 2.5]}"#, "m/config.json: eos_token_id has 2.5, which is not a token id"),
+            ("{", "m/config.json:1:1: is not a JSON object: EOF while parsing an object"),
         ] {
             let error = Named::read(config.as_bytes(), Path::new("m/config.json")).err().unwrap();
             assert!(error.to_string().starts_with(expected), "{error}");

@@ -52,7 +52,7 @@ impl Blob {
     }
 }
 
-/// Where a tensor lies, and in what form.
+/// The place of a tensor in its file, and its form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     /// The tensor's file, an index into the list of files.

@@ -312,7 +312,7 @@ impl<B: Backend> Transformer<B> {
         linear(self.precision, hidden, output.val())
     }
 
-    /// Where rows of `positions` tokens stand that begin at `offsets`.
+    /// The placement of rows of `positions` tokens that begin at `offsets`.
     fn placement(&self, offsets: &[usize], positions: usize, device: &B::Device) -> Placement<B> {
         if self.positions.is_none() {
             let rope = Rope::new(&self.architecture, &self.frequencies, offsets, positions, device);

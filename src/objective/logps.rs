@@ -1,4 +1,4 @@
-//! From logits to the log-probs of what was to be predicted.
+//! Log-probs of what was to be predicted, out of logits.
 
 use burn::tensor::backend::Backend;
 use burn::tensor::{Int, Tensor};
@@ -11,7 +11,7 @@ pub fn per_token_logps<B: Backend>(logits: Tensor<B, 2>, labels: Tensor<B, 1, In
     label_and_largest_logps(logits, labels).0
 }
 
-/// As [`per_token_logps`], together with the log-prob of the likeliest token, which is never below it.
+/// The same as [`per_token_logps`], together with the log-prob of the likeliest token, which is never below it.
 pub fn label_and_largest_logps<B: Backend>(
     logits: Tensor<B, 2>,
     labels: Tensor<B, 1, Int>,

@@ -148,6 +148,20 @@ impl ObjectiveConfig {
         self.traits().name
     }
 
+    /// The objective as an experiment spells it, with every parameter that it has.
+    pub fn spelled(&self) -> String {
+        let parameter = |parameter: Parameter| match parameter.bound {
+            Any => format!("{}: {}", parameter.name, parameter.value != 0.0),
+            _ => format!("{}: {:?}", parameter.name, parameter.value),
+        };
+        let parameters: Vec<String> = self.parameters().into_iter().map(parameter).collect();
+        if parameters.is_empty() {
+            self.name().to_owned()
+        } else {
+            format!("{}({})", self.name(), parameters.join(", "))
+        }
+    }
+
     /// Whether it reads a rejected answer at all.
     pub fn reads_rejected(&self) -> bool {
         self.traits().rejected != Rejected::Unread

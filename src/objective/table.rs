@@ -1,4 +1,4 @@
-//! What follows from the table of objectives: the type that an experiment spells, its defaults, names and bounds.
+//! The macro over the table of objectives, and what follows from it: the type that an experiment spells, its defaults, names and bounds.
 
 use serde::{Deserialize, Deserializer};
 
@@ -18,6 +18,8 @@ pub enum Rejected {
 pub struct Traits {
     /// The objective's name, TRL's where it has one.
     pub name: &'static str,
+    /// What it is, in a sentence.
+    pub about: &'static str,
     /// What it does with a rejected answer.
     pub rejected: Rejected,
     /// Whether it compares with a frozen reference model.
@@ -70,7 +72,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Given<T> {
 /// Makes [`ObjectiveConfig`](super::ObjectiveConfig) of the table's rows.
 macro_rules! objective_config {
     ($(
-        $(#[$doc:meta])*
+        $(#[doc = $doc:literal])+
         $variant:ident = $name:ident [$rejected:ident, reference: $reference:literal]
         $({ $( $(#[$about:meta])* $field:ident: $ty:ident = $default:expr, $bound:expr; )+ })?
         => |$pair:ident| $equation:expr;
@@ -80,7 +82,7 @@ macro_rules! objective_config {
         #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case", from = "Spelled")]
         pub enum ObjectiveConfig {
-            $( $(#[$doc])* $variant $({ $( $(#[$about])* $field: $ty, )+ })?, )+
+            $( $(#[doc = $doc])+ $variant $({ $( $(#[$about])* $field: $ty, )+ })?, )+
         }
 
         /// An objective as an experiment spells it: every parameter may be left out.
@@ -109,6 +111,7 @@ macro_rules! objective_config {
                 match self {
                     $( Self::$variant { .. } => Traits {
                         name: stringify!($name),
+                        about: concat!($($doc),+),
                         rejected: Rejected::$rejected,
                         reference: $reference,
                     }, )+

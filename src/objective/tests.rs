@@ -147,6 +147,17 @@ fn every_objective_has_golden_values() {
     }
 }
 
+#[test]
+fn what_help_spells_is_what_an_experiment_reads_and_the_readme_names_every_objective() {
+    let readme = include_str!("../../README.md");
+    for known in ObjectiveConfig::ALL {
+        assert_eq!(objective(&known.spelled()), *known);
+        assert!(readme.contains(&format!("`{}`", known.name())), "README.md does not name {}", known.name());
+        let about = known.traits().about.trim();
+        assert!(about.ends_with('.') && !about.contains("  "), "{about}");
+    }
+}
+
 /// From logits through the log-probs and the weights back to ∂L/∂z: the trainer's path, without a model.
 #[test]
 fn gradients_with_respect_to_logits_equal_pytorch() {

@@ -56,9 +56,9 @@ pub(crate) struct Sampling<U> {
     pub(crate) unit: U,
 }
 
-/// What is asked of the model besides the given responses.
+/// The answers that the model writes at every measurement, besides those it is given.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct Generation {
     /// The first so many observed prompts get a greedy answer.
     pub greedy: usize,
     /// Longest answer, tokens.
@@ -72,7 +72,7 @@ pub struct Asked {
     pub seed: u64,
 }
 
-impl Asked {
+impl Generation {
     /// A greedy answer in words, with what is counted of it.
     #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
     pub(super) fn describe(&self, tokenizer: &Tokenizer, prompt: &str, ids: &[u32]) -> GreedyAnswer {

@@ -146,7 +146,7 @@ impl ClassObserver {
         let (beliefs, jacobian) = self.look::<B>(model);
         if beliefs.iter().any(|belief| belief.log_probs.iter().any(|x| !x.is_finite())) {
             return Err(Error::failed(format!(
-                "what the model says of a picture is no number at step {step}: lower the stage's learning_rate"
+                "what the model says of a picture is not a number at step {step}: lower the stage's learning_rate"
             )));
         }
         let mut log_probs = vec![0.0; V * V];

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use burn::tensor::backend::Backend;
 
-use super::answers::Asked;
+use super::answers::Generation;
 use super::prompts::Prompts;
 use super::reading::Reading;
 use super::responses::{Along, Responses};
@@ -27,7 +27,7 @@ pub(crate) type Measured = (u64, Arc<Distributions>);
 pub struct Observer {
     set: ProbeSet,
     tokenizer: Tokenizer,
-    asked: Asked,
+    generation: Generation,
     positions: Positions,
     /// The measurement that the stage started from.
     stage_start: Option<Measured>,
@@ -36,8 +36,8 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Observes `set` and what else is `asked` of the model.
-    pub fn new(set: ProbeSet, tokenizer: Tokenizer, asked: Asked) -> Self {
+    /// Observes `set` and what the model writes by `generation`.
+    pub fn new(set: ProbeSet, tokenizer: Tokenizer, generation: Generation) -> Self {
         let mut positions = Positions { pairs: set.probes.len(), ..Positions::default() };
         for (pair, probe) in set.probes.iter().enumerate() {
             for &id in probe.responses.get(&ProbeKind::Chosen).map_or(&[][..], |(_, ids)| ids) {
@@ -45,8 +45,8 @@ impl Observer {
                 positions.labels.push(id);
             }
         }
-        let asked = Asked { greedy: asked.greedy.min(set.probes.len()), ..asked };
-        Self { set, tokenizer, asked, positions, stage_start: None, latest: None }
+        let generation = Generation { greedy: generation.greedy.min(set.probes.len()), ..generation };
+        Self { set, tokenizer, generation, positions, stage_start: None, latest: None }
     }
 
     /// A stage begins: mass flow is measured from the latest measurement on.
@@ -68,7 +68,7 @@ impl Observer {
     fn longest(&self) -> usize {
         let of = |p: &Probe| {
             let responses = p.responses.values().map(|(_, ids)| ids.len());
-            p.prompt_ids.len() + responses.chain([self.asked.max_new_tokens]).max().unwrap_or(0)
+            p.prompt_ids.len() + responses.chain([self.generation.max_new_tokens]).max().unwrap_or(0)
         };
         self.set.probes.iter().map(of).max().unwrap_or(0)
     }
@@ -104,14 +104,14 @@ impl Observer {
         evaluation.rejected = rejected.map(|Along { readings, owner }| self.along_prefix(&readings, &owner));
         check_argmax(&evaluation)?;
         self.measure_flow(distributions, &mut evaluation)?;
-        if self.asked.greedy > 0 {
-            let (stops, longest) = (|id| self.tokenizer.is_stop(id), self.asked.max_new_tokens);
-            let answers = prompts.first(self.asked.greedy).answer(model, stops, longest, Decoding::Greedy);
+        if self.generation.greedy > 0 {
+            let (stops, longest) = (|id| self.tokenizer.is_stop(id), self.generation.max_new_tokens);
+            let answers = prompts.first(self.generation.greedy).answer(model, stops, longest, Decoding::Greedy);
             let described = self.set.probes.iter().zip(answers);
             evaluation.greedy =
-                described.map(|(probe, ids)| self.asked.describe(&self.tokenizer, &probe.prompt, &ids)).collect();
+                described.map(|(probe, ids)| self.generation.describe(&self.tokenizer, &probe.prompt, &ids)).collect();
         }
-        evaluation.held_out_rewards = self.asked.held_out_rewards(model, &self.tokenizer);
+        evaluation.held_out_rewards = self.generation.held_out_rewards(model, &self.tokenizer);
         Ok(evaluation)
     }
 

@@ -12,7 +12,7 @@ pub mod score;
 pub mod set;
 pub mod subset;
 
-pub use answers::Asked;
+pub use answers::Generation;
 pub use classes::ClassObserver;
 pub use measure::Observer;
 pub use set::ProbeSet;

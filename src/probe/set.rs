@@ -7,7 +7,7 @@ use burn::tensor::backend::Backend;
 
 use super::answers;
 use crate::data::Sequence;
-use crate::data::lengths::Unfit;
+use crate::data::lengths::Untrainable;
 use crate::data::tokenizer::Tokenizer;
 use crate::data::{Lengths, PreferenceExample};
 use crate::error::{Error, Result};
@@ -42,8 +42,8 @@ impl ProbeSet {
             let kinds: Vec<ProbeKind> = example.responses.keys().copied().collect();
             let tokenised = lengths.tokenise(tokenizer, example, &kinds)?.or_refuse(|unfit| {
                 let problem = match unfit {
-                    Unfit::Refused(problem) | Unfit::Unknown(problem) => problem,
-                    Unfit::Dropped(why) => why.to_owned(),
+                    Untrainable::Refused(problem) | Untrainable::Unknown(problem) => problem,
+                    Untrainable::Dropped(why) => why.to_owned(),
                 };
                 Error::usage(format!("observed prompt {}: {problem}; max_length in the data cuts it", index + 1))
             })?;

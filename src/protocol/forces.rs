@@ -1,4 +1,4 @@
-//! Why the observed answers moved: the parts of each one's change between two evaluations.
+//! The forces that moved the observed answers: the parts of each one's change between two evaluations.
 
 use std::collections::BTreeMap;
 
@@ -26,7 +26,7 @@ pub struct Forces {
     pub nodes: u32,
     /// Share of the change, both as root mean squares over the answers, that the residual may have.
     pub tolerance: f64,
-    /// By kind; lists have one entry a prompt, for the first of the observed prompts.
+    /// The parts by kind of answer; lists have one entry a prompt, for the first of the observed prompts.
     pub kinds: BTreeMap<ProbeKind, ForceParts>,
 }
 

@@ -1,4 +1,4 @@
-//! What is measured, by name: kinds of answers, groups of them, metrics.
+//! Names of what is measured: kinds of answers, groups of them, metrics.
 
 use std::fmt;
 

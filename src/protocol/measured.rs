@@ -1,4 +1,4 @@
-//! What was measured: of an optimiser step, of the probes, of a classifier.
+//! Measurements: of an optimiser step, of the probes, of a classifier.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a run began with: its stages, its prompts, its settings.
+//! The beginning of a run: its stages, its prompts, its settings.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub struct ProbeResponse {
 pub struct ProbePrompt {
     /// The raw prompt.
     pub prompt: String,
-    /// Its responses; a kind that the data does not provide is absent.
+    /// The responses to the prompt; a kind that the data does not provide is absent.
     pub responses: BTreeMap<ProbeKind, ProbeResponse>,
     /// The tokens of the chosen answer, as text, one a position.
     #[serde(default)]

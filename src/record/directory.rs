@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// Where the parts of a run are:
+/// The folder of a run and its parts:
 ///
 /// ```text
 /// <name>-seed<seed>/
@@ -87,7 +87,7 @@ impl RunDirectory {
         self.root.join("experiment.ron")
     }
 
-    /// Where the run stood at its last checkpoint.
+    /// The file of the last checkpoint: where the run stood.
     pub fn checkpoint(&self) -> PathBuf {
         self.root.join("checkpoint.safetensors")
     }

@@ -74,7 +74,7 @@ pub enum Argmax {
     Broken(Broken),
 }
 
-/// Where the argmax is below the label y⁺.
+/// A place where the argmax is below the label y⁺.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Broken {
     /// Numbers that are, of `of`.
@@ -211,7 +211,7 @@ fn argmax_against_label(table: &Table) -> Argmax {
 }
 
 impl Broken {
-    /// In words; rows count from 0 as in the paper, prompts from 1 as on the screen.
+    /// The place in words; rows count from 0 as in the paper, prompts from 1 as on the screen.
     pub fn describe(&self, prompts: usize) -> String {
         let Self { count, of, row, prompt, in_row, argmax, label } = self;
         let (whose, many) = if prompts == 1 {
@@ -306,7 +306,7 @@ fn evaluation(row: &Row, step: u64, keep_argmax: bool) -> TrainerEvent {
     };
     let logps = row.iter().filter_map(|(q, values)| Some((q.probe()?, single(values)))).collect();
     let chosen = if keep_argmax { chosen } else { PrefixReading::default() };
-    TrainerEvent::Evaluation(Box::new(Evaluation { step, stage: 0, logps, chosen, ..Evaluation::default() }))
+    TrainerEvent::from(Evaluation { step, stage: 0, logps, chosen, ..Evaluation::default() })
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -20,9 +22,9 @@ fn events() -> Vec<TrainerEvent> {
     vec![
         TrainerEvent::RunStarted(Box::new(run(2, 3, vec![stage("SFT", false, 2)]))),
         TrainerEvent::StageStarted { stage: 0, step: 0 },
-        TrainerEvent::Evaluation(Box::new(evaluation(2, 0, 0, &[], -1.0 / 3.0))),
+        TrainerEvent::from(evaluation(2, 0, 0, &[], -1.0 / 3.0)),
         TrainerEvent::Step(StepMetrics { step: 1, stage: 0, metrics }),
-        TrainerEvent::Evaluation(Box::new(odd)),
+        TrainerEvent::from(odd),
         TrainerEvent::Phase { phase: RunPhase::Finished, step: 2 },
     ]
 }
@@ -129,8 +131,8 @@ fn class_events() -> Vec<TrainerEvent> {
     vec![
         TrainerEvent::RunStarted(Box::new(started)),
         TrainerEvent::StageStarted { stage: 0, step: 0 },
-        TrainerEvent::Classes(Box::new(reading(0))),
-        TrainerEvent::Classes(Box::new(reading(2))),
+        TrainerEvent::from(reading(0)),
+        TrainerEvent::from(reading(2)),
         TrainerEvent::Phase { phase: RunPhase::Finished, step: 2 },
     ]
 }
@@ -205,7 +207,7 @@ proptest! {
     fn floats_survive(x in any::<f32>(), y in any::<f64>()) {
         let mut all = events();
         if let TrainerEvent::Evaluation(e) = &mut all[2] {
-            e.chosen.argmax_logps[0] = x;
+            Arc::make_mut(e).chosen.argmax_logps[0] = x;
         }
         if let TrainerEvent::Step(s) = &mut all[3] {
             s.metrics.insert(MetricKey::LOSS, y);

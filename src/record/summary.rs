@@ -1,4 +1,4 @@
-//! What a run came to, in a page: `summary.json`, and the lines printed after quitting.
+//! The summary of a run, in a page: `summary.json`, and the lines printed after quitting.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -104,7 +104,7 @@ pub struct Summary {
     pub accuracy: Option<f64>,
     /// Sum of log-probs at the last evaluation, nats, mean over prompts, by curve.
     pub logps: BTreeMap<String, Option<f64>>,
-    /// Where answers of other training questions leaked most, after finetuning without rejected answers.
+    /// The prompts into which answers of other training questions leaked most, after finetuning without rejected answers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leaks: Vec<Leak>,
     /// The detector's last word on the dynamics.
@@ -115,7 +115,7 @@ pub struct Summary {
     /// The first alarm, if there was one.
     #[serde(default)]
     pub first_alarm: Option<StateSummary>,
-    /// When the present state began and how it stood then and now, in words; empty for health.
+    /// The detector's verdict in words: since when the present state holds, and how it stood then and now; empty for health.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub verdict: String,
     /// Seconds from the program's start to its end.
@@ -302,7 +302,7 @@ mod tests {
             step(2, 0, 2.0),
             TrainerEvent::StageStarted { stage: 1, step: 2 },
             step(3, 1, f64::NAN),
-            TrainerEvent::Evaluation(Box::new(e)),
+            TrainerEvent::from(e),
             TrainerEvent::Phase { phase: RunPhase::Failed("no space\nleft".to_owned()), step: 3 },
         ])
     }
@@ -328,7 +328,7 @@ mod tests {
     fn a_classifier_says_how_often_it_is_right() {
         let mut history = example();
         let reading = crate::protocol::ClassReading { step: 3, accuracy: 0.9641, ..Default::default() };
-        history.apply(&TrainerEvent::Classes(Box::new(reading)));
+        history.apply(&TrainerEvent::from(reading));
         let summary = Summary::new(&history, 10.0).unwrap();
         assert_eq!(summary.accuracy, Some(0.9641));
         let lines = summary.lines(None);

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(lines(), 1);
         writer.write(&step(1)).unwrap();
         assert_eq!(lines(), 1);
-        writer.write(&TrainerEvent::Evaluation(Box::new(evaluation(1, 0, 1, &[], 0.0)))).unwrap();
+        writer.write(&TrainerEvent::from(evaluation(1, 0, 1, &[], 0.0))).unwrap();
         assert_eq!(lines(), 3);
         writer.write(&TrainerEvent::Speed { tokens_per_second: 1.0, seconds_left: 1.0 }).unwrap();
         writer.write(&TrainerEvent::Phase { phase: RunPhase::Evaluating, step: 1 }).unwrap();

@@ -28,14 +28,14 @@ pub struct ScoreRow {
 /// A prompt and a response; neither is empty where it is given as ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ScoreInput {
-    /// As text; the two are tokenised together, and cut where the prompt ends.
+    /// Prompt and response as text; the two are tokenised together, and cut where the prompt ends.
     Text {
         /// The prompt.
         prompt: String,
         /// The response.
         response: String,
     },
-    /// As token ids.
+    /// Prompt and response as token ids.
     Ids {
         /// The prompt.
         prompt_ids: Vec<u32>,

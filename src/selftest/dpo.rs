@@ -1,6 +1,7 @@
 //! A short experiment from end to end, and what must hold of it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crossbeam_channel::never;
 
@@ -46,7 +47,7 @@ struct Told {
     /// Losses of the DPO stage, step by step.
     losses: Vec<f64>,
     margins: Vec<f64>,
-    evaluations: Vec<Evaluation>,
+    evaluations: Vec<Arc<Evaluation>>,
 }
 
 impl Told {
@@ -56,7 +57,7 @@ impl Told {
                 self.losses.extend(step.metrics.get(&MetricKey::LOSS));
                 self.margins.extend(step.metrics.get(&MetricKey::REWARDS_MARGINS));
             }
-            TrainerEvent::Evaluation(evaluation) => self.evaluations.push((**evaluation).clone()),
+            TrainerEvent::Evaluation(evaluation) => self.evaluations.push(Arc::clone(evaluation)),
             TrainerEvent::Phase { phase: RunPhase::Finished, .. } => self.finished = true,
             _ => {}
         }
@@ -65,10 +66,10 @@ impl Told {
     fn rows(&self) -> Vec<Row> {
         let first_loss = self.losses.first().copied().unwrap_or(f64::NAN);
         let margin = self.margins.last().copied().unwrap_or(f64::NAN);
-        let rejected = |evaluation: &Evaluation| mean(evaluation.logps.get(&ProbeKind::Rejected));
+        let rejected = |evaluation: &Arc<Evaluation>| mean(evaluation.logps.get(&ProbeKind::Rejected));
         let dpo: Vec<f32> = self.evaluations.iter().filter(|e| e.step >= 4).map(rejected).collect();
         let (before, after) = (dpo.first().copied().unwrap_or(f32::NAN), dpo.last().copied().unwrap_or(f32::NAN));
-        let below = self.evaluations.iter().map(below_the_label).sum::<usize>();
+        let below = self.evaluations.iter().map(|e| below_the_label(e)).sum::<usize>();
         let read = self.evaluations.iter().map(|e| e.chosen.argmax_logps.len()).sum::<usize>();
         let flows = self.evaluations.iter().flat_map(|e| &e.stage_flow);
         let worst = flows.clone().map(imbalance).fold(0.0f32, |most, x| if x > most || x.is_nan() { x } else { most });

@@ -1,4 +1,4 @@
-//! Whether a backend computes what it should here, and how fast: kernels against loops in double precision, the shipped
+//! The self-test: whether a backend computes what it should here, and how fast: kernels against loops in double precision, the shipped
 //! model against another backend, a short experiment with its invariants. Nothing is written to disk.
 
 mod dpo;

@@ -1,4 +1,4 @@
-//! What is computed, in loops and in double precision: nothing of it is shared with the tensors that are checked.
+//! Reference computations, in loops and in double precision: nothing of it is shared with the tensors that are checked.
 
 use crate::model::Architecture;
 use crate::model::architecture::{Activation, Norm, Parameter, Positions, Role};

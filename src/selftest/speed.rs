@@ -1,4 +1,4 @@
-//! How fast a backend is here.
+//! The speed of a backend on this machine.
 
 use std::time::{Duration, Instant};
 
@@ -41,7 +41,7 @@ pub(crate) fn rows<B: AutodiffBackend>(device: &B::Device, tell: &mut dyn FnMut(
     ))?;
     let memory = backend::most_memory().map_or_else(
         || "not told by this system".to_owned(),
-        |bytes| format!("{} of this process, a GPU's own not counted", crate::train::footprint::size(bytes)),
+        |bytes| format!("{} of this process, a GPU's own not counted", crate::text::bytes(bytes)),
     );
     tell(Row::measured("peak memory", memory))
 }

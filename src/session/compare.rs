@@ -14,6 +14,7 @@ use crate::record::{self, Outcome, RunDirectory, Summary};
 use crate::text::Shown;
 use crate::tui::compare::{Compare, CompareView};
 use crate::tui::message::Ending;
+use crate::tui::screenful::Screenful as _;
 use crate::tui::theme::Theme;
 
 /// Overlays recorded runs: a screen, or files, or a table where stdout is no terminal.
@@ -24,7 +25,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
     let started = Instant::now();
     let arms = arms(&args.runs, args.stage.as_deref())?;
     let curve = curve(args.curve.as_deref())?;
-    let by = args.by.into();
+    let by = args.by;
     let on_screen = args.format.is_empty();
     if on_screen && !has_screen() {
         return say(&comparison::table(&aligned(arms, by)?));
@@ -38,13 +39,13 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         return write(&app, args, args.out.as_deref().unwrap_or(Path::new(".")));
     }
     let pictures = args.out.clone().map_or_else(|| pictures(&args.runs), Ok)?;
-    match crate::tui::run::run(app, None, started, screenshots(pictures))?.ending() {
+    match crate::tui::show(app, None, started, screenshots(pictures))?.ending() {
         Ending::Signal => Err(Error::Interrupted),
         Ending::Quit | Ending::Forced => Ok(()),
     }
 }
 
-/// Where screenshots of a comparison go: to `screenshots/` in the folder that the first run lies in, since they belong to no
+/// The folder of a comparison's screenshots: `screenshots/` in the folder that the first run lies in, since they belong to no
 /// one run.
 fn pictures(runs: &[String]) -> Result<PathBuf> {
     let first = runs.first().map_or(Path::new(""), |argument| labelled(argument).1);

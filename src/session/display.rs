@@ -1,4 +1,4 @@
-//! How a session is shown.
+//! The look of a session.
 
 use crate::cli::{DisplayOptions, var};
 use crate::tui::glyphs::Glyphs;

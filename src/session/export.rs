@@ -10,7 +10,7 @@ use crate::protocol::TrainerEvent;
 use crate::record::{self, Recording, RunDirectory};
 use crate::text::Shown;
 use crate::tui::app::App;
-use crate::tui::screenful::{ScreenshotInfo, WriteScreenshot, screenshot_sized};
+use crate::tui::screenful::{Screenful as _, ScreenshotInfo, WriteScreenshot};
 
 /// Writes a recorded run as data and figures, and prints the paths.
 ///
@@ -59,7 +59,7 @@ fn write_screen(events: Vec<TrainerEvent>, args: &ExportArgs, folder: &Path) -> 
     if let Some(step) = args.step {
         app.seek_step(step);
     }
-    let (buffer, info) = screenshot_sized(&app, args.size.columns, args.size.rows);
+    let (buffer, info) = app.screenshot_sized(args.size.columns, args.size.rows);
     if let Some(asked) = args.step.filter(|&asked| asked != info.step) {
         tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
     }

@@ -7,7 +7,7 @@ use super::export::screenshots;
 use super::target::is_experiment;
 use crate::claims::{self, Checked};
 use crate::cli::{DisplayOptions, VerifyArgs, say};
-use crate::dynamics::lab::words::{change, name, probability};
+use crate::dynamics::lab::wording::{change, name, probability};
 use crate::dynamics::lab::{FIGURES, one_step};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, LabSettings};
@@ -22,7 +22,7 @@ pub fn lab(experiment: &Experiment, settings: &LabSettings, display: &DisplayOpt
     let (theme, glyphs) = look(display);
     let lab = Lab::new(&experiment.name, settings, theme, glyphs)?.on_paper(display.paper());
     let pictures = screenshots(experiment.output.directory.join("screenshots"));
-    let left = crate::tui::run::run(lab, None, Instant::now(), pictures)?;
+    let left = crate::tui::show(lab, None, Instant::now(), pictures)?;
     if left.ending() == Ending::Signal { Err(Error::Interrupted) } else { Ok(()) }
 }
 

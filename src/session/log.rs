@@ -27,7 +27,7 @@ impl Write for CurrentLog {
     }
 }
 
-/// From here on the log is that file.
+/// Makes that file the log from here on.
 pub(super) fn write_to(path: &Path) -> Result<()> {
     let file = File::options().create(true).append(true).open(path).map_err(|e| Error::writing(path, &e))?;
     *LOG.lock().unwrap_or_else(PoisonError::into_inner) = Some(file);

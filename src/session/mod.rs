@@ -177,7 +177,7 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
         app.update(Message::Trainer(Arc::new(event)));
     }
     let commands = live.commands.clone();
-    let left = crate::tui::run::run(app, Some(live), started, screenshots(directory.screenshots()));
+    let left = crate::tui::show(app, Some(live), started, screenshots(directory.screenshots()));
     // The screen has gone, and with it the channel that it read: the trainer cannot be waiting for it.
     let _ = commands.send(crate::protocol::TrainerCommand::Stop);
     let interrupted = left.as_ref().is_ok_and(|app| app.ending() != Ending::Quit);
@@ -188,7 +188,7 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
     outcome(history, result, interrupted).map(drop)
 }
 
-/// Reads the run back, writes its summary and prints it; `None` where the run ended before it began.
+/// Reads the run back, writes its summary and prints it; `None` where the run ended before its first event.
 fn finish(directory: &RunDirectory, took: Duration) -> Result<Option<RunHistory>> {
     // A run that failed before its first event has no more to tell than its error.
     let history = record::read(directory.events()).ok().map(|recording| recording.history());
@@ -209,7 +209,7 @@ fn outcome(history: Option<RunHistory>, result: Result<()>, interrupted: bool) -
     let history = match (history, result) {
         (_, Err(why)) => return Err(why),
         (None, Ok(())) if interrupted => return Err(Error::Interrupted),
-        (None, Ok(())) => return Err(Error::failed("the run ended before it began")),
+        (None, Ok(())) => return Err(Error::failed("the run ended before its first event; its log says why")),
         (Some(history), Ok(())) => history,
     };
     match &history.phase {

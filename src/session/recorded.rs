@@ -1,4 +1,4 @@
-//! What can be done with a run that is over: show it, check the paper's claims on it.
+//! Commands over a run that is over: show it, check the paper's claims on it.
 
 use std::path::Path;
 use std::time::Instant;
@@ -33,7 +33,7 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     if let Some(step) = step {
         app.seek_step(step);
     }
-    let left = crate::tui::run::run(app, None, started, screenshots(directory.screenshots()))?;
+    let left = crate::tui::show(app, None, started, screenshots(directory.screenshots()))?;
     for warning in warnings {
         tell(&warning);
     }

@@ -123,7 +123,7 @@ fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> std::io::Res
     Ok(bytes)
 }
 
-/// Where a file is written before it takes its place.
+/// The path under which a file is written before it takes its place.
 fn beside(path: &Path) -> PathBuf {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".tmp");

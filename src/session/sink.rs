@@ -128,7 +128,7 @@ mod tests {
     }
 
     fn evaluation(step: u64) -> TrainerEvent {
-        TrainerEvent::Evaluation(Box::new(Evaluation { step, ..Evaluation::default() }))
+        TrainerEvent::from(Evaluation { step, ..Evaluation::default() })
     }
 
     fn finished() -> TrainerEvent {

@@ -159,7 +159,7 @@ fn spelled(model: &ModelSource) -> Result<String> {
 }
 
 fn quoted(path: &Path) -> Result<String> {
-    let text = path.to_str().ok_or_else(|| Error::usage(format!("{}: is no Unicode", path.display())))?;
+    let text = path.to_str().ok_or_else(|| Error::usage(format!("{}: is not Unicode", path.display())))?;
     ron::to_string(text).map_err(|e| Error::failed(format!("{}: cannot be written as RON: {e}", path.display())))
 }
 

@@ -1,4 +1,4 @@
-//! What a path on the command line means.
+//! The meaning of a path on the command line.
 
 use std::io::Write as _;
 use std::path::Path;

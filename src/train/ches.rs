@@ -56,10 +56,10 @@ pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec
     let lengths = prepare::lengths(experiment, Some(checkpoint.config.max_position_embeddings));
     let (mut pairs, mut scored) = (Vec::new(), Vec::new());
     data.visit(0, experiment.seed, &mut |number, example| {
-        let fate = match prepare::pair(&lengths, &checkpoint.tokenizer, example)? {
-            Trainable::Yes((pair, fate)) => {
+        let truncation = match prepare::pair(&lengths, &checkpoint.tokenizer, example)? {
+            Trainable::Yes((pair, truncation)) => {
                 pairs.push(pair);
-                fate
+                truncation
             }
             Trainable::No(unfit) => return Ok(Trainable::No(unfit)),
         };
@@ -67,7 +67,7 @@ pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec
         let (chosen, rejected) = (text(ProbeKind::Chosen), text(ProbeKind::Rejected));
         let prompt = example.prompt.clone();
         scored.push(ScoredPair { number, prompt, chosen, rejected, ches: f64::NAN, normalised: f64::NAN });
-        Ok(Trainable::Yes(fate))
+        Ok(Trainable::Yes(truncation))
     })?;
     let sums = on(find_sound(choice)?.0, Read(&checkpoint, &pairs))?;
     for ((scored, [chosen, rejected]), pair) in scored.iter_mut().zip(sums).zip(&pairs) {

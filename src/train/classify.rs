@@ -133,7 +133,7 @@ impl<B: AutodiffBackend> Learner for Classifying<B> {
     }
 
     fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>> {
-        Ok(vec![TrainerEvent::Classes(Box::new(self.observer.measure(&self.model, step, stage)?))])
+        Ok(vec![TrainerEvent::from(self.observer.measure(&self.model, step, stage)?)])
     }
 
     fn seen(&self) -> u64 {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crossbeam_channel::unbounded;
 
@@ -44,9 +45,9 @@ fn run(model: &str, stage: &str, commands: &[TrainerCommand]) -> (Vec<TrainerEve
     (kept.0, ended)
 }
 
-fn readings(events: &[TrainerEvent]) -> Vec<ClassReading> {
+fn readings(events: &[TrainerEvent]) -> Vec<Arc<ClassReading>> {
     let reading = |e: &TrainerEvent| match e {
-        TrainerEvent::Classes(reading) => Some((**reading).clone()),
+        TrainerEvent::Classes(reading) => Some(Arc::clone(reading)),
         _ => None,
     };
     events.iter().filter_map(reading).collect()
@@ -133,7 +134,7 @@ fn accumulation_is_a_larger_batch() {
             assert!((a - b).abs() < 1e-4 * a.abs(), "{key}: {a} in one batch, {b} in slices");
         }
     }
-    let influence = |events: &[TrainerEvent]| readings(events).pop().unwrap().influence;
+    let influence = |events: &[TrainerEvent]| readings(events).pop().unwrap().influence.clone();
     for (a, b) in influence(&whole).iter().zip(influence(&sliced)) {
         assert!((a - b).abs() < 1e-3, "{a} in one batch, {b} in slices");
     }

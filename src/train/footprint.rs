@@ -29,11 +29,12 @@
 
 use std::fmt;
 
-use super::pass::ROWS_AT_ONCE as ROWS_OF_LOGITS;
+use super::backprop::ROWS_AT_ONCE as ROWS_OF_LOGITS;
 use crate::model::architecture::{Activation, Norm};
 use crate::model::transformer::COPIED;
 use crate::model::{Architecture, LOGITS_TOGETHER, READ_TOGETHER};
 use crate::probe::score::{PROMPT_TOKENS, ROWS_AT_ONCE, SEQUENCES_AT_ONCE, TOKENS_AT_ONCE};
+use crate::text::bytes;
 
 /// Bytes of a number.
 const NUMBER: u64 = 4;
@@ -147,8 +148,8 @@ impl fmt::Display for Footprint {
         ];
         parts.retain(|(_, bytes)| *bytes > 0);
         parts.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
-        let parts: Vec<String> = parts.iter().map(|(name, bytes)| format!("{name} {}", size(*bytes))).collect();
-        write!(f, "about {} at most: {}; not all at the same time", size(self.peak()), parts.join(", "))
+        let parts: Vec<String> = parts.iter().map(|(name, part)| format!("{name} {}", bytes(*part))).collect();
+        write!(f, "about {} at most: {}; not all at the same time", bytes(self.peak()), parts.join(", "))
     }
 }
 
@@ -284,16 +285,6 @@ fn scoring(architecture: &Architecture, tokens: usize) -> usize {
     }
     let rows = (TOKENS_AT_ONCE / tokens).clamp(1, SEQUENCES_AT_ONCE);
     pass(architecture, rows, tokens, tokens) + 4 * ROWS_AT_ONCE.min(rows * tokens) * architecture.vocab_size
-}
-
-/// Bytes in decimal units.
-#[allow(clippy::cast_precision_loss, reason = "rounded to a tenth")]
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000_000 => format!("{:.0} MB", (bytes as f64 / 1e6).ceil()),
-        1_000_000_000..1_000_000_000_000 => format!("{:.1} GB", bytes as f64 / 1e9),
-        _ => format!("{:.1} TB", bytes as f64 / 1e12),
-    }
 }
 
 #[cfg(test)]

@@ -71,5 +71,4 @@ fn it_is_told_in_words() {
     let config = Checkpoint::base().unwrap().config;
     let text = footprint(&config, &load(&config)).to_string();
     assert!(text.starts_with("about ") && text.contains("activations ") && text.contains("weights "), "{text}");
-    assert_eq!([1, 1_500_000, 2_340_000_000].map(size), ["1 MB", "2 MB", "2.3 GB"]);
 }

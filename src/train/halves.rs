@@ -7,7 +7,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
-use super::pass::Accumulator;
+use super::backprop::Accumulator;
 
 /// Something that there is of each half of a gradient.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use burn::module::AutodiffModule;
 use burn::tensor::backend::AutodiffBackend;
 
+use super::backprop::{Accumulator, Pass};
 use super::control::Control;
 use super::fingerprint::fingerprint;
-use super::fits;
 use super::forces::Forces;
 use super::gradients::clip;
 use super::halves::Halves;
+use super::memory;
 use super::metrics::{Means, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::Optimizer;
-use super::pass::{Accumulator, Pass};
 use super::preflight;
 use super::prepare::{self, Material, Pair, rejected};
 use super::run::{Learner, Prepared, Progress, StepNumber, UnderWay, must_be_finite};
@@ -80,7 +80,7 @@ pub(super) fn prepare<B: AutodiffBackend>(
     }
     let mut probes = ProbeSet::new(&visited.observed, tokenizer, &lengths)?;
     let host = is_host::<B::InnerBackend>(device);
-    if let Some(need) = fits::need(experiment, &checkpoint.config, &pairs, &probes, host) {
+    if let Some(need) = memory::need(experiment, &checkpoint.config, &pairs, &probes, host) {
         tracing::info!("{need}");
         need.check(available_memory::<B::InnerBackend>(device))?;
     }
@@ -99,9 +99,9 @@ pub(super) fn prepare<B: AutodiffBackend>(
     probes.retain(&experiment.probes.kinds);
     let started = prepare::run_started(experiment, &checkpoint, backend, &probes);
     let fingerprint = fingerprint(&started, &pairs, &model)?;
-    let asked = prepare::asked(experiment, &visited, tokenizer)?;
+    let generation = prepare::generation(experiment, &visited, tokenizer)?;
     let forces = experiment.forces.map(|settings| Forces::new(settings, &probes, tokenizer.pad()));
-    let observer = Observer::new(probes, tokenizer.clone(), asked);
+    let observer = Observer::new(probes, tokenizer.clone(), generation);
     Ok(Prepared { learner: Language { checkpoint, model, pairs, observer, forces, fingerprint, tokens: 0 }, started })
 }
 
@@ -147,7 +147,7 @@ impl<B: AutodiffBackend> Learner for Language<B> {
         let evaluation = self.observer.measure(&model, step, stage)?;
         let forces = self.forces.as_mut().and_then(|forces| forces.measure(model, &evaluation));
         let forces = forces.map(|forces| TrainerEvent::Forces(Box::new(forces)));
-        Ok([TrainerEvent::Evaluation(Box::new(evaluation))].into_iter().chain(forces).collect())
+        Ok([TrainerEvent::from(evaluation)].into_iter().chain(forces).collect())
     }
 
     fn seen(&self) -> u64 {

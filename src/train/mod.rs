@@ -1,6 +1,9 @@
 //! Training. Knows no terminal and no files of its own: everything it has to say goes through an [`EventSink`].
 
 mod apart;
+mod backprop;
+#[cfg(test)]
+mod backprop_tests;
 mod cadence;
 mod ches;
 mod classify;
@@ -8,7 +11,6 @@ mod classify;
 mod classify_tests;
 mod control;
 mod fingerprint;
-mod fits;
 pub mod footprint;
 mod forces;
 #[cfg(test)]
@@ -18,14 +20,12 @@ mod halves;
 pub mod handle;
 mod job;
 mod language;
+mod memory;
 mod metrics;
 mod on_policy;
 mod optimizer;
 mod order;
 mod parameter;
-mod pass;
-#[cfg(test)]
-mod pass_tests;
 mod preflight;
 mod prepare;
 mod reference;
@@ -43,12 +43,12 @@ mod update;
 mod weights;
 
 pub(crate) use apart::apart;
+pub(crate) use backprop::logps;
 pub(crate) use ches::{ScoredPair, ches};
-pub use fits::{Outlook, outlook};
 pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};
 pub(crate) use job::train;
 pub use job::train_with;
-pub(crate) use pass::logps;
+pub use memory::{Outlook, outlook};
 pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};

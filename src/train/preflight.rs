@@ -9,8 +9,8 @@ use burn::tensor::TensorData;
 use burn::tensor::backend::AutodiffBackend;
 
 use super::apart::apart;
+use super::backprop::logps;
 use super::gradients::gradient_of;
-use super::pass::logps;
 use crate::backend::{Found, Work, floats, int_tensor, on};
 use crate::data::Sequence;
 use crate::error::{Error, Result};

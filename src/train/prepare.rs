@@ -5,7 +5,7 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 
 use crate::data::Sequence;
-use crate::data::lengths::{Fate, Tokenised, Trainable, Unfit};
+use crate::data::lengths::{Tokenised, Trainable, Truncation, Untrainable};
 use crate::data::tokenizer::Tokenizer;
 use crate::data::world::Judge;
 use crate::data::{Data, DataReport, Lengths, PreferenceExample, Visited};
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, ModelSource, Stage};
 use crate::model::lora::{self, Mismatch};
 use crate::model::{Checkpoint, Transformer, hub};
-use crate::probe::{Asked, ProbeSet};
+use crate::probe::{Generation, ProbeSet};
 use crate::protocol::{FORMAT_VERSION, ProbeKind, RunStarted, StageInfo};
 
 /// One training example as tokens.
@@ -78,9 +78,9 @@ pub(super) fn material(
     let mut pairs = Vec::new();
     let visited = data.visit(experiment.probes.prompts, experiment.seed, &mut |_, example| {
         Ok(match pair(&lengths, tokenizer, example)? {
-            Trainable::Yes((pair, fate)) => {
+            Trainable::Yes((pair, truncation)) => {
                 pairs.push(pair);
-                Trainable::Yes(fate)
+                Trainable::Yes(truncation)
             }
             Trainable::No(unfit) => Trainable::No(unfit),
         })
@@ -96,7 +96,7 @@ pub(super) fn report_without_lengths(experiment: &Experiment, data: Data) -> Res
         return Ok(None);
     }
     let visited =
-        data.visit(experiment.probes.prompts, experiment.seed, &mut |_, _| Ok(Trainable::Yes(Fate::default())))?;
+        data.visit(experiment.probes.prompts, experiment.seed, &mut |_, _| Ok(Trainable::Yes(Truncation::default())))?;
     Ok(visited.report)
 }
 
@@ -115,9 +115,9 @@ pub(super) fn pair(
     lengths: &Lengths,
     tokenizer: &Tokenizer,
     example: &PreferenceExample,
-) -> Result<Trainable<(Pair, Fate)>> {
+) -> Result<Trainable<(Pair, Truncation)>> {
     let tokenised = lengths.tokenise(tokenizer, example, &[ProbeKind::Chosen, ProbeKind::Rejected])?;
-    let Tokenised { prompt, responses, fate } = match tokenised {
+    let Tokenised { prompt, responses, truncation } = match tokenised {
         Trainable::Yes(tokenised) => tokenised,
         Trainable::No(unfit) => return Ok(Trainable::No(unfit)),
     };
@@ -127,8 +127,8 @@ pub(super) fn pair(
         if kind == ProbeKind::Chosen { chosen = sequence } else { rejected = sequence }
     }
     Ok(match chosen {
-        Some(chosen) => Trainable::Yes((Pair { chosen, rejected }, fate)),
-        None => Trainable::No(Unfit::Refused("has no chosen answer".to_owned())),
+        Some(chosen) => Trainable::Yes((Pair { chosen, rejected }, truncation)),
+        None => Trainable::No(Untrainable::Refused("has no chosen answer".to_owned())),
     })
 }
 
@@ -148,11 +148,11 @@ pub(super) fn rejected(pair: &Pair) -> Result<&Sequence> {
 }
 
 /// What else is asked of the model: greedy answers, and sampled ones to held-out questions whose facts can be checked.
-pub(super) fn asked(experiment: &Experiment, data: &Visited, tokenizer: &Tokenizer) -> Result<Asked> {
+pub(super) fn generation(experiment: &Experiment, data: &Visited, tokenizer: &Tokenizer) -> Result<Generation> {
     let probes = &experiment.probes;
     let judge = matches!(experiment.data, DataSource::World(_)).then(Judge::default);
     let held_out = data.held_out.iter().take(if judge.is_some() { probes.held_out } else { 0 });
-    Ok(Asked {
+    Ok(Generation {
         greedy: if data.asks { probes.greedy } else { 0 },
         max_new_tokens: probes.max_new_tokens,
         held_out: held_out

@@ -35,11 +35,12 @@ pub use self::line::ChartLine;
 use super::glyphs::Glyphs;
 use super::theme::Theme;
 use crate::history::reduce::{Columns, reduce};
+use crate::text::fit;
 
 /// A vertical line with a letter at the top.
 #[derive(Debug, Clone)]
 pub struct ChartMark {
-    /// Where.
+    /// The step at which it stands.
     pub step: u64,
     /// The letter or short word at the top; displayable text.
     pub label: String,
@@ -92,11 +93,11 @@ impl Chart<'_> {
         let layout = Layout::new(area, tick_width, label_width, !self.marks.is_empty());
 
         if !layout.title.is_empty() {
-            let title = axis::clipped(&self.title, layout.title.width);
+            let title = fit(&self.title, usize::from(layout.title.width));
             buf.set_string(layout.title.x, layout.title.y, title, self.theme.dim());
         }
         if self.visible().next().is_none() {
-            let hint = axis::clipped(self.hint, area.width);
+            let hint = fit(self.hint, usize::from(area.width));
             let x = area.x + (area.width - width(&hint)) / 2;
             buf.set_string(x, area.y + area.height / 2, hint, self.theme.dim());
             return;
@@ -138,7 +139,7 @@ impl Chart<'_> {
             for y in layout.plot.y..layout.plot.bottom() {
                 buf[(x, y)].set_symbol(symbol).set_style(mark.style);
             }
-            let text = axis::clipped(&mark.label, layout.marks.right().saturating_sub(free.max(layout.marks.x)));
+            let text = fit(&mark.label, usize::from(layout.marks.right().saturating_sub(free.max(layout.marks.x))));
             let wide = width(&text);
             let at = x.min(layout.marks.right().saturating_sub(wide)).max(free);
             // A label that had to move further than its own width would be read as another mark's.

@@ -1,4 +1,4 @@
-//! What the environment says of the terminal: how many colours it has, which glyphs, and whether it can show a screen at
+//! The terminal as the environment describes it: how many colours it has, which glyphs, and whether it can show a screen at
 //! all. Everything here is a function of the variables, which the caller reads.
 
 use super::glyphs::Glyphs;

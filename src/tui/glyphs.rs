@@ -8,19 +8,18 @@ use ratatui::layout::Rect;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The glyphs that everything is drawn with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
 pub enum Glyphs {
-    /// 2×4 dots a cell.
+    /// Curves of 2×4 dots a cell.
     #[default]
     Braille,
-    /// 1×2 half blocks a cell.
+    /// Curves of 1×2 half blocks a cell.
     Half,
-    /// One dot a cell.
+    /// Curves of one dot a cell.
     Dot,
-    /// 2×4 dots a cell, and ASCII for every character that may be two columns wide in a Chinese, Japanese or Korean
-    /// terminal.
+    /// Braille, and ASCII for what Chinese, Japanese and Korean terminals may draw two columns wide.
     Narrow,
-    /// Plain ASCII, and nothing else on the whole screen.
+    /// Plain ASCII, and nothing else: y+ is y⁺, d is Δ.
     Ascii,
 }
 

@@ -1,4 +1,4 @@
-//! Where keys come from: a thread that reads the terminal, or a script.
+//! The source of keys: a thread that reads the terminal.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -52,7 +52,7 @@ impl Reader {
         Ok(Self { receiver, stop, thread: Some(thread) })
     }
 
-    /// Where the input arrives.
+    /// The channel on which the input arrives.
     pub fn receiver(&self) -> Receiver<Input> {
         self.receiver.clone()
     }

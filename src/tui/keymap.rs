@@ -2,9 +2,10 @@
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::message::Effect;
 use crate::protocol::ProbeGroup;
 
-/// What a key asks for.
+/// An action that a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Open or close the help overlay.
@@ -95,7 +96,20 @@ pub enum Action {
     Lab(LabAction),
 }
 
-/// Where in a list.
+impl Action {
+    /// What every screen without a trainer asks the loop for at this action; nothing for what is a screen's own.
+    pub(super) fn effect(self) -> Vec<Effect> {
+        match self {
+            Self::Quit | Self::Interrupt => vec![Effect::Quit],
+            Self::Suspend => vec![Effect::Suspend],
+            Self::Redraw => vec![Effect::Redraw],
+            Self::Screenshot => vec![Effect::Screenshot],
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// A way to move in a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rows {
     /// The next row.
@@ -164,7 +178,7 @@ pub enum LabAction {
     Scale,
 }
 
-/// Where a key means something.
+/// The contexts in which a key means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
     /// Everywhere, dialogs included.
@@ -283,7 +297,7 @@ pub struct Binding {
     pub keys: &'static [Key],
     /// What they ask for.
     pub action: Action,
-    /// Where they work.
+    /// The context in which they work.
     pub context: Context,
     /// A word or two for the footer; empty for none.
     pub hint: &'static str,

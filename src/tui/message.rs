@@ -1,4 +1,4 @@
-//! What reaches a screen from outside, what it asks for in return, and why it was left.
+//! Messages that reach a screen, effects that it asks for in return, and the reasons why it was left.
 
 use std::path::PathBuf;
 use std::sync::Arc;

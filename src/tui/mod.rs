@@ -1,12 +1,12 @@
 //! The dashboard: state / update / view, a terminal, and the loop that joins them.
 //!
 //! [`app::App`] is the state; [`app::App::update`] turns messages into a new state and effects, without I/O and without a
-//! clock; [`view::render`] draws it and changes nothing; [`run::run`] joins them, or any
-//! other [`screenful::Screenful`], with a terminal and a trainer.
+//! clock; [`view::render`] draws it and changes nothing; [`show`] joins them, or any other [`Screenful`], with a terminal
+//! and a trainer.
 //!
-//! [`compare`] is a screen of its own, over several runs at once.
+//! [`compare`] and [`lab`] are screens of their own: several runs at once, and the squeeze lab.
 //!
-//! From outside: [`app::App::live`] or [`app::App::replay`], then [`run::run`]; [`screenful::screenshot`] draws off-screen.
+//! From outside: [`App::live`] or [`App::replay`], then [`show`]; [`Screenful::screenshot`] draws off-screen.
 //!
 //! Invariants: `app` and `view` do no I/O; only `theme` names colours; untrusted text is drawn as
 //! [`Shown`](crate::text::Shown); whatever a clock decides disappears under [`app::App::hide_clock`].
@@ -21,6 +21,7 @@ pub mod keymap;
 pub mod lab;
 pub mod message;
 pub mod notice;
+pub mod panel;
 pub mod paper;
 pub mod run;
 pub mod screenful;
@@ -32,3 +33,10 @@ mod tests;
 pub mod theme;
 mod upkeep;
 pub mod view;
+
+pub use app::App;
+pub use glyphs::Glyphs;
+pub use message::Message;
+pub use run::{Live, show};
+pub use screenful::Screenful;
+pub use theme::Theme;

@@ -19,7 +19,7 @@ pub struct Notice {
     pub text: Shown,
     /// Whether it tells of a failure.
     pub failure: bool,
-    /// When it goes.
+    /// The time at which it goes.
     pub until: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! How files are drawn: the same whatever the terminal can show.
+//! The look of files: the same whatever the terminal can show.
 
 use super::glyphs::Glyphs;
 use super::theme::{ColorDepth, Theme, ThemeKind};
@@ -17,6 +17,19 @@ impl Paper {
     /// The palette in true colour.
     pub fn theme(self) -> Theme {
         Theme { kind: self.kind, depth: ColorDepth::True }
+    }
+
+    /// Goes on to the next palette on the screen and in its files: one that is chosen by hand is named.
+    ///
+    /// # Errors
+    /// In words, where the screen stays without colour.
+    pub(super) fn next_theme(&mut self, screen: &mut Theme, locked: bool) -> Result<(), &'static str> {
+        if locked {
+            return Err("NO_COLOR or --theme mono is set: the theme stays monochrome");
+        }
+        screen.kind = screen.kind.next();
+        self.kind = screen.kind;
+        Ok(())
     }
 
     /// The look of a screen on which nothing depends on the terminal.

@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 use crate::protocol::{TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
-/// Between two frames, when a key asks for one.
+/// The least time between two frames, when a key asks for one.
 const KEY_FRAME: Duration = Duration::from_millis(10);
-/// Between two frames, when only the trainer or the clock ask for one: drawing must not cost training.
+/// The least time between two frames, when only the trainer or the clock ask for one: drawing must not cost training.
 const TRAINER_FRAME: Duration = Duration::from_millis(33);
 /// Messages taken before a frame is drawn, at most: a trainer that never stops talking must not hide the screen.
 const DRAIN: usize = 4096;
@@ -45,7 +45,7 @@ pub struct Live {
 ///
 /// # Errors
 /// When there is no terminal, when it breaks, or when drawing panicked.
-pub fn run<S: Screenful>(app: S, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<S> {
+pub fn show<S: Screenful>(app: S, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<S> {
     let guard = Guard::enter()?;
     let signals = Signals::listen()?;
     let reader = Reader::start()?;
@@ -271,173 +271,5 @@ fn terminal_gone(error: io::Error) -> Error {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use std::path::PathBuf;
-
-    use crossbeam_channel::{bounded, unbounded};
-    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-
-    use super::*;
-    use crate::protocol::RunPhase;
-    use crate::tui::app::App;
-    use crate::tui::glyphs::Glyphs;
-    use crate::tui::message::Ending;
-    use crate::tui::testing::{plain, run_events, theme};
-
-    fn key(c: char) -> Input {
-        Input::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE))
-    }
-
-    /// Everything that the loop touches, in memory.
-    struct Bench {
-        keys: (Sender<Input>, Receiver<Input>),
-        signals: (Sender<i32>, Receiver<i32>),
-        events: Sender<Arc<TrainerEvent>>,
-        commands: Receiver<TrainerCommand>,
-        finished: Sender<std::result::Result<(), Shown>>,
-        live: Live,
-    }
-
-    fn bench() -> Bench {
-        let (events, event_receiver) = bounded(10_000);
-        let (command_sender, commands) = unbounded();
-        let (finished, finished_receiver) = bounded(1);
-        let live = Live {
-            events: event_receiver,
-            commands: command_sender,
-            dropped: Arc::default(),
-            finished: finished_receiver,
-        };
-        Bench { keys: unbounded(), signals: unbounded(), events, commands, finished, live }
-    }
-
-    impl Bench {
-        fn run(&self, app: App, out: &mut Vec<u8>) -> (Result<App>, String) {
-            let mut screen = Screen::new(out);
-            let app = Loop {
-                app,
-                live: Some(&self.live),
-                input: &self.keys.1,
-                signals: &self.signals.1,
-                started: Instant::now(),
-                screenshot: Box::new(|frame, info| {
-                    assert_eq!(frame.area, Rect::new(0, 0, 80, 24));
-                    Ok(vec![PathBuf::from(format!("{}-step{}-{}.svg", info.run_id, info.step, info.view))])
-                }),
-                screen: &mut screen,
-                size: &mut || Ok((80, 24)),
-                suspend: &mut || Ok(()),
-            }
-            .run();
-            (app, plain(screen.shown()))
-        }
-    }
-
-    fn app() -> App {
-        App::live("made_up", theme(), Glyphs::Braille)
-    }
-
-    #[test]
-    fn what_the_trainer_says_is_on_the_screen_and_its_end_is_waited_for() {
-        let bench = bench();
-        let events = run_events();
-        let last = events.len() - 1;
-        for event in &events[..last] {
-            bench.events.send(Arc::new(event.clone())).unwrap();
-        }
-        bench.keys.0.send(key('q')).unwrap();
-        bench.keys.0.send(key('y')).unwrap();
-        let (app, commands) = std::thread::scope(|scope| {
-            let trainer = scope.spawn(|| {
-                let mut commands = vec![bench.commands.recv().unwrap()];
-                let phase = RunPhase::Stopped;
-                bench.events.send(Arc::new(TrainerEvent::Phase { phase, step: 100 })).unwrap();
-                bench.finished.send(Ok(())).unwrap();
-                commands.extend(bench.commands.try_iter());
-                commands
-            });
-            (bench.run(app(), &mut Vec::new()).0.unwrap(), trainer.join().unwrap())
-        });
-        assert_eq!(commands, [TrainerCommand::Stop]);
-        assert_eq!(app.ending(), Ending::Quit);
-        assert_eq!(app.history().step, 100);
-        assert_eq!(app.history().phase, Some(RunPhase::Stopped));
-        assert_eq!(app.history().evaluations.len(), 21);
-    }
-
-    #[test]
-    fn a_signal_stops_the_trainer_and_leaves_at_once() {
-        let bench = bench();
-        bench.signals.0.send(15).unwrap();
-        let app = bench.run(app(), &mut Vec::new()).0.unwrap();
-        assert_eq!(app.ending(), Ending::Signal);
-        assert_eq!(bench.commands.try_recv(), Ok(TrainerCommand::Stop));
-    }
-
-    #[test]
-    fn a_trainer_that_dies_without_a_word_leaves_its_reason_on_the_screen() {
-        let bench = bench();
-        for event in run_events().into_iter().take(20) {
-            bench.events.send(Arc::new(event)).unwrap();
-        }
-        bench.finished.send(Err(Shown::new("out of memory"))).unwrap();
-        let (app, screen) = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                // Long enough for a frame with the reason.
-                std::thread::sleep(Duration::from_millis(400));
-                bench.signals.0.send(15).unwrap();
-            });
-            bench.run(app(), &mut Vec::new())
-        });
-        assert_eq!(app.unwrap().history().phase, Some(RunPhase::Failed("out of memory".to_owned())));
-        assert!(screen.contains("failed: out of memory"), "{screen}");
-    }
-
-    #[test]
-    fn a_screenshot_is_told_in_the_footer() {
-        let bench = bench();
-        for event in run_events() {
-            bench.events.send(Arc::new(event)).unwrap();
-        }
-        let screen = std::thread::scope(|scope| {
-            scope.spawn(|| {
-                std::thread::sleep(Duration::from_millis(400));
-                bench.keys.0.send(key('s')).unwrap();
-                std::thread::sleep(Duration::from_millis(400));
-                bench.keys.0.send(key('q')).unwrap();
-            });
-            bench.run(app(), &mut Vec::new()).1
-        });
-        assert!(screen.contains("written: made_up-seed7-step100-dashboard.svg"), "{screen}");
-    }
-
-    #[test]
-    fn nothing_is_written_while_nothing_happens() {
-        let bench = bench();
-        for event in run_events().into_iter().take(20) {
-            bench.events.send(Arc::new(event)).unwrap();
-        }
-        bench.events.send(Arc::new(TrainerEvent::Phase { phase: RunPhase::Paused, step: 5 })).unwrap();
-        let written = |idle: u64| {
-            let mut out = Vec::new();
-            std::thread::scope(|scope| {
-                scope.spawn(|| {
-                    std::thread::sleep(Duration::from_millis(idle));
-                    bench.signals.0.send(15).unwrap();
-                });
-                bench.run(app(), &mut out).0.unwrap();
-            });
-            out
-        };
-        let short = written(200);
-        for event in run_events().into_iter().take(20) {
-            bench.events.send(Arc::new(event)).unwrap();
-        }
-        bench.events.send(Arc::new(TrainerEvent::Phase { phase: RunPhase::Paused, step: 5 })).unwrap();
-        let long = written(1200);
-        let frames = |out: &[u8]| String::from_utf8_lossy(out).matches("\x1b[?2026h").count();
-        assert!(frames(&short) >= 1);
-        assert!(frames(&long) <= frames(&short) + 1, "frames while idle: {} and {}", frames(&short), frames(&long));
-    }
-}
+#[path = "run_tests.rs"]
+mod tests;

@@ -1,4 +1,4 @@
-//! What the loop needs of a screen: a state that takes messages, a frame, and what a screenshot is of. The dashboard is
+//! [`Screenful`], what the loop needs of a screen: a state that takes messages, a frame, and what a screenshot is of. The dashboard is
 //! one; whatever else wants the terminal is another and gets keys, signals, resizing and suspension from the same loop.
 
 use std::path::PathBuf;
@@ -55,6 +55,11 @@ pub trait Screenful {
     /// The screen without clocks, notices and dialogs, and what it is of.
     fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo);
 
+    /// The same of a screen of so many columns and rows.
+    fn screenshot_sized(&self, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
+        self.screenshot(Rect::new(0, 0, columns, rows))
+    }
+
     /// Events that the screen did not show, as it was last told; nothing is lost without a trainer.
     fn dropped(&self) -> u64 {
         0
@@ -95,14 +100,9 @@ impl Screenful for App {
     }
 }
 
-/// [`screenshot`] of a screen of so many columns and rows.
-pub fn screenshot_sized(app: &App, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
-    screenshot(app, Rect::new(0, 0, columns, rows))
-}
-
 /// The screen as files show it, without clocks, notices and dialogs, of the run as it was last measured (see [`App::still`]),
 /// and what it is of: the same state gives the same buffer on any machine and any terminal.
-pub fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
+fn screenshot(app: &App, area: Rect) -> (Buffer, ScreenshotInfo) {
     let mut still = app.still();
     (still.view.theme, still.view.glyphs) = (app.view.paper.theme(), app.view.paper.glyphs);
     let mut frame = Buffer::empty(area);

@@ -36,7 +36,7 @@ pub(crate) fn run_events() -> Vec<TrainerEvent> {
         }
         if step % EVERY == 0 {
             events.push(TrainerEvent::Phase { phase: RunPhase::Evaluating, step });
-            events.push(TrainerEvent::Evaluation(Box::new(evaluation(step))));
+            events.push(TrainerEvent::from(evaluation(step)));
             events.push(TrainerEvent::Phase { phase: RunPhase::Running, step });
             events.push(TrainerEvent::Speed { tokens_per_second: 1234.0, seconds_left: (SFT + DPO - step) as f64 });
         }
@@ -202,7 +202,7 @@ pub(crate) fn class_events() -> Vec<TrainerEvent> {
     let mut events = vec![
         TrainerEvent::RunStarted(Box::new(run)),
         TrainerEvent::StageStarted { stage: 0, step: 0 },
-        TrainerEvent::Classes(Box::new(class_reading(0))),
+        TrainerEvent::from(class_reading(0)),
         TrainerEvent::Phase { phase: RunPhase::Running, step: 0 },
     ];
     for step in 1..=STEPS {
@@ -213,7 +213,7 @@ pub(crate) fn class_events() -> Vec<TrainerEvent> {
         ]);
         events.push(TrainerEvent::Step(StepMetrics { step, stage: 0, metrics }));
         if step % 10 == 0 {
-            events.push(TrainerEvent::Classes(Box::new(class_reading(step))));
+            events.push(TrainerEvent::from(class_reading(step)));
             events.push(TrainerEvent::Speed { tokens_per_second: 960.0, seconds_left: (STEPS - step) as f64 });
         }
     }

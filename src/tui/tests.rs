@@ -7,7 +7,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-use super::app::{App, Dialog, Panel};
+use super::app::{App, Dialog};
+use super::panel::Panel;
 
 use super::glyphs::Glyphs;
 use super::lab::Lab;

@@ -21,7 +21,7 @@ pub use self::look::{CurveLook, Dash};
 use crate::history::DynamicsState;
 
 /// Which palette.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
 pub enum ThemeKind {
     /// Colour-blind-safe on a dark ground.
     #[default]
@@ -67,7 +67,7 @@ struct Ink(u32, Color);
 pub struct Theme {
     /// Which palette.
     pub kind: ThemeKind,
-    /// At which depth.
+    /// The colour depth of the terminal.
     pub depth: ColorDepth,
 }
 

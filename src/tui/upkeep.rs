@@ -1,13 +1,20 @@
-//! What a screen without a trainer keeps beside what it shows.
+//! Screens without a trainer: what they keep beside what they show, and how each of them is a [`Screenful`].
 
 use std::time::Duration;
 
+use crossterm::event::KeyEvent;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use super::glyphs::Glyphs;
 use super::message::{Effect, Ending, Message};
 use super::notice::{Notice, Notices};
+use super::screenful::{Screenful, ScreenshotInfo};
+use crate::text::Shown;
 
 /// The notice of a screen without a trainer, why it was left, and whether it changed.
 #[derive(Debug, Clone)]
-pub(super) struct Upkeep {
+pub struct Upkeep {
     notices: Notices,
     ending: Ending,
     dirty: bool,
@@ -49,6 +56,13 @@ impl Upkeep {
         self.dirty = true;
     }
 
+    /// Says why something was refused, if it was.
+    pub(super) fn refused(&mut self, done: Result<(), &str>) {
+        if let Err(refusal) = done {
+            self.notify(refusal, true);
+        }
+    }
+
     /// The line in the footer.
     pub(super) fn notice(&self) -> Option<&Notice> {
         self.notices.shown()
@@ -59,18 +73,70 @@ impl Upkeep {
         self.dirty = true;
     }
 
-    /// Whether the screen changed since this was last asked.
-    pub(super) fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.dirty)
-    }
-
-    /// How often a [`Message::Tick`] may change the screen.
-    pub(super) fn tick_interval(&self) -> Option<Duration> {
-        self.notices.tick_interval()
-    }
-
     /// Why the screen was left.
     pub(super) fn ending(&self) -> Ending {
         self.ending
+    }
+}
+
+/// A screen without a trainer: what is its own, from which the rest of a [`Screenful`] follows.
+pub trait Sheet: Sized {
+    /// Its upkeep.
+    fn upkeep(&self) -> &Upkeep;
+
+    /// Its upkeep, to be changed.
+    fn upkeep_mut(&mut self) -> &mut Upkeep;
+
+    /// Does what a key asks for; returns what is to be done outside.
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect>;
+
+    /// Draws it in a buffer.
+    fn draw(&self, area: Rect, buf: &mut Buffer);
+
+    /// The glyphs of the screen.
+    fn drawn_with(&self) -> Glyphs;
+
+    /// What the window's title says.
+    fn name(&self) -> Shown;
+
+    /// The same as files show it: without clocks, notices and dialogs.
+    fn still(&self) -> Self;
+
+    /// What a screenshot of it is of.
+    fn info(&self) -> ScreenshotInfo;
+}
+
+impl<S: Sheet> Screenful for S {
+    fn update(&mut self, message: Message) -> Vec<Effect> {
+        match message {
+            Message::Key(key) => self.key(key),
+            other => self.upkeep_mut().take(&other),
+        }
+    }
+
+    fn render(&self, area: Rect, buf: &mut Buffer) {
+        self.draw(area, buf);
+    }
+
+    fn tick_interval(&self) -> Option<Duration> {
+        self.upkeep().notices.tick_interval()
+    }
+
+    fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.upkeep_mut().dirty)
+    }
+
+    fn glyphs(&self) -> Glyphs {
+        self.drawn_with()
+    }
+
+    fn subject(&self) -> Shown {
+        self.name()
+    }
+
+    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
+        let mut frame = Buffer::empty(area);
+        self.still().draw(area, &mut frame);
+        (frame, self.info())
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the data is there, and what can be observed of it.
+//! Checks of the data: whether it is there, and what can be observed of it.
 
 use std::path::Path;
 

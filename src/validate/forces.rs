@@ -1,4 +1,4 @@
-//! Whether changes can be taken apart as the experiment asks.
+//! Checks of the forces: whether changes can be taken apart as the experiment asks.
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, ForceSettings};

@@ -1,4 +1,4 @@
-//! From a file or a text to an experiment that makes sense.
+//! Experiments loaded from a file or a text, and held to make sense.
 
 use std::path::Path;
 

@@ -1,9 +1,9 @@
-//! What a well-formed experiment must still satisfy to make sense. Every finding is an error with the place in the file
+//! Checks of what a well-formed experiment must still satisfy to make sense. Every finding is an error with the place in the file
 //! and the way out; all of them are reported.
 
+mod adapters;
 mod data;
 mod forces;
-mod frugal;
 mod load;
 mod model;
 

@@ -1,4 +1,4 @@
-//! Whether the model can be had, and fits the data.
+//! Checks of the model: whether it can be had, and fits the data.
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, ModelSource, NewModel, near_file};

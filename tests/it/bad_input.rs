@@ -44,7 +44,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
         "model: new(vocab_size: 400, hidden_size: 60, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",
         "model.heads: 4 heads do not split hidden_size 60 into even sizes",
     ),
-    ("model: base", "lora: (rank: 0)", "bad.ron:4:16: lora.rank: 0 is no rank\n  write a small one, such as 8"),
+    ("model: base", "lora: (rank: 0)", "bad.ron:4:16: lora.rank: 0 is not a rank\n  write a small one, such as 8"),
     ("model: base", "lora: (alpha: 0)", "bad.ron:4:17: lora.alpha: 0 is not above 0"),
     ("model: base", "lora: (targets: [])", "bad.ron:4:19: lora.targets: nothing would be trained"),
     ("model: base", "lora: (targets: [key, key])", "bad.ron:4:25: lora.targets[1]: is given twice"),
@@ -66,7 +66,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     (
         "model: base",
         "lora: (), model: new(vocab_size: 400, hidden_size: 64, intermediate_size: 64, layers: 1, heads: 4, max_positions: 64)",
-        "bad.ron:4:9: lora: a new model's weights are random, and frozen they would stay so",
+        "bad.ron:4:9: lora: a new model's weights are random, and adapters leave them as they are",
     ),
     ("model: base", "precision: f16", "bad.ron:4:14: `f16` is not one of f32 and bf16"),
     ("world(train: 64, held_out: 16)", "lab(), precision: bf16", "precision: only a language model's products can be"),
@@ -155,7 +155,7 @@ const PAIRS: &[(&str, &str)] = &[
     ("{\"prompt\": \"\", \"chosen\": \" b\", \"rejected\": \" c\"}", "bad.jsonl:2: \"prompt\" is empty"),
     ("{\"prompt\": \"a\", \"chosen\": null, \"rejected\": \" c\"}", "bad.jsonl:2: has no \"chosen\""),
     ("{\"prompt\": \"a\", \"chosen\": NaN}", "bad.jsonl:2: \"chosen\" is no text: it holds NaN or Infinity"),
-    ("{\"prompt\": \"a\", \"chosen\": \" b\", \"tools\": [1]}", "\"tools\" holds something that is no JSON schema"),
+    ("{\"prompt\": \"a\", \"chosen\": \" b\", \"tools\": [1]}", "\"tools\" holds something that is not a JSON schema"),
     ("{\"prompt\": \"a\", \"chosen\": 3, \"rejected\": \" c\"}", "bad.jsonl:2: \"chosen\" is "),
     (
         "{\"prompt\": \"a\", \"chosen\": \" b\"}",
@@ -184,16 +184,16 @@ const RUN_FILES: &[(&str, &str)] = &[
 
 /// A file of the paper's curves, its second line broken, and what is said of it.
 const CURVES: &[(&str, &str)] = &[
-    ("{\"logps_eval_prob_train/chosen\": -1", "sft.jsonl:2: is no JSON object: EOF while parsing an object"),
-    ("[1, 2]", "sft.jsonl:2: is no JSON object: invalid type: sequence, expected a map"),
-    ("{\"logps_eval_prob_train/chosen\": \"-1\", \"p_e\": 1}", "`logps_eval_prob_train/chosen` is no number"),
+    ("{\"logps_eval_prob_train/chosen\": -1", "sft.jsonl:2: is not a JSON object: EOF while parsing an object"),
+    ("[1, 2]", "sft.jsonl:2: is not a JSON object: invalid type: sequence, expected a map"),
+    ("{\"logps_eval_prob_train/chosen\": \"-1\", \"p_e\": 1}", "`logps_eval_prob_train/chosen` is not a number"),
     ("{\"p_e\": 1}", "sft.jsonl:2: lacks `logps_eval_prob_train/chosen`"),
     ("{\"logps_eval_prob_train/chosen\": -1}", "sft.jsonl:2: lacks `p_e`, unlike the first row"),
     (
         "{\"logps_eval_prob_train/chosen\": -1, \"p_e\": 1, \"energy\": 1}",
         "sft.jsonl:2: has `energy`, unlike the first row",
     ),
-    ("{\"logps_eval_prob_train/chosen\": -\u{1b}[2J}", "sft.jsonl:2: is no JSON object: "),
+    ("{\"logps_eval_prob_train/chosen\": -\u{1b}[2J}", "sft.jsonl:2: is not a JSON object: "),
 ];
 
 /// Runs a command that must fail with status 2; returns what it said.
@@ -312,10 +312,10 @@ fn replace(bytes: &mut Vec<u8>, from: &str, to: &str) {
 
 /// A file of the folder, what is done to it, and the message.
 const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
-    ("model.safetensors", |b| b.truncate(b.len() / 2), "model.safetensors: is no sound safetensors file"),
-    ("model.safetensors", Vec::clear, "is no sound safetensors file"),
-    ("model.safetensors", |b| b[..8].fill(0xff), "is no sound safetensors file"),
-    ("model.safetensors", |b| b[..8].copy_from_slice(&(1u64 << 40).to_le_bytes()), "is no sound safetensors file"),
+    ("model.safetensors", |b| b.truncate(b.len() / 2), "model.safetensors: is not a sound safetensors file"),
+    ("model.safetensors", Vec::clear, "is not a sound safetensors file"),
+    ("model.safetensors", |b| b[..8].fill(0xff), "is not a sound safetensors file"),
+    ("model.safetensors", |b| b[..8].copy_from_slice(&(1u64 << 40).to_le_bytes()), "is not a sound safetensors file"),
     (
         "model.safetensors",
         |b| replace(b, "model.norm.weight", "model.nork.weight"),
@@ -339,7 +339,7 @@ const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
         "model_type is 'mamba', and only llama, qwen2, qwen3, gpt_neox, gpt2 can be trained here",
     ),
     ("config.json", |b| replace(b, "\"silu\"", "\"mish\""), "hidden_act is 'mish'"),
-    ("config.json", |b| replace(b, "_attention_heads\": 6", "_attention_heads\": 5"), "is no whole number"),
+    ("config.json", |b| replace(b, "_attention_heads\": 6", "_attention_heads\": 5"), "is not a whole number"),
     ("config.json", |b| replace(b, "_value_heads\": 6", "_value_heads\": 4"), "no multiple of num_key_value_heads 4"),
     ("config.json", |b| replace(b, "_hidden_layers\": 3", "_hidden_layers\": 0"), "num_hidden_layers is 0"),
     ("config.json", |b| replace(b, "_hidden_layers\": 3", "_hidden_layers\": 4"), "lacks the tensor model.layers.3."),
@@ -363,8 +363,8 @@ const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
         |b| replace(b, "\"vocab_size\": 1500", "\"vocab_size\": 900"),
         "has shape [1500, 192], and config.json asks for [900, 192]",
     ),
-    ("tokenizer.json", |b| b.truncate(b.len() / 3), "tokenizer.json: is no tokenizer"),
-    ("tokenizer.json", |b| *b = b"{}".to_vec(), "tokenizer.json: is no tokenizer"),
+    ("tokenizer.json", |b| b.truncate(b.len() / 3), "tokenizer.json: is not a tokenizer"),
+    ("tokenizer.json", |b| *b = b"{}".to_vec(), "tokenizer.json: is not a tokenizer"),
 ];
 
 #[test]

@@ -47,11 +47,11 @@ const SAFETENSORS: &[Row] = &[
     (INDEX, |b| b.truncate(200), "model.safetensors.index.json:"),
     (INDEX, |b| *b = b"{}".to_vec(), "missing field `weight_map`"),
     (INDEX, |b| *b = b"{\"weight_map\": {}}".to_vec(), "names 0 shards"),
-    (INDEX, |b| replace(b, "model-00002", "../odel-00002"), "which is no plain name of a .safetensors file"),
-    (INDEX, |b| replace(b, "model-00002", "/etc/x"), "which is no plain name"),
-    (INDEX, |b| replace(b, "model-00002", "C:\\\\x"), "which is no plain name"),
-    (INDEX, |b| replace(b, "model-00002", ".hidden"), "which is no plain name"),
-    (INDEX, |b| replace(b, "model-00002", "a\\u0000b"), "which is no plain name"),
+    (INDEX, |b| replace(b, "model-00002", "../odel-00002"), "which is not the plain name of a .safetensors file"),
+    (INDEX, |b| replace(b, "model-00002", "/etc/x"), "which is not the plain name"),
+    (INDEX, |b| replace(b, "model-00002", "C:\\\\x"), "which is not the plain name"),
+    (INDEX, |b| replace(b, "model-00002", ".hidden"), "which is not the plain name"),
+    (INDEX, |b| replace(b, "model-00002", "a\\u0000b"), "which is not the plain name"),
     (INDEX, |b| replace(b, "model-00001-of", "model-00000-of"), "model-00000-of-00002.safetensors: cannot be read"),
     (INDEX, |b| replace(b, "model-00002-of", "model-00001-of"), "which the index does not say"),
     (
@@ -66,19 +66,19 @@ const SAFETENSORS: &[Row] = &[
         "lacks the tensor model.n, which the index says is here",
     ),
     (INDEX, |b| replace(b, "layers.1.mlp.down_proj", "layers.1.mlp.gate_proj"), "is there twice"),
-    (SECOND, Vec::clear, "is no sound safetensors file: it has no header"),
-    (SECOND, |b| b.truncate(b.len() - 2), "is no sound safetensors file: its tensors end at byte"),
-    (SECOND, |b| b.push(0), "is no sound safetensors file: its tensors end at byte"),
+    (SECOND, Vec::clear, "is not a sound safetensors file: it has no header"),
+    (SECOND, |b| b.truncate(b.len() - 2), "is not a sound safetensors file: its tensors end at byte"),
+    (SECOND, |b| b.push(0), "is not a sound safetensors file: its tensors end at byte"),
     (SECOND, |b| b.truncate(60), "its header claims"),
     (SECOND, |b| b[..8].fill(0xff), "its header claims 18446744073709551615 bytes"),
     (SECOND, |b| b[..8].copy_from_slice(&(1u64 << 40).to_le_bytes()), "its header claims 1099511627776 bytes"),
-    (SECOND, |b| b[8..40].fill(b'['), "is no sound safetensors file: its header: "),
-    (SECOND, |b| b[8..].fill(0), "is no sound safetensors file: its header: "),
+    (SECOND, |b| b[8..40].fill(b'['), "is not a sound safetensors file: its header: "),
+    (SECOND, |b| b[8..].fill(0), "is not a sound safetensors file: its header: "),
     (SECOND, |b| replace(b, "layers.1.mlp.gate_proj", "layers.1.mlp.down_proj"), "is there twice"),
     (SECOND, |b| in_header(b, "[48,32]", "[1099511627776,32]"), "has shape [1099511627776, 32] of F16 and claims 3072"),
     (SECOND, |b| in_header(b, "[48,32]", "[18446744073709551615,2]"), "and claims 3072 bytes"),
-    (SECOND, |b| in_header(b, "[48,32]", "[99999999999999999999999]"), "is no sound safetensors file: its header: "),
-    (SECOND, |b| in_header(b, "[48,32]", "[-48,32]"), "is no sound safetensors file: its header: "),
+    (SECOND, |b| in_header(b, "[48,32]", "[99999999999999999999999]"), "is not a sound safetensors file: its header: "),
+    (SECOND, |b| in_header(b, "[48,32]", "[-48,32]"), "is not a sound safetensors file: its header: "),
     (SECOND, |b| in_header(b, "[48,32]", "[32,48]"), "has shape [32, 48], and config.json asks for [48, 32]"),
     (SECOND, |b| in_header(b, "\"data_offsets\":[0,", "\"data_offsets\":[9999999999999,"), "ends before it begins"),
     (SECOND, |b| in_header(b, "\"data_offsets\":[0,", "\"data_offsets\":[2,"), "bytes"),
@@ -108,7 +108,7 @@ const CONFIGS: &[Row] = &[
     ("gpt2/config.json", |b| *b = vec![b'['; 900_000], "config.json:1:"),
     ("gpt2/config.json", |b| b.resize(3 << 20, b' '), "config.json: is larger than 1048576 bytes"),
     ("gpt2/config.json", |b| replace(b, "\"n_head\": 4", "\"n_head\": 0"), "over num_attention_heads 0"),
-    ("gpt2/config.json", |b| replace(b, "\"n_head\": 4", "\"n_head\": 5"), "is no whole number"),
+    ("gpt2/config.json", |b| replace(b, "\"n_head\": 4", "\"n_head\": 5"), "is not a whole number"),
     (
         "gpt2/config.json",
         |b| replace(b, "\"n_layer\": 2", "\"n_layer\": 1000000000"),
@@ -126,7 +126,7 @@ const CONFIGS: &[Row] = &[
     (
         "gpt2/config.json",
         |b| replace(b, "\"eos_token_id\": 0", "\"eos_token_id\": \"x\""),
-        "eos_token_id has \"x\", which is no token id",
+        "eos_token_id has \"x\", which is not a token id",
     ),
     ("gpt2/config.json", |b| replace(b, "epsilon\": 1e-05", "epsilon\": 0"), "the norms' epsilon is 0"),
     ("llama_gqa_rope/config.json", |b| replace(b, "\"llama3\"", "\"yarn\""), "rope_scaling is of type 'yarn'"),
@@ -143,7 +143,7 @@ const CONFIGS: &[Row] = &[
     (
         "llama_gqa_rope/config.json",
         |b| replace(b, "\"head_dim\": 8", "\"head_dim\": 7"),
-        "that is no even number of them",
+        "which must be an even number of them",
     ),
     (
         "qwen2/config.json",
@@ -187,12 +187,12 @@ const CONFIGS: &[Row] = &[
     ),
     ("gpt2/config.json", |b| *b = POINTER.to_vec(), "config.json: is a pointer of Git LFS"),
     ("gpt2/tokenizer.json", |b| *b = POINTER.to_vec(), "tokenizer.json: is a pointer of Git LFS"),
-    ("gpt2/tokenizer.json", |b| b.truncate(500), "tokenizer.json: is no tokenizer"),
-    ("gpt2/tokenizer.json", |b| *b = vec![b'{'; 100_000], "tokenizer.json: is no tokenizer"),
-    ("gpt2/tokenizer.json", |b| *b = vec![0xff; 1000], "tokenizer.json: is no tokenizer"),
-    ("gpt2/tokenizer.json", |b| replace(b, "\"BPE\"", "\"BPQ\""), "tokenizer.json: is no tokenizer"),
-    ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":\"\\ud800\","), "is no tokenizer"),
-    ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":1e999,"), "is no tokenizer"),
+    ("gpt2/tokenizer.json", |b| b.truncate(500), "tokenizer.json: is not a tokenizer"),
+    ("gpt2/tokenizer.json", |b| *b = vec![b'{'; 100_000], "tokenizer.json: is not a tokenizer"),
+    ("gpt2/tokenizer.json", |b| *b = vec![0xff; 1000], "tokenizer.json: is not a tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, "\"BPE\"", "\"BPQ\""), "tokenizer.json: is not a tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":\"\\ud800\","), "is not a tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, DECODER, "\"decoder\":{\"a\":1e999,"), "is not a tokenizer"),
     ("gpt2/tokenizer.json", |b| replace(b, NORMALIZER, PRECOMPILED), "of the type Precompiled, which is not known"),
     (
         "gpt2/tokenizer_config.json",
@@ -201,23 +201,23 @@ const CONFIGS: &[Row] = &[
     ),
     ("gpt2/tokenizer_config.json", |b| *b = b"{".to_vec(), "tokenizer_config.json:1:1: EOF while parsing"),
     ("gpt2/tokenizer_config.json", |b| *b = b"{\"pad_token\": 1}".to_vec(), "pad_token is no token"),
-    ("gpt2/tokenizer_config.json", |b| *b = b"{\"chat_template\": 3}".to_vec(), "chat_template is no template"),
+    ("gpt2/tokenizer_config.json", |b| *b = b"{\"chat_template\": 3}".to_vec(), "chat_template is not a template"),
     ("gpt2/special_tokens_map.json", |b| *b = b"[]".to_vec(), "special_tokens_map.json:1:"),
     (
         "gpt2/special_tokens_map.json",
         |b| *b = b"{\"eos_token\": \"<none>\"}".to_vec(),
         "the end token \"<none>\" (eos_token) is in no vocabulary",
     ),
-    ("gpt2/added_tokens.json", |b| *b = b"{\"a\": \"b\"}".to_vec(), "the id of \"a\" is no whole number"),
+    ("gpt2/added_tokens.json", |b| *b = b"{\"a\": \"b\"}".to_vec(), "the id of \"a\" is not a whole number"),
     ("gpt2/generation_config.json", |b| *b = b"[]".to_vec(), "generation_config.json:1:"),
-    ("gpt2/tokenizer.json", |b| replace(b, "\"merges\":[", "\"merges\":[[\"xx\",\"yy\"],"), "is no tokenizer"),
+    ("gpt2/tokenizer.json", |b| replace(b, "\"merges\":[", "\"merges\":[[\"xx\",\"yy\"],"), "is not a tokenizer"),
 ];
 
 const GGUF: &[Row] = &[
     ("gpt2.gguf", |b| *b = POINTER.to_vec(), "gpt2.gguf: is a pointer of Git LFS"),
     ("qwen3.gguf", |b| replace(b, "qwen3.rope.freq_base", "qwen3.rope.freq_bass"), "qwen3.rope.freq_bass is 10000"),
-    ("gpt2.gguf", Vec::clear, "gpt2.gguf: is no sound GGUF file"),
-    ("gpt2.gguf", |b| b.truncate(b.len() / 20), "is no sound GGUF file"),
+    ("gpt2.gguf", Vec::clear, "gpt2.gguf: is not a sound GGUF file"),
+    ("gpt2.gguf", |b| b.truncate(b.len() / 20), "is not a sound GGUF file"),
     ("gpt2.gguf", |b| b.truncate(b.len() / 2), "ends beyond the end of the file"),
     ("gpt2.gguf", |b| *b = b"PK\x03\x04".repeat(100), "it does not begin with GGUF"),
     ("gpt2.gguf", |b| b[8..16].fill(0xff), "it claims 18446744073709551615 tensors"),
@@ -363,7 +363,7 @@ fn what_is_no_checkpoint_is_told_by_name_with_the_way_out() {
         if files.is_empty() {
             std::fs::create_dir(folder.path().join("model.safetensors")).unwrap();
             let said = Checkpoint::read(folder.path()).unwrap_err().to_string();
-            assert!(said.contains("is no regular file"), "{said}");
+            assert!(said.contains("is not a regular file"), "{said}");
             continue;
         }
         // The same where an experiment names it, at its place.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
 use ldyn_tui::protocol::{ProbeKind, TrainerEvent};
 use ldyn_tui::{RunDirectory, RunWriter};
@@ -25,7 +26,7 @@ fn write(parent: &Path, experiment: &str, seed: u64, higher: f32) -> PathBuf {
                 run.seed = seed;
             }
             TrainerEvent::Evaluation(e) if e.step > 24 => {
-                e.logps.get_mut(&ProbeKind::Chosen).unwrap().iter_mut().for_each(|x| *x += higher);
+                Arc::make_mut(e).logps.get_mut(&ProbeKind::Chosen).unwrap().iter_mut().for_each(|x| *x += higher);
             }
             _ => {}
         }

@@ -66,7 +66,7 @@ const BROKEN: &[(File, &str, &str)] = &[
     ),
     (Only(TALK), "", "rows.jsonl:1: is a conversation, and there is no chat template"),
     (Only(TALK), "chat_template: \"none.jinja\"", "none.jinja: cannot be read"),
-    (Only(TALK), "chat_template: \"{% for x in %}\"", "data.chat_template:1: the chat template is no Jinja"),
+    (Only(TALK), "chat_template: \"{% for x in %}\"", "data.chat_template:1: the chat template is not valid Jinja"),
     (Only(TALK), "chat_template: \"{{ raise_exception('no') }}\"", "the template refuses it: no"),
     (
         Only(TALK),
@@ -216,5 +216,5 @@ fn parquet_files_are_trained_on_and_broken_ones_refused() {
     let whole = std::fs::read(golden.join("texts.parquet")).unwrap();
     std::fs::write(folder.path().join("rows.parquet"), &whole[..whole.len() / 2]).unwrap();
     let said = refused(folder.path(), &["check", "x.ron"]);
-    assert!(said.contains("rows.parquet: is no sound Parquet file"), "{said}");
+    assert!(said.contains("rows.parquet: is not a sound Parquet file"), "{said}");
 }

@@ -61,7 +61,7 @@ fn a_replay_shows_what_hides() {
         "\u{1b}", ",", ",", "\t", "\r",
     ] {
         terminal.send(key);
-        std::thread::sleep(Duration::from_millis(30));
+        terminal.settle(Duration::from_millis(30));
     }
     terminal.settle(Duration::from_millis(300));
     terminal.send("\u{3}");
@@ -109,7 +109,7 @@ fn training_on_hostile_data_is_harmless() {
     terminal.wait_for("finished");
     for key in ["\t", "j", "\r", "\u{1b}", "\t", "\r", "s"] {
         terminal.send(key);
-        std::thread::sleep(Duration::from_millis(30));
+        terminal.settle(Duration::from_millis(30));
     }
     terminal.settle(Duration::from_millis(300));
     terminal.send("q");

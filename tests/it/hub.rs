@@ -37,7 +37,7 @@ fn without_a_network_the_error_says_what_to_do() {
     assert!(said.contains(expected), "{said}");
     // What looks like no name is a path.
     let said = refused(&score(home.path(), nowhere, false, "some/where/else"));
-    assert!(said.contains("some/where/else: is no folder and no file"), "{said}");
+    assert!(said.contains("some/where/else: is neither a folder nor a file"), "{said}");
 }
 
 /// Answers as the hub does, for one model, until the test ends; counts the requests.

@@ -6,13 +6,7 @@ use std::sync::Arc;
 
 use ldyn_tui::plain_text as plain;
 use ldyn_tui::protocol::{RunPhase, TrainerEvent};
-use ldyn_tui::tui::app::App;
-use ldyn_tui::tui::glyphs::Glyphs;
-use ldyn_tui::tui::message::Message;
-use ldyn_tui::tui::screenful::screenshot_sized;
-use ldyn_tui::tui::theme::Theme;
-use ldyn_tui::tui::view;
-use ldyn_tui::{RunDirectory, read_run};
+use ldyn_tui::{App, Glyphs, Message, RunDirectory, Screenful, Theme, read_run};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
@@ -84,7 +78,7 @@ fn live(events: &[TrainerEvent]) -> Vec<TrainerEvent> {
 fn drawn(app: &App, (width, height): (u16, u16)) -> Buffer {
     let area = Rect::new(0, 0, width, height);
     let mut buffer = Buffer::empty(area);
-    view::render(app, area, &mut buffer);
+    app.render(area, &mut buffer);
     buffer
 }
 
@@ -95,12 +89,12 @@ fn assert_same(live: &Buffer, again: &Buffer, when: &str) {
 /// A picture of the live screen against the recording's at the step that names it.
 fn assert_shot(app: &App, again: &mut App, when: &str) {
     for (width, height) in SIZES {
-        let (shot, info) = screenshot_sized(app, width, height);
+        let (shot, info) = app.screenshot_sized(width, height);
         if info.view == "waiting" {
             continue;
         }
         again.seek_step(info.step);
-        let (recorded, of) = screenshot_sized(again, width, height);
+        let (recorded, of) = again.screenshot_sized(width, height);
         assert_eq!(info, of, "{when}");
         assert_same(&shot, &recorded, when);
     }

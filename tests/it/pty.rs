@@ -11,6 +11,15 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 /// Longest wait for something that must happen. Generous: a slow machine is no bug.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Waits for something that must happen, and says what it was where it never does.
+pub fn eventually(what: &str, mut happened: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !happened() {
+        assert!(start.elapsed() < DEADLINE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// How to start the program.
 #[derive(Clone)]
 pub struct Launch<'a> {

@@ -112,7 +112,7 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
             ),
         )
     });
-    TrainerEvent::Evaluation(Box::new(Evaluation {
+    TrainerEvent::from(Evaluation {
         held_out_rewards: Vec::new(),
         step,
         stage,
@@ -123,7 +123,7 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
         greedy: (0..PAIRS)
             .map(|i| GreedyAnswer { text: text(90 + i), distinct_2: 0.9, repeat_4: 0.0, reward: None })
             .collect(),
-    }))
+    })
 }
 
 /// Writes the run below `parent`; returns its directory.

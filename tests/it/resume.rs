@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::time::{Duration, Instant};
 
-use super::pty::{DEADLINE, Launch, Terminal};
+use super::pty::{Launch, Terminal, eventually};
 
 /// Seconds of training over two boundaries between stages; `SEED` is put in.
 const EXPERIMENT: &str = r#"(
@@ -76,15 +75,17 @@ impl Bench {
 
     /// Waits for another checkpoint than `before`; returns false if the process ended by itself first.
     fn wait_for_checkpoint(&self, child: &mut Child, before: Option<u64>) -> bool {
-        let start = Instant::now();
-        while self.checkpoint() == before {
-            if child.try_wait().unwrap().is_some() {
-                return false;
-            }
-            assert!(start.elapsed() < DEADLINE, "no checkpoint");
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        true
+        let mut ended = false;
+        eventually("another checkpoint", || {
+            ended = child.try_wait().unwrap().is_some();
+            ended || self.checkpoint() != before
+        });
+        !ended
+    }
+
+    /// Bytes of the run file so far.
+    fn recorded(&self) -> u64 {
+        fs::metadata(self.path("part/killed-seed1/events.jsonl")).map_or(0, |m| m.len())
     }
 }
 
@@ -99,8 +100,9 @@ fn a_run_that_is_killed_again_and_again_writes_the_same_file() {
     let mut child = bench.start();
     let resume = ["run", "--resume", "part/killed-seed1", "--headless"];
     let mut kills = 0;
-    // Right after a checkpoint, within the next steps, within the evaluation and the writing of the next one.
-    for delay in [0, 1, 7, 20, 55, 110, 180, 260] {
+    // Right after a checkpoint, and when so much more is recorded: within the next steps, their evaluation, the writing of
+    // the next checkpoint or of the one after it.
+    for more in [0, 1, 300, 900, 2_000, 4_000, 8_000, 16_000] {
         let before = bench.checkpoint();
         if !bench.wait_for_checkpoint(&mut child, before) {
             break;
@@ -110,7 +112,10 @@ fn a_run_that_is_killed_again_and_again_writes_the_same_file() {
             assert_eq!(output.status.code(), Some(2), "{}", error(&output));
             assert!(error(&output).contains("another process is still writing this run"), "{}", error(&output));
         }
-        std::thread::sleep(Duration::from_millis(delay));
+        let recorded = bench.recorded();
+        eventually("more of the run file", || {
+            bench.recorded() >= recorded + more || child.try_wait().unwrap().is_some()
+        });
         // SIGKILL on Unix.
         child.kill().unwrap();
         if child.wait().unwrap().success() {

@@ -116,12 +116,10 @@ fn an_interrupted_sweep_stops_its_runs_and_says_how_to_go_on() {
         let run = folder.path().join(format!("grid/{cell}/sft.{cell}-seed42/events.jsonl"));
         std::fs::read_to_string(run).unwrap_or_default()
     };
-    let start = std::time::Instant::now();
-    while !CELLS.iter().all(|cell| events(cell).contains("\"event\":\"step\"")) {
-        assert!(start.elapsed() < super::pty::DEADLINE, "the runs begin");
+    super::pty::eventually("the first step of both runs", || {
         assert!(child.try_wait().unwrap().is_none(), "the sweep goes on");
-        std::thread::sleep(std::time::Duration::from_millis(20));
-    }
+        CELLS.iter().all(|cell| events(cell).contains("\"event\":\"step\""))
+    });
     Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     let (stdout, stderr) = text(&output);

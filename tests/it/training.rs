@@ -217,12 +217,18 @@ mod in_a_terminal {
         live.wait_for_events("\"step\":2,");
         live.terminal.send(" ");
         live.wait_for_events("\"paused\"");
-        live.terminal.settle(Duration::from_millis(1500));
+        live.terminal.settle(Duration::from_millis(500));
         let (bytes, events) = (live.terminal.bytes().len(), live.events());
-        std::thread::sleep(Duration::from_secs(5));
+        // Keys without a meaning wake both sides, and change neither.
+        live.terminal.send("ZZZZZZZZ");
+        live.terminal.settle(Duration::from_millis(500));
         assert_eq!(live.terminal.bytes().len(), bytes, "bytes were written while nothing happened");
-        assert_eq!(live.events(), events, "steps were taken during a pause");
+        // The trainer answers: what it did before is recorded before.
+        live.terminal.send("e");
+        let evaluations = |events: &str| events.matches("\"event\":\"evaluation\"").count();
+        live.terminal.wait_until("one more evaluation", |_| evaluations(&live.events()) > evaluations(&events));
         let steps = |events: &str| events.matches("\"event\":\"step\"").count();
+        assert_eq!(steps(&live.events()), steps(&events), "steps were taken during a pause");
         live.terminal.send(".");
         live.terminal.wait_until("one more step", |_| steps(&live.events()) > steps(&events));
         live.terminal.settle(Duration::from_millis(500));

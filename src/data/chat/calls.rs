@@ -1,4 +1,4 @@
-//! What filters and methods of templates share: errors, whole numbers, padding.
+//! Helpers that filters and methods of templates share: errors, whole numbers, padding.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, ErrorKind, Value};
@@ -20,7 +20,7 @@ pub(super) fn whole(value: &Value) -> Option<i64> {
     }
 }
 
-/// Where a text is filled up.
+/// The side on which a text is filled up.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Side {
     Left,

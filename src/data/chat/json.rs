@@ -87,7 +87,7 @@ impl Writer {
                 }
                 self.close(keys.is_empty(), depth, '}');
             }
-            kind => return Err(failed(format!("a value of the kind {kind} is no JSON"))),
+            kind => return Err(failed(format!("a value of the kind {kind} is not JSON"))),
         }
         Ok(())
     }
@@ -98,7 +98,7 @@ impl Writer {
             ValueKind::None => self.text("null"),
             ValueKind::Bool => self.text(if key.is_true() { "true" } else { "false" }),
             ValueKind::Number => self.text(&number(key)),
-            kind => return Err(failed(format!("a key of the kind {kind} is no JSON"))),
+            kind => return Err(failed(format!("a key of the kind {kind} is not JSON"))),
         }
         Ok(())
     }

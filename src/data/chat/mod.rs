@@ -60,7 +60,7 @@ const TODAY: [(&str, &str); 13] = [
 #[derive(Clone)]
 pub struct ChatTemplate {
     environment: Environment<'static>,
-    /// Where it comes from.
+    /// The file that the template comes from.
     origin: PathBuf,
     /// Whether it goes through the parts that a message's content may be in.
     reads_parts: bool,
@@ -111,7 +111,7 @@ impl ChatTemplate {
             let mut location = Location::file(origin);
             location.line = error.line();
             let advice = "expected a Jinja chat template, as transformers reads it";
-            Error::input(location, format!("the chat template is no Jinja: {}", message(&error)), advice)
+            Error::input(location, format!("the chat template is not valid Jinja: {}", message(&error)), advice)
         })?;
         let reads_parts = source::reads_parts(source);
         Ok(Self { environment, origin: origin.to_owned(), reads_parts, with_tools: None })
@@ -178,7 +178,7 @@ impl ChatTemplate {
         Self::new(path, &read(path)?, special)
     }
 
-    /// Where the template comes from.
+    /// The file that the template comes from.
     pub fn origin(&self) -> &Path {
         &self.origin
     }
@@ -221,7 +221,7 @@ impl ChatTemplate {
 /// The tokens that templates write by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SpecialTokens {
-    /// By their names: `bos_token`, `eos_token`, …
+    /// Special tokens by their names: `bos_token`, `eos_token`, …
     pub named: BTreeMap<String, String>,
     /// The special tokens without a name; `additional_special_tokens` in a template.
     pub listed: Vec<String>,

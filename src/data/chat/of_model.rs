@@ -1,4 +1,4 @@
-//! What data need of a model that they do not know: where its files lie, and who reads its tokenizer's settings.
+//! The model as chat data need it, without knowing models: where its files lie, and who reads its tokenizer's settings.
 
 use std::path::{Path, PathBuf};
 

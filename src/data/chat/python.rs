@@ -1,4 +1,4 @@
-//! What templates ask of Python's values and Jinja2's filters, and the engine does not have.
+//! Methods of Python's values and filters of Jinja2 that templates use and the engine does not have.
 
 use minijinja::value::{Kwargs, Rest, Tuple, ValueKind};
 use minijinja::{Environment, Error, State, Value};

@@ -1,4 +1,4 @@
-//! How Python writes a value as text: what `{{ … }}`, `%s` and the filter `string` show of it.
+//! Values written as Python writes them: what `{{ … }}`, `%s` and the filter `string` show of it.
 
 use minijinja::value::ValueKind;
 use minijinja::{Error, Value};

@@ -102,7 +102,7 @@ fn word(tag: &str) -> &str {
     &statement[..end]
 }
 
-/// Where raw text ends: at the statement that ends it.
+/// The end of raw text, in bytes: the statement that ends it.
 fn raw_end(text: &str) -> usize {
     let ends = text.match_indices("{%").find(|&(at, _)| word(&text[at..]) == "endraw");
     ends.map_or(text.len(), |(at, _)| at)

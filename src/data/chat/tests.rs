@@ -138,7 +138,7 @@ fn formats_are_those_of_python() {
 #[test]
 fn no_jinja_is_refused_with_its_line() {
     let error = compiled("{{ bos_token }}\n{% for m in messages %}").unwrap_err();
-    assert!(error.to_string().starts_with("chat_template.jinja:2: the chat template is no Jinja"), "{error}");
+    assert!(error.to_string().starts_with("chat_template.jinja:2: the chat template is not valid Jinja"), "{error}");
     assert_eq!(error.exit_status(), 2);
     for source in ["{{ ".repeat(50_000), "(".repeat(50_000), format!("{{{{ {}1 }}}}", "(".repeat(50_000))] {
         let _ = compiled(&source);
@@ -222,7 +222,7 @@ fn tools_have_a_template_of_their_own_where_the_model_has_one() {
     // One that is broken does no harm where it is not asked for.
     let template = with("{% if %}");
     assert_eq!(template.render(&question(), &Arguments::default(), false), Ok("d".to_owned()));
-    assert!(with_tools(&template).unwrap_err().contains("the chat template is no Jinja"));
+    assert!(with_tools(&template).unwrap_err().contains("the chat template is not valid Jinja"));
 }
 
 #[test]

@@ -113,7 +113,7 @@ impl Hand {
         Self { waves, matrix: [row(cos, -sin), row(sin, cos)], centre }
     }
 
-    /// From the box of height one to pixels.
+    /// A point of the box of height one, in pixels.
     fn place(&self, (x, y): Point) -> Point {
         let wave = |(amplitude, frequency, phase): (f64, f64, f64), along: f64| {
             amplitude * (PI * frequency * along * 2.0 + phase).sin()

@@ -1,4 +1,4 @@
-//! Where a prompt ends and its answers begin, in tokens.
+//! The boundary between a prompt and its answers, in tokens.
 //!
 //! Prompt and answer are tokenised together and cut after the tokens that both texts, the prompt alone and the whole, have
 //! in common, as TRL's trainers and lm-eval do: a model that answers writes the tokens of the whole, and a tokenizer that

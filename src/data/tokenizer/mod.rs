@@ -97,7 +97,7 @@ impl Tokenizer {
         Self::parse(json).map_err(|problem| {
             Error::input(
                 Location::file(file),
-                format!("is no tokenizer: {problem}"),
+                format!("is not a tokenizer: {problem}"),
                 "expected a tokenizer.json of Hugging Face's tokenizers",
             )
         })
@@ -379,7 +379,7 @@ mod tests {
     #[test]
     fn what_is_no_tokenizer_is_refused_with_its_name() {
         let error = Tokenizer::from_json(Path::new("some/tokenizer.json"), b"{}").unwrap_err();
-        assert!(error.to_string().starts_with("some/tokenizer.json: is no tokenizer"), "{error}");
+        assert!(error.to_string().starts_with("some/tokenizer.json: is not a tokenizer"), "{error}");
         assert_eq!(error.exit_status(), 2);
         assert_eq!(Tokenizer::train(&[], 10).unwrap_err().exit_status(), 2);
         assert_eq!(Tokenizer::from_file(Path::new("no/such.json")).unwrap_err().exit_status(), 2);

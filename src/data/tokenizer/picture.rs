@@ -1,4 +1,4 @@
-//! What a training row looks like in tokens, around the place where its prompt ends.
+//! A picture of a training row in tokens, around the place where its prompt ends.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What the small files beside a `tokenizer.json` say of it: special tokens, further tokens and their flags, the chat
+//! The settings in the small files beside a `tokenizer.json`: special tokens, further tokens and their flags, the chat
 //! template. They are put together as transformers' `PreTrainedTokenizerFast` does.
 
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ pub(crate) const TOOL_TEMPLATE: &str = "additional_chat_templates/tool_use.jinja
 
 /// The special tokens that have a name, in transformers' order.
 const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-/// Where further special tokens are listed, in transformers 4 and 5.
+/// Keys under which further special tokens are listed, in transformers 4 and 5.
 const LISTED: [&str; 2] = ["additional_special_tokens", "extra_special_tokens"];
-/// Where a configuration keeps further special tokens by their names, and how those names end beside others.
+/// The key under which a configuration keeps further special tokens by their names, and how those names end beside others.
 const BY_NAME: &str = "model_specific_special_tokens";
 const NAME_ENDS: &str = "_token";
 /// Classes that put their own beginning and end around a text, whatever `tokenizer.json` says, and whether they begin
@@ -55,7 +55,7 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 /// What the files say.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Settings {
-    /// Where they lie, for errors.
+    /// The file of the settings, for errors.
     origin: PathBuf,
     named: Vec<Named>,
     /// Special tokens without a name.
@@ -131,7 +131,7 @@ impl Settings {
         }
         settings.templates = templates(&config).ok_or_else(|| {
             let advice = "a chat template is text, or a list of {\"name\": \"…\", \"template\": \"…\"}";
-            Error::input(Location::file(&at(TOKENIZER_CONFIG)), "chat_template is no template", advice)
+            Error::input(Location::file(&at(TOKENIZER_CONFIG)), "chat_template is not a template", advice)
         })?;
         let flag = |name: &str| config.get(name).and_then(Value::as_bool);
         settings.around = CLASSES
@@ -195,7 +195,7 @@ impl Settings {
     fn legacy(&mut self, tokens: &Map<String, Value>) -> Result<(), (String, &'static str)> {
         for (content, id) in tokens {
             let id = id.as_u64().and_then(|id| u32::try_from(id).ok());
-            let id = id.ok_or_else(|| (format!("the id of {content:?}"), "is no whole number"))?;
+            let id = id.ok_or_else(|| (format!("the id of {content:?}"), "is not a whole number"))?;
             let special = self.special().any(|token| token.content == *content);
             self.added.insert(id, AddedToken::from(content.clone(), special).normalized(!special));
         }
@@ -266,11 +266,11 @@ fn broken_json(file: PathBuf, name: &str, error: &serde_json::Error) -> Error {
 
 /// The tokens of `added_tokens_decoder`.
 fn decoder(tokens: &Value) -> Result<BTreeMap<u32, AddedToken>, (String, &'static str)> {
-    let none = || ("added_tokens_decoder".to_owned(), "is no object");
+    let none = || ("added_tokens_decoder".to_owned(), "is not an object");
     let mut added = BTreeMap::new();
     for (id, value) in tokens.as_object().ok_or_else(none)? {
         let number =
-            id.parse().map_err(|_| (format!("the id {id:?} in added_tokens_decoder"), "is no whole number"))?;
+            id.parse().map_err(|_| (format!("the id {id:?} in added_tokens_decoder"), "is not a whole number"))?;
         let of = |problem| (format!("token {id} of added_tokens_decoder"), problem);
         let token = token(Some(value).filter(|value| value.is_object())).map_err(of)?;
         added.insert(number, token.ok_or_else(|| of("is no object with the token's content"))?);

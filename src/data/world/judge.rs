@@ -4,8 +4,8 @@
 //! usual: the word is among the first quarter of the list that the question's topic ranks for that place (a predicate among
 //! those of its subject). A clause that is missing, garbled or about somebody else has nothing right.
 
+use super::lexicon::{NAMES, PREDICATES, TOPICS};
 use super::render::{CLAUSES, PATTERNS, Piece, pieces};
-use super::words::{NAMES, PREDICATES, TOPICS};
 use super::{PREDICATE_SLOTS, SLOTS, SUBJECT_SLOTS, World};
 
 /// Statements of a complete answer.

@@ -10,10 +10,10 @@
 
 mod documents;
 mod judge;
+mod lexicon;
 mod render;
 mod sample;
 mod task;
-mod words;
 
 #[cfg(test)]
 mod tests;
@@ -23,15 +23,15 @@ pub use judge::Judge;
 pub(crate) use sample::Source;
 pub use task::task;
 
-use sample::Zipf;
-use words::{
+use lexicon::{
     ADJECTIVES, ADVICE_VERBS, ASPECTS, NAMES, PLACES, PREDICATES, PREPOSITIONS, STORY_ADJECTIVES, SUBJECTS, TIMES,
     TOPICS, Topic,
 };
+use sample::Zipf;
 
 /// Words that make up the content of an answer.
 const SLOTS: usize = 19;
-/// Where the subjects and what they do stand among the slots: the latter is ranked by the former.
+/// Slots of the subjects and of what they do: the latter is ranked by the former.
 const SUBJECT_SLOTS: [usize; 2] = [14, 15];
 const PREDICATE_SLOTS: [usize; 2] = [16, 17];
 const NOUN_SLOTS: std::ops::Range<usize> = 3..6;
@@ -82,11 +82,11 @@ struct World {
     names: Vec<&'static str>,
     aspects: Vec<&'static str>,
     subjects: Vec<&'static str>,
-    /// By topic and slot, best first; empty for predicates.
+    /// Words ranked by topic and slot, best first; empty for predicates.
     rankings: Vec<[Vec<&'static str>; SLOTS]>,
-    /// By topic: the nouns of all topics, best first.
+    /// Nouns of all topics ranked by topic, best first.
     stray_nouns: Vec<Vec<&'static str>>,
-    /// By subject and predicate slot, best first.
+    /// Predicates ranked by subject and slot, best first.
     predicates: Vec<[Vec<&'static str>; 2]>,
     story: StoryRankings,
     stray_noun_law: Zipf,

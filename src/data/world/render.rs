@@ -1,4 +1,4 @@
-//! From content to sentences: four clauses, five orders, three wordings a clause.
+//! Sentences made of content: four clauses, five orders, three wordings a clause.
 
 use super::sample::Source;
 use super::{Content, SLOTS};
@@ -17,7 +17,7 @@ use Clause::{Advice, Habit, Past, Reason};
 /// Every clause.
 pub(super) const CLAUSES: [Clause; 4] = [Habit, Reason, Advice, Past];
 
-/// By clause, its wordings. Words of the content stand in braces: a quality (`a`), thing (`o`), preposition (`p`), place (`l`),
+/// The wordings of every clause. Words of the content stand in braces: a quality (`a`), thing (`o`), preposition (`p`), place (`l`),
 /// time (`t`), person (`m`), subject (`s`), what it does (`w`) and the verb of an advice (`v`).
 pub(super) const PATTERNS: [[&str; WORDINGS]; 4] = [
     [
@@ -46,7 +46,7 @@ const SLOT_NAMES: [&str; SLOTS] =
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece {
     Literal(&'static str),
-    /// Who is asked about.
+    /// The person who is asked about.
     Name,
     /// What they do, third person.
     Does,
@@ -83,7 +83,7 @@ const WORDINGS: usize = 3;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Format {
     order: usize,
-    /// By clause, not by position.
+    /// The wording of every clause, by clause and not by position.
     wordings: [usize; 4],
 }
 

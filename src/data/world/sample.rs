@@ -77,7 +77,7 @@ pub(super) struct Zipf {
 }
 
 impl Zipf {
-    /// For lists of up to `longest` entries.
+    /// A sampler for lists of up to `longest` entries.
     pub(super) fn new(exponent: f64, longest: usize) -> Self {
         let cumulative = (1..=longest)
             .scan(0.0, |sum, rank| {

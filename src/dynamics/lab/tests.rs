@@ -4,7 +4,7 @@
 
 use proptest::prelude::*;
 
-use super::words::{change, probability};
+use super::wording::{change, probability};
 use super::*;
 
 fn of(figure: usize) -> Outcome {

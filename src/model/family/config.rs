@@ -1,4 +1,4 @@
-//! What every family needs to read its `config.json`: refusals, and fields that several families have.
+//! Helpers with which every family reads its `config.json`: refusals, and fields that several families have.
 
 use std::path::Path;
 
@@ -63,7 +63,7 @@ pub(super) fn fields(object: Value) -> Map<String, Value> {
 /// The width of a head where `config.json` does not say it.
 pub(super) fn split(hidden_size: usize, heads: usize) -> Result<usize, Refusal> {
     if heads == 0 || !hidden_size.is_multiple_of(heads) {
-        let problem = format!("hidden_size {hidden_size} over num_attention_heads {heads} is no whole number");
+        let problem = format!("hidden_size {hidden_size} over num_attention_heads {heads} is not a whole number");
         return Err(Refusal::Unknown(problem, "heads must be of equal width"));
     }
     Ok(hidden_size / heads)

@@ -1,4 +1,4 @@
-//! How parameters lie in a stored tensor.
+//! The layout of parameters in a stored tensor.
 
 /// The order of a stored tensor's numbers. Where it holds several parameters they are of equal size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,7 +9,7 @@ use crate::model::architecture::{Rotary, Scaling};
 
 type Fields = Map<String, Value>;
 
-/// Where θ is when nobody tells it.
+/// The base θ of a model that does not tell it.
 const THETA: f64 = 10_000.0;
 
 /// How a family spells its rotary positions where they lie beside other fields.

@@ -1,4 +1,4 @@
-//! How a family spells its models: what `config.json` asks for, and under which names parameters lie in a file.
+//! The spelling of a family: what `config.json` asks for, and under which names parameters lie in a file.
 
 use serde_json::{Map, Value};
 
@@ -17,7 +17,7 @@ pub(in crate::model) struct Family {
     pub(in crate::model) class: &'static str,
     /// What `config.json` asks for.
     pub(super) architecture: fn(&[u8]) -> Result<Architecture, Refusal>,
-    /// Where the parameters lie in a safetensors file.
+    /// Names of the parameters in a safetensors file.
     pub(super) names: Names,
     /// Begins every name in most files, and is left out in others.
     pub(super) optional_prefix: &'static str,
@@ -32,13 +32,13 @@ pub(in crate::model) struct Family {
 pub(in crate::model) struct Gguf {
     /// `general.architecture`.
     pub(in crate::model) architecture: &'static str,
-    /// Where the parameters lie.
+    /// Names of the parameters in the file.
     pub(super) names: Names,
     /// The fields of `config.json` that the metadata amounts to.
     pub(in crate::model) config: fn(&Metadata) -> Result<Map<String, Value>>,
 }
 
-/// Where parameters lie in a file: names without `.weight` and `.bias`.
+/// Names of parameters in a file, without `.weight` and `.bias`.
 #[derive(Debug)]
 pub(in crate::model) struct Names {
     /// The names outside the blocks.

@@ -64,7 +64,7 @@ pub(crate) fn label_and_largest(logits: &[f32], label: u32) -> (f32, f32) {
 pub(crate) struct Exponentials {
     /// max z.
     pub(crate) largest: f32,
-    /// Where it is; the first place of several.
+    /// The index of the largest; the first of several.
     pub(crate) argmax: usize,
     /// Σ e^(z − largest).
     pub(crate) sum: f64,

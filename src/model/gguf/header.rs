@@ -15,7 +15,7 @@ const MOST_TENSORS: u64 = 1 << 16;
 const MOST_ITEMS: u64 = 1 << 20;
 const LONGEST_KEY: u64 = 1 << 16;
 const LONGEST_TEXT: u64 = 16 << 20;
-/// As in ggml: 64 bytes with the zero at the end.
+/// Bytes of the longest name of a tensor, as in ggml: 64 with the zero at the end.
 const LONGEST_TENSOR_NAME: u64 = 63;
 const MOST_DIMENSIONS: u32 = 4;
 const DEFAULT_ALIGNMENT: u64 = 32;
@@ -46,7 +46,7 @@ pub(super) fn read(blob: &Blob) -> Result<(Metadata, TensorFiles)> {
     let mut bytes = Bytes { file: BufReader::with_capacity(1 << 16, file), at: 0, length };
     bytes.header(blob).map_err(|broken| match broken {
         Broken::Format(problem) => blob.error(
-            format!("is no sound GGUF file: {problem}"),
+            format!("is not a sound GGUF file: {problem}"),
             "download or copy it again; if it still says so, do not trust it",
         ),
         Broken::Disk(e) => Error::reading(&blob.path, &e),
@@ -231,7 +231,7 @@ impl Bytes {
         #[allow(clippy::cast_possible_truncation, reason = "at most LONGEST_TEXT")]
         let mut bytes = vec![0; length as usize];
         self.fill(&mut bytes)?;
-        String::from_utf8(bytes).map_err(|_| format!("{what} is no UTF-8 text").into())
+        String::from_utf8(bytes).map_err(|_| format!("{what} is not UTF-8 text").into())
     }
 
     fn skip(&mut self, count: u64, what: &str) -> Parsed<()> {

@@ -35,7 +35,7 @@ impl Value {
         }
     }
 
-    /// As a person would write it; lists have no such form.
+    /// The value as a person would write it; lists have no such form.
     fn plain(&self) -> String {
         match self {
             Self::Unsigned(n) => n.to_string(),

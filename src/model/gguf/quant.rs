@@ -46,7 +46,7 @@ const fn row(
     Row { element, name, id, numbers, bytes, decode }
 }
 
-/// In the order of [`ElementType`].
+/// A row an element type, in the order of [`ElementType`].
 const TABLE: [Row; 13] = [
     row(ElementType::F32, "F32", 0, (1, 4), |b, out| out.push(f32::from_le_bytes([b[0], b[1], b[2], b[3]]))),
     row(ElementType::F16, "F16", 1, (1, 2), |b, out| out.push(half_at(b, 0))),

@@ -25,7 +25,7 @@ pub(crate) struct Prompt {
 pub(crate) struct Answer<'a> {
     /// Index of its prompt.
     pub(crate) prompt: usize,
-    /// Its tokens.
+    /// The tokens of the answer.
     pub(crate) tokens: &'a [u32],
 }
 

@@ -28,7 +28,7 @@ pub(crate) const LOGITS: usize = 1 << 20;
 pub(crate) struct Plain {
     architecture: Architecture,
     weights: Whole,
-    /// Of every position that is going to be read, where queries and keys are rotated.
+    /// Angles of every position that is going to be read, where queries and keys are rotated.
     angles: Option<Angles>,
     /// Memory that is used again.
     idle: Mutex<Vec<Buffers>>,

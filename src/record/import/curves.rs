@@ -32,10 +32,10 @@ pub(super) fn parse(path: &Path, bytes: &[u8]) -> Result<Table> {
         if line.is_empty() {
             continue;
         }
-        let text = std::str::from_utf8(line).map_err(|_| wrong("is no text (UTF-8)".to_owned()))?;
+        let text = std::str::from_utf8(line).map_err(|_| wrong("is not text (UTF-8)".to_owned()))?;
         let object: Map<String, Value> = serde_json::from_str(&spelled_out(text)).map_err(|e| {
             let text = e.to_string();
-            wrong(format!("is no JSON object: {}", text.split(" at line ").next().unwrap_or_default()))
+            wrong(format!("is not a JSON object: {}", text.split(" at line ").next().unwrap_or_default()))
         })?;
         let row = row(&object).map_err(wrong)?;
         if let Some(first) = rows.first() {
@@ -57,7 +57,7 @@ fn row(object: &Map<String, Value>) -> Result<Row, String> {
     let mut row = Row::new();
     for (key, value) in object {
         if let Some(quantity) = quantity(key) {
-            let number = number(value).ok_or_else(|| format!("`{key}` is no number"))?;
+            let number = number(value).ok_or_else(|| format!("`{key}` is not a number"))?;
             row.insert(quantity, vec![number]);
         }
     }

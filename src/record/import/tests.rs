@@ -41,7 +41,7 @@ fn history(run: &ImportedRun) -> RunHistory {
     crate::history::fixture::history(&run.events)
 }
 
-/// As `numpy.save` writes it.
+/// A file as `numpy.save` writes it.
 fn npy(rows: usize, prompts: usize, value: impl Fn(usize, usize, usize) -> f64) -> Vec<u8> {
     let mut header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({rows}, 17, {prompts}), }}");
     header += &" ".repeat(63 - (header.len() + 10) % 64);

@@ -1,4 +1,4 @@
-//! What a sweep of classifiers came to: a row a cell, its runs pooled.
+//! The table of a sweep of classifiers: a row a cell, its runs pooled.
 
 use super::row::{Classified, Row, aligned, settings_of};
 use crate::export::csv::{Table, defused, number};

@@ -12,7 +12,7 @@ const FOLDER: usize = 48;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Setting {
     pub(super) path: String,
-    /// At least one.
+    /// The values that it takes; at least one.
     pub(super) values: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ fn setting(argument: &str) -> Result<Setting> {
     })?;
     let path = path.trim();
     if path == "seed" {
-        return Err(mistake(argument, "seeds are no setting", "--seeds N takes N of them, --seed FIRST the first"));
+        return Err(mistake(argument, "seeds are not a setting", "--seeds N takes N of them, --seed FIRST the first"));
     }
     let values =
         split(values).map_err(|problem| mistake(argument, problem, "separate values by commas: path=a,b,c"))?;

@@ -25,7 +25,7 @@ pub(super) struct Job {
     /// The cell in words.
     pub(super) label: Shown,
     pub(super) seed: u64,
-    /// Where its run directory is or will be.
+    /// Its run directory, which may not be there yet.
     pub(super) folder: PathBuf,
     /// The experiment as it is run, in RON: what its run directory holds of it.
     pub(super) ron: String,
@@ -40,7 +40,7 @@ pub(super) struct Plan {
     pub(super) name: String,
     /// Whether its cells train classifiers; `None` before the first.
     pub(super) classifiers: Option<bool>,
-    /// Where the sweep is.
+    /// The folder of the sweep.
     pub(super) folder: PathBuf,
     pub(super) jobs: Vec<Job>,
 }

@@ -1,4 +1,4 @@
-//! What a sweep came to: a row a cell, its runs pooled.
+//! The table of a sweep: a row a cell, its runs pooled.
 
 use std::collections::BTreeMap;
 

@@ -76,7 +76,7 @@ fn events(seed: u64, fall: f32) -> Vec<TrainerEvent> {
         TrainerEvent::Step(StepMetrics { step, stage, metrics })
     };
     let measured = |stage, step, chosen, argmax| {
-        TrainerEvent::Evaluation(Box::new(evaluation(2, stage, step, &[(ProbeKind::Chosen, chosen)], argmax)))
+        TrainerEvent::from(evaluation(2, stage, step, &[(ProbeKind::Chosen, chosen)], argmax))
     };
     vec![
         TrainerEvent::RunStarted(Box::new(run(2, seed, vec![stage("SFT", false, 1), stage("DPO", true, 1)]))),

@@ -23,7 +23,7 @@ pub struct Curve {
 /// A stretch of a curve without a break.
 #[derive(Debug, Clone)]
 pub struct Line {
-    /// Its values.
+    /// The values of the curve.
     pub series: Series,
     /// Quartiles over the prompts; only of the selected curve.
     pub band: Option<(Series, Series)>,

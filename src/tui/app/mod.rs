@@ -3,7 +3,6 @@
 
 mod curves;
 mod navigate;
-mod panel;
 mod replay;
 mod scale;
 mod still;
@@ -16,15 +15,15 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
-pub use panel::{Panel, Shows};
 pub use replay::Replay;
 pub use scale::Since;
-pub use viewstate::{Dialog, Smoothing, ViewState};
+pub use viewstate::{Dialog, ViewState};
 
 use super::glyphs::Glyphs;
 use super::keymap::{self, Action, Binding, Context};
 use super::message::Ending;
 use super::notice::{Notice, Notices};
+use super::panel::{Panel, Shows};
 use super::paper::Paper;
 use super::theme::Theme;
 use crate::history::forces::Entry;
@@ -54,7 +53,7 @@ pub struct App {
     stopping: bool,
     trainer_gone: bool,
     ending: Ending,
-    /// When the trainer entered its phase.
+    /// The time at which the trainer entered its phase.
     phase_since: Duration,
     dropped: u64,
     notices: Notices,
@@ -196,7 +195,7 @@ impl App {
     pub fn evaluation(&self) -> Option<&Evaluation> {
         let evaluations = &self.shown().evaluations;
         let after = evaluations.partition_point(|e| e.step <= self.step());
-        evaluations[..after].last()
+        evaluations[..after].last().map(AsRef::as_ref)
     }
 
     /// Whether a classifier is shown: its panels are others.

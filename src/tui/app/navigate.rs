@@ -1,8 +1,8 @@
 //! The cursor, the range of steps and the lists.
 
-use super::panel::List;
 use super::{App, Dialog};
 use crate::tui::keymap::Rows;
+use crate::tui::panel::List;
 
 /// Fewest steps that a chart shows.
 const MIN_RANGE: u64 = 4;

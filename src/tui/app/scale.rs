@@ -1,11 +1,11 @@
-//! Which scale is shown, and from where changes are counted: one answer for the chart, the table and the prompt.
+//! The scale that is shown, and the evaluation from which changes are counted: one answer for the chart, the table and the prompt.
 
 use super::{App, Curve};
 use crate::history::Scale;
 use crate::protocol::{Evaluation, StageInfo};
 use crate::text::Shown;
 
-/// From where changes are counted.
+/// The evaluation from which changes are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// The run's first evaluation.
@@ -77,7 +77,7 @@ impl App {
         self.refresh();
     }
 
-    /// From where the changes that are shown are counted. A scale of levels leaves that to the stage.
+    /// The evaluation from which the changes that are shown are counted. A scale of levels leaves that to the stage.
     pub fn since(&self) -> Since {
         let scale = if self.scale().is_change() { self.scale() } else { self.default_scale() };
         match (scale, self.measured_stage()) {
@@ -99,10 +99,11 @@ impl App {
 
     /// The evaluation that changes are counted from.
     pub fn origin(&self) -> Option<&Evaluation> {
-        match self.since() {
-            Since::Start => self.shown().evaluations.first(),
-            Since::Stage(stage) => self.shown().stage_evaluations(stage).first(),
-        }
+        let from = match self.since() {
+            Since::Start => &self.shown().evaluations,
+            Since::Stage(stage) => self.shown().stage_evaluations(stage),
+        };
+        from.first().map(AsRef::as_ref)
     }
 
     /// The change of a curve at the step that is shown.

@@ -171,8 +171,8 @@ impl App {
             Action::List(by) => self.list(by),
             Action::Screenshot => return vec![Effect::Screenshot],
             Action::NextTheme => {
-                if let Some(refusal) = self.view.next_theme() {
-                    return self.notify(refusal.as_str(), true);
+                if let Err(refusal) = self.view.next_theme() {
+                    return self.notify(refusal, true);
                 }
             }
             Action::Confirm => return self.confirm(),

@@ -1,12 +1,11 @@
-//! How the run is looked at: everything that a key can change and that concerns no trainer.
+//! The state of the view: everything that a key can change and that concerns no trainer.
 
 use std::collections::BTreeSet;
 
-use super::panel::Panel;
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
-use crate::text::Shown;
 use crate::tui::glyphs::Glyphs;
+use crate::tui::panel::Panel;
 use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
 
@@ -115,7 +114,7 @@ impl ViewState {
     /// The view of a program that has just been started.
     pub fn new(theme: Theme, glyphs: Glyphs) -> Self {
         Self {
-            focus: Panel::default(),
+            focus: Panel::Chart,
             lower: Panel::Prompt,
             maximised: false,
             dialog: None,
@@ -175,13 +174,7 @@ impl ViewState {
         }
     }
 
-    pub(super) fn next_theme(&mut self) -> Option<Shown> {
-        if self.theme_locked {
-            return Some(Shown::new("NO_COLOR or --theme mono is set: the theme stays monochrome"));
-        }
-        self.theme.kind = self.theme.kind.next();
-        // Chosen by hand is named.
-        self.paper.kind = self.theme.kind;
-        None
+    pub(super) fn next_theme(&mut self) -> Result<(), &'static str> {
+        self.paper.next_theme(&mut self.theme, self.theme_locked)
     }
 }

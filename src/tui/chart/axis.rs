@@ -2,10 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthChar;
 
 use super::layout::{Layout, width};
 use crate::history::reduce::Columns;
+use crate::text::fit;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
 
@@ -189,27 +189,6 @@ fn step_label(step: u64, gap: u64) -> String {
     }
 }
 
-/// The text cut to `columns`, with … where something was left out.
-pub(super) fn clipped(text: &str, columns: u16) -> String {
-    if width(text) <= columns {
-        return text.to_owned();
-    }
-    let mut room = usize::from(columns).saturating_sub(1);
-    let mut out = String::new();
-    for c in text.chars() {
-        let wide = c.width().unwrap_or(0);
-        if wide > room {
-            break;
-        }
-        room -= wide;
-        out.push(c);
-    }
-    if columns > 0 {
-        out.push('…');
-    }
-    out
-}
-
 /// Tick values, the axis line, faint grid lines and the zero line.
 pub(super) fn draw_y(layout: &Layout, bounds: Bounds, ticks: &[Tick], glyphs: Glyphs, theme: &Theme, buf: &mut Buffer) {
     let Layout { plot, y_axis, .. } = *layout;
@@ -236,7 +215,7 @@ pub(super) fn draw_y(layout: &Layout, bounds: Bounds, ticks: &[Tick], glyphs: Gl
         }
         if !y_axis.is_empty() {
             buf[(y_axis.right() - 1, y)].set_symbol(notch);
-            let label = clipped(&tick.label, y_axis.width.saturating_sub(2));
+            let label = fit(&tick.label, usize::from(y_axis.width.saturating_sub(2)));
             let x = y_axis.right() - 2 - width(&label);
             buf.set_string(x, y, label, theme.dim());
         }
@@ -350,12 +329,5 @@ mod tests {
         assert_eq!(bounds.dot(f64::INFINITY, 40), 0);
         assert_eq!(bounds.dot(0.0, 40), 0);
         assert_eq!(bounds.dot(-10.0, 40), 39);
-    }
-
-    #[test]
-    fn text_is_clipped_by_columns() {
-        assert_eq!(clipped("y* on y⁺", 5), "y* o…");
-        assert_eq!(clipped("漢字漢字", 4), "漢…");
-        assert_eq!(clipped("abc", 0), "");
     }
 }

@@ -146,7 +146,7 @@ impl Canvas {
         }
     }
 
-    /// Where the segment from `a` to `b` enters the canvas' width, so that a far neighbour costs no dots.
+    /// The part of the segment from `a` to `b` that lies within the canvas' width, so that a far neighbour costs no dots.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a dot on a screen")]
     fn clip(&self, a: (i64, i64), b: (i64, i64)) -> Option<(i64, i64)> {
         let right = i64::from(self.size().0) - 1;

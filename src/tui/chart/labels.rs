@@ -4,10 +4,10 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use super::axis;
 use super::canvas::{Canvas, Pen};
 use super::layout::{Layout, width};
 use super::line::ChartLine;
+use crate::text::fit;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Dash;
 
@@ -92,7 +92,7 @@ pub(super) fn draw(layout: &Layout, mut ends: Vec<EndLabel>, glyphs: Glyphs, buf
         let Ok(row) = u16::try_from(row) else { continue };
         let room = area.width.saturating_sub(gutter.width);
         let longest = labels.width.saturating_sub(GUTTER);
-        let text = axis::clipped(&end.text, room.min(longest));
+        let text = fit(&end.text, usize::from(room.min(longest)));
         buf.set_string(gutter.right(), area.y + row, text, end.style);
     }
 }

@@ -1,9 +1,9 @@
-//! Where the parts of a chart lie.
+//! The layout of a chart: the places of its parts.
 
 use ratatui::layout::Rect;
 use unicode_width::UnicodeWidthStr;
 
-/// Where the parts lie; a part that does not fit has no extent.
+/// The places of the parts; a part that does not fit has no extent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Layout {
     pub(super) title: Rect,

@@ -10,7 +10,6 @@ use crate::tui::keymap::{self, Action, Context, Rows};
 use crate::tui::message::{Effect, Ending};
 use crate::tui::notice::Notice;
 use crate::tui::paper::Paper;
-use crate::tui::screenful::ScreenshotInfo;
 use crate::tui::theme::{Theme, ThemeKind};
 use crate::tui::upkeep::Upkeep;
 
@@ -126,36 +125,6 @@ impl Compare {
         self.upkeep.ending()
     }
 
-    /// What a screenshot of it is of.
-    pub(super) fn info(&self) -> ScreenshotInfo {
-        let labels: Vec<&str> = self.arms.iter().map(|arm| arm.label.as_str()).collect();
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step, or none")]
-        let step = match (&self.aligned, self.view.by) {
-            (Ok(aligned), By::Step) => aligned.at(self.point()) as u64,
-            _ => 0,
-        };
-        ScreenshotInfo {
-            run_id: labels.join("-vs-"),
-            seed: None,
-            step,
-            view: match self.view.by {
-                By::Step => "compare-by-step",
-                By::Loss => "compare-by-loss",
-                By::Margin => "compare-by-margin",
-            },
-            ground: self.view.paper.theme().ground(),
-        }
-    }
-
-    /// The comparison as files show it: without clocks, notices and dialogs.
-    pub(super) fn still(&self) -> Self {
-        let mut still = self.clone();
-        still.hide_clock = true;
-        still.view.help = None;
-        (still.view.theme, still.view.glyphs) = (self.view.paper.theme(), self.view.paper.glyphs);
-        still
-    }
-
     /// Works out the lines and the panel again.
     fn refresh(&mut self) {
         self.upkeep.touch();
@@ -194,10 +163,6 @@ impl Compare {
         let Some(action) = keymap::lookup(mode, key) else { return Vec::new() };
         self.upkeep.touch();
         match action {
-            Action::Quit | Action::Interrupt => return vec![Effect::Quit],
-            Action::Suspend => return vec![Effect::Suspend],
-            Action::Redraw => return vec![Effect::Redraw],
-            Action::Screenshot => return vec![Effect::Screenshot],
             Action::Help => self.view.help = Some(0),
             Action::Cancel => self.view.help = None,
             Action::List(by) => self.list(by),
@@ -219,15 +184,11 @@ impl Compare {
                 self.view.scale = self.view.scale.next();
                 self.refresh();
             }
-            Action::NextTheme if self.theme_locked => {
-                self.upkeep.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
-            }
             Action::NextTheme => {
-                self.view.theme.kind = self.view.theme.kind.next();
-                // Chosen by hand is named.
-                self.view.paper.kind = self.view.theme.kind;
+                let chosen = self.view.paper.next_theme(&mut self.view.theme, self.theme_locked);
+                self.upkeep.refused(chosen);
             }
-            _ => {}
+            _ => return action.effect(),
         }
         Vec::new()
     }
@@ -259,7 +220,7 @@ impl Compare {
     }
 }
 
-/// Where the points of the axis lie on the chart: steps are themselves, losses and margins are spaced evenly.
+/// The places of the axis' points on the chart: steps are themselves, losses and margins are spaced evenly.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "steps")]
 pub(super) fn places(aligned: &Aligned) -> Vec<u64> {
     match aligned.by() {

@@ -8,58 +8,70 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::glyphs::Glyphs;
-use super::message::{Effect, Message};
-use super::screenful::{Screenful, ScreenshotInfo};
+use super::message::Effect;
+use super::screenful::ScreenshotInfo;
+use super::upkeep::{Sheet, Upkeep};
+use crate::history::By;
 use crate::text::Shown;
 
-pub use app::{Compare, CompareView, Row};
+pub use app::{Compare, CompareView};
 pub use figure::figure;
-pub use view::render;
 
-impl Compare {
-    /// The screen without clocks, notices and dialogs, of so many columns and rows, and what it is of.
-    pub fn screenshot_sized(&self, columns: u16, rows: u16) -> (Buffer, ScreenshotInfo) {
-        Screenful::screenshot(self, Rect::new(0, 0, columns, rows))
-    }
-}
-
-impl Screenful for Compare {
-    fn update(&mut self, message: Message) -> Vec<Effect> {
-        match message {
-            Message::Key(key) => self.key(key),
-            other => self.upkeep.take(&other),
-        }
+impl Sheet for Compare {
+    fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
     }
 
-    fn render(&self, area: Rect, buf: &mut Buffer) {
+    fn upkeep_mut(&mut self) -> &mut Upkeep {
+        &mut self.upkeep
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        Self::key(self, key)
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer) {
         view::render(self, area, buf);
     }
 
-    fn tick_interval(&self) -> Option<Duration> {
-        self.upkeep.tick_interval()
-    }
-
-    fn take_dirty(&mut self) -> bool {
-        self.upkeep.take_dirty()
-    }
-
-    fn glyphs(&self) -> Glyphs {
+    fn drawn_with(&self) -> Glyphs {
         self.view.glyphs
     }
 
-    fn subject(&self) -> Shown {
+    fn name(&self) -> Shown {
         Shown::new("compare")
     }
 
-    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
-        let mut frame = Buffer::empty(area);
-        view::render(&self.still(), area, &mut frame);
-        (frame, self.info())
+    fn still(&self) -> Self {
+        let mut still = self.clone();
+        still.hide_clock = true;
+        still.view.help = None;
+        (still.view.theme, still.view.glyphs) = (self.view.paper.theme(), self.view.paper.glyphs);
+        still
+    }
+
+    fn info(&self) -> ScreenshotInfo {
+        let labels: Vec<&str> = self.arms().iter().map(|arm| arm.label.as_str()).collect();
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step, or none")]
+        let step = match (self.aligned(), self.view.by) {
+            (Ok(aligned), By::Step) => aligned.at(self.point()) as u64,
+            _ => 0,
+        };
+        ScreenshotInfo {
+            run_id: labels.join("-vs-"),
+            seed: None,
+            step,
+            view: match self.view.by {
+                By::Step => "compare-by-step",
+                By::Loss => "compare-by-loss",
+                By::Margin => "compare-by-margin",
+            },
+            ground: self.view.paper.theme().ground(),
+        }
     }
 }

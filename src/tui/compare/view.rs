@@ -22,11 +22,10 @@ use unicode_width::UnicodeWidthStr;
 use super::app::{Compare, Row};
 use crate::history::{Aligned, By, Scale};
 use crate::tui::chart::{Chart, ChartLine, XAxis};
-use crate::tui::glyphs;
 use crate::tui::keymap::{self, Context};
 use crate::tui::theme::Theme;
 use crate::tui::view::text::{change, fit, fitted, left, number, panel, right, title};
-use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
+use crate::tui::view::{dialogs, footer, whole};
 
 /// Columns of a curve's symbol.
 const SYMBOL: usize = 12;
@@ -34,23 +33,12 @@ const SYMBOL: usize = 12;
 const INTERVAL: usize = 17;
 
 /// Draws the comparison in a buffer, which may be off-screen.
-pub fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
-    let area = area.intersection(buf.area);
-    if area.is_empty() {
-        return;
-    }
-    buf.set_style(area, app.view.theme.text());
-    render_parts(app, area, buf);
-    glyphs::settle(app.view.glyphs, area, buf);
+pub(super) fn render(app: &Compare, area: Rect, buf: &mut Buffer) {
+    whole(&app.view.theme, app.view.glyphs, area, buf, |area, buf| parts(app, area, buf));
 }
 
-fn render_parts(app: &Compare, area: Rect, buf: &mut Buffer) {
+fn parts(app: &Compare, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
-        let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
-        Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
-        return;
-    }
     let [top, legend, body, keys] =
         Layout::vertical([Constraint::Length(1), Constraint::Length(1), Constraint::Min(1), Constraint::Length(1)])
             .areas(area);
@@ -200,7 +188,7 @@ fn rows(app: &Compare, area: Rect, buf: &mut Buffer) {
     Paragraph::new(lines).render(inner, buf);
 }
 
-/// Where the differences are read, and over what.
+/// The line that says where the differences are read, and over what.
 fn place(app: &Compare) -> Line<'static> {
     let theme = &app.view.theme;
     let Ok(aligned) = app.aligned() else { return Line::default() };

@@ -5,13 +5,11 @@ use crossterm::event::KeyEvent;
 use crate::dynamics::lab::{self, Outcome, Step};
 use crate::error::Result;
 use crate::experiment::{LabSettings, LabShape};
-use crate::text::Shown;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap::{self, Action, Context, LabAction};
 use crate::tui::message::{Effect, Ending};
 use crate::tui::notice::Notice;
 use crate::tui::paper::Paper;
-use crate::tui::screenful::ScreenshotInfo;
 use crate::tui::theme::{Theme, ThemeKind};
 use crate::tui::upkeep::Upkeep;
 
@@ -27,10 +25,10 @@ const CLASSES: (f64, f64) = (2.0, 1000.0);
 /// How probabilities are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
-    /// From 0 to a round number.
+    /// A linear scale from 0 to a round number.
     #[default]
     Linear,
-    /// By powers of ten up to 1.
+    /// A logarithmic scale, by powers of ten up to 1.
     Log,
 }
 
@@ -109,9 +107,9 @@ impl Lab {
         self.steps
     }
 
-    /// The experiment's name.
-    pub fn name(&self) -> Shown {
-        Shown::new(&self.name)
+    /// The experiment's name, raw.
+    pub fn experiment(&self) -> &str {
+        &self.name
     }
 
     /// The line in the footer.
@@ -129,43 +127,22 @@ impl Lab {
         if self.help.is_some() { Context::Help } else { Context::Lab }
     }
 
-    /// The lab as files show it: without notices and dialogs.
-    pub(super) fn still(&self) -> Self {
-        let (theme, glyphs) = (self.paper.theme(), self.paper.glyphs);
-        Self { help: None, upkeep: Upkeep::default(), theme, glyphs, ..self.clone() }
-    }
-
-    /// What a screenshot of it is of.
-    pub(super) fn info(&self) -> ScreenshotInfo {
-        let ground = self.paper.theme().ground();
-        ScreenshotInfo { run_id: self.name.clone(), seed: None, step: self.steps, view: "lab", ground }
-    }
-
     pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let Some(action) = keymap::lookup(self.mode(), key) else { return Vec::new() };
         self.upkeep.touch();
         match action {
-            Action::Quit | Action::Interrupt => return vec![Effect::Quit],
-            Action::Suspend => return vec![Effect::Suspend],
-            Action::Redraw => return vec![Effect::Redraw],
-            Action::Screenshot => return vec![Effect::Screenshot],
             Action::Help => self.help = Some(0),
             Action::Cancel => self.help = None,
             Action::List(by) => {
                 let rows = keymap::bindings(Context::Lab).count();
                 self.help = self.help.map(|row| by.scrolled(row, rows));
             }
-            Action::NextTheme if self.theme_locked => {
-                self.upkeep.notify("NO_COLOR or --theme mono is set: the theme stays monochrome", true);
-            }
             Action::NextTheme => {
-                self.theme.kind = self.theme.kind.next();
-                // Chosen by hand is named.
-                self.paper.kind = self.theme.kind;
+                let chosen = self.paper.next_theme(&mut self.theme, self.theme_locked);
+                self.upkeep.refused(chosen);
             }
             Action::Lab(action) => self.act(action),
-            // The others do not reach the lab.
-            _ => {}
+            _ => return action.effect(),
         }
         Vec::new()
     }

@@ -19,7 +19,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{Lab, Scale};
 use crate::dynamics::lab::Outcome;
-use crate::dynamics::lab::words::probability;
+use crate::dynamics::lab::wording::probability;
 use crate::history::CurveId;
 use crate::protocol::ProbeKind;
 use crate::tui::glyphs::Glyphs;
@@ -35,12 +35,12 @@ const FLOOR: f64 = -12.0;
 /// Eighths of a cell, none to all.
 const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// From probabilities to heights.
+/// The scale that turns probabilities into heights.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Heights {
     /// Up to this.
     Linear(f64),
-    /// From this power of ten up to 1.
+    /// A logarithmic scale from this power of ten up to 1.
     Log(f64),
 }
 
@@ -156,7 +156,7 @@ struct Inks {
     gain: (char, Style),
     loss: (char, Style),
     line: char,
-    /// Where a bar changes, cells are whole: the shades have no eighths.
+    /// Whether the cell in which a bar changes is whole: shades have no eighths.
     whole_cells: bool,
     /// Whether there are eighths of a cell at all.
     blocks: bool,

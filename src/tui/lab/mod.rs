@@ -1,7 +1,7 @@
 //! The squeeze lab on the screen: one softmax, one class that is pushed down or pulled up, and what that does to the
 //! others. State / update / view as in the dashboard, with the same loop, terminal, keys and screenshots.
 //!
-//! From outside: [`Lab::new`], then [`run`](super::run::run).
+//! From outside: [`Lab::new`], then [`show`](super::show).
 
 mod app;
 mod bars;
@@ -10,49 +10,52 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
+use crossterm::event::KeyEvent;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::glyphs::Glyphs;
-use super::message::{Effect, Message};
-use super::screenful::{Screenful, ScreenshotInfo};
+use super::message::Effect;
+use super::screenful::ScreenshotInfo;
+use super::upkeep::{Sheet, Upkeep};
 use crate::text::Shown;
 
-pub use app::{Lab, Scale};
+pub use app::Lab;
 
-impl Screenful for Lab {
-    fn update(&mut self, message: Message) -> Vec<Effect> {
-        match message {
-            Message::Key(key) => self.key(key),
-            other => self.upkeep.take(&other),
-        }
+impl Sheet for Lab {
+    fn upkeep(&self) -> &Upkeep {
+        &self.upkeep
     }
 
-    fn render(&self, area: Rect, buf: &mut Buffer) {
+    fn upkeep_mut(&mut self) -> &mut Upkeep {
+        &mut self.upkeep
+    }
+
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        Self::key(self, key)
+    }
+
+    fn draw(&self, area: Rect, buf: &mut Buffer) {
         view::render(self, area, buf);
     }
 
-    fn tick_interval(&self) -> Option<Duration> {
-        self.upkeep.tick_interval()
-    }
-
-    fn take_dirty(&mut self) -> bool {
-        self.upkeep.take_dirty()
-    }
-
-    fn glyphs(&self) -> Glyphs {
+    fn drawn_with(&self) -> Glyphs {
         self.glyphs
     }
 
-    fn subject(&self) -> Shown {
-        self.name()
+    fn name(&self) -> Shown {
+        Shown::new(self.experiment())
     }
 
-    fn screenshot(&self, area: Rect) -> (Buffer, ScreenshotInfo) {
-        let mut frame = Buffer::empty(area);
-        view::render(&self.still(), area, &mut frame);
-        (frame, self.info())
+    fn still(&self) -> Self {
+        let mut still = self.clone();
+        (still.help, still.upkeep) = (None, Upkeep::default());
+        (still.theme, still.glyphs) = (self.paper.theme(), self.paper.glyphs);
+        still
+    }
+
+    fn info(&self) -> ScreenshotInfo {
+        let ground = self.paper.theme().ground();
+        ScreenshotInfo { run_id: self.experiment().to_owned(), seed: None, step: self.steps(), view: "lab", ground }
     }
 }

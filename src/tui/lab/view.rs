@@ -1,4 +1,4 @@
-//! What the lab looks like: a pure function of the [`Lab`].
+//! The view of the lab: a pure function of the [`Lab`].
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -7,11 +7,11 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use super::app::{Lab, Scale};
 use super::bars;
-use crate::dynamics::lab::words::{change, name, probability};
-use crate::tui::glyphs;
+use crate::dynamics::lab::wording::{change, name, probability};
 use crate::tui::keymap::{self, Context};
+use crate::tui::upkeep::Sheet;
 use crate::tui::view::text::{fit, left, number, panel, right, title, words, wrap};
-use crate::tui::view::{MIN_HEIGHT, MIN_WIDTH, dialogs, footer};
+use crate::tui::view::{dialogs, footer, whole};
 
 /// Columns of the table of numbers, border included.
 const NUMBERS: u16 = 44;
@@ -39,21 +39,10 @@ const HINTS: &str = "Every class but y changes by the factor e^(η′p)/Z. It is
 /// └ footer: the keys that work now ────────────┘
 /// ```
 pub(super) fn render(lab: &Lab, area: Rect, buf: &mut Buffer) {
-    let area = area.intersection(buf.area);
-    if area.is_empty() {
-        return;
-    }
-    buf.set_style(area, lab.theme.text());
-    render_parts(lab, area, buf);
-    glyphs::settle(lab.glyphs, area, buf);
+    whole(&lab.theme, lab.glyphs, area, buf, |area, buf| parts(lab, area, buf));
 }
 
-fn render_parts(lab: &Lab, area: Rect, buf: &mut Buffer) {
-    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
-        let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
-        Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
-        return;
-    }
+fn parts(lab: &Lab, area: Rect, buf: &mut Buffer) {
     let story = wrap(&words(&lab.outcome().story(), lab.theme.text()), usize::from(area.width) - 2);
     let told = u16::try_from(story.len()).unwrap_or(u16::MAX).min(if area.height < 20 { 2 } else { 4 });
     let lower = match area.height {
@@ -98,7 +87,7 @@ fn render_header(lab: &Lab, area: Rect, buf: &mut Buffer) {
         lab.outcome().step.y,
         settings.eta
     );
-    let experiment = fit(&format!(" {}", lab.name()), room / 2);
+    let experiment = fit(&format!(" {}", Sheet::name(lab)), room / 2);
     let set = fit(&set, room.saturating_sub(Span::raw(experiment.as_str()).width()));
     Line::from(vec![Span::styled(experiment, theme.accent()), Span::styled(set, theme.text())]).render(area, buf);
     Line::from(Span::styled(taken, theme.dim())).right_aligned().render(area, buf);

@@ -1,10 +1,11 @@
-//! How curves, arms of a comparison and classes are drawn: a row each of dash, marker and colour.
+//! The looks of curves, arms of a comparison and classes: a row each of dash, marker and colour.
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Color as C, Modifier, Style};
 
+use self::Dash::{DashDot, DashDotDot, Dashed, Dotted, LongDash, Solid, Sparse};
 use super::{Ink, Theme};
 use crate::history::CurveId;
-use crate::protocol::ProbeKind;
+use crate::protocol::ProbeKind as P;
 
 /// The dash of a line: how it is told apart without colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -27,6 +28,9 @@ pub enum Dash {
 }
 
 impl Dash {
+    /// Every dash, those that differ most first.
+    const ALL: [Self; 7] = [Solid, Dashed, LongDash, DashDot, Dotted, DashDotDot, Sparse];
+
     /// Dots drawn and dots left out, in turn, along the line. A solid line has no pattern.
     pub fn pattern(self) -> &'static [u8] {
         match self {
@@ -44,9 +48,9 @@ impl Dash {
 /// How a curve is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CurveLook {
-    /// Its colour. Bold curves are drawn over the others.
+    /// The colour of the curve. Bold curves are drawn over the others.
     pub style: Style,
-    /// Its dash.
+    /// The dash of its line.
     pub dash: Dash,
     /// The marker at its points and in the legend.
     pub marker: char,
@@ -66,8 +70,6 @@ impl Theme {
     /// The look of an arm of a comparison: hue and marker differ among the first [`ARMS`](Self::ARMS), the dash between
     /// neighbours; further arms repeat them.
     pub fn arm(&self, index: usize) -> CurveLook {
-        use Dash::{DashDot, DashDotDot, Dashed, Dotted, LongDash, Solid, Sparse};
-        use ProbeKind as P;
         const HUES: [CurveId; 8] = [
             CurveId::Probe(P::Chosen),
             CurveId::Probe(P::Rejected),
@@ -78,9 +80,12 @@ impl Theme {
             CurveId::Probe(P::ChosenInitial),
             CurveId::Probe(P::RejectGptsemantic),
         ];
-        const DASHES: [Dash; 7] = [Solid, Dashed, LongDash, DashDot, Dotted, DashDotDot, Sparse];
         let look = self.curve(HUES[index % HUES.len()]);
-        CurveLook { style: look.style.remove_modifier(Modifier::BOLD), dash: DASHES[index % DASHES.len()], ..look }
+        CurveLook {
+            style: look.style.remove_modifier(Modifier::BOLD),
+            dash: Dash::ALL[index % Dash::ALL.len()],
+            ..look
+        }
     }
 
     /// Arms that can be told apart.
@@ -88,7 +93,6 @@ impl Theme {
 
     /// The look of what is said of a class: ten hues and dashes of the curves above, and the class's number for a marker.
     pub fn class(&self, index: usize) -> CurveLook {
-        use ProbeKind as P;
         const HUES: [CurveId; 10] = [
             CurveId::Probe(P::RandomPermute),
             CurveId::Probe(P::IrrTest),
@@ -109,38 +113,74 @@ impl Theme {
 
 /// The curves that tell the story: drawn bold and over the others.
 fn leads(curve: CurveId) -> bool {
-    matches!(curve, CurveId::Probe(ProbeKind::Chosen | ProbeKind::Rejected) | CurveId::ArgmaxChosen)
+    matches!(curve, CurveId::Probe(P::Chosen | P::Rejected) | CurveId::ArgmaxChosen)
 }
 
-/// Dash, marker, ink on the dark ground, ink on the light one: a row a curve.
-fn row(curve: CurveId) -> (Dash, char, Ink, Ink) {
-    use Color as C;
-    use Dash::{DashDot, DashDotDot, Dashed, Dotted, LongDash, Solid, Sparse};
-    use ProbeKind as P;
-    let probe = match curve {
-        CurveId::Probe(kind) => kind,
-        CurveId::ArgmaxChosen => return (Solid, '★', Ink(0xFF_E83D, C::LightYellow), Ink(0x00_0000, C::Black)),
-        CurveId::ArgmaxRejected => return (DashDotDot, '☆', Ink(0xCF_BF5A, C::Yellow), Ink(0x42_3D30, C::Black)),
-    };
-    match probe {
-        // Blue.
-        P::Chosen => (Solid, '●', Ink(0x4F_B9F7, C::LightCyan), Ink(0x00_5FA8, C::Blue)),
-        P::ChosenInitial => (Dotted, '○', Ink(0x94_B7D6, C::Cyan), Ink(0x4B_6F93, C::Blue)),
-        P::ChosenSelfr => (DashDot, '◎', Ink(0x7F_A6D9, C::Cyan), Ink(0x3B_66A0, C::Blue)),
-        P::ChosenGptsemantic => (Dashed, '◐', Ink(0x63_A0CC, C::Cyan), Ink(0x1F_6C9E, C::Blue)),
-        P::ChosenGptformat => (DashDotDot, '◒', Ink(0x6F_93C4, C::Cyan), Ink(0x47_5A80, C::Blue)),
-        // Vermilion.
-        P::Rejected => (Solid, '■', Ink(0xFF_7A33, C::LightRed), Ink(0xC2_4100, C::Red)),
-        P::RejectGptsemantic => (Dashed, '□', Ink(0xDB_9067, C::Red), Ink(0x9A_5530, C::Red)),
-        P::RejectGptformat => (Dotted, '▪', Ink(0xC9_8466, C::Red), Ink(0x8A_5A44, C::Red)),
-        // Bluish green.
-        P::IrrTrain => (LongDash, '▲', Ink(0x32_C38C, C::LightGreen), Ink(0x00_7355, C::Green)),
-        P::IrrTest => (DashDotDot, '△', Ink(0x6F_CBB3, C::Green), Ink(0x1F_8355, C::Green)),
-        P::Repeater => (Sparse, '▸', Ink(0x5B_A98F, C::Green), Ink(0x47_7060, C::Green)),
-        // Reddish purple.
-        P::IrrHum => (LongDash, '◆', Ink(0xDD_8CBB, C::LightMagenta), Ink(0x9B_3E82, C::Magenta)),
-        // Grey.
-        P::RandomPermute => (Dashed, '✕', Ink(0xA4_ABB3, C::Gray), Ink(0x5E_646B, C::DarkGray)),
-        P::RandomNonhum => (DashDot, '+', Ink(0x8C_949D, C::Gray), Ink(0x6E_7379, C::DarkGray)),
+/// Dash, marker, ink on the dark ground, ink on the light one.
+type Look = (Dash, char, Ink, Ink);
+
+/// Looks that were chosen, a row a curve. A kind of answer without one takes what its group has left.
+#[rustfmt::skip]
+const LOOKS: [(CurveId, Dash, char, Ink, Ink); 16] = [
+    // Blue.
+    (CurveId::Probe(P::Chosen), Solid, '●', Ink(0x4F_B9F7, C::LightCyan), Ink(0x00_5FA8, C::Blue)),
+    (CurveId::Probe(P::ChosenInitial), Dotted, '○', Ink(0x94_B7D6, C::Cyan), Ink(0x4B_6F93, C::Blue)),
+    (CurveId::Probe(P::ChosenSelfr), DashDot, '◎', Ink(0x7F_A6D9, C::Cyan), Ink(0x3B_66A0, C::Blue)),
+    (CurveId::Probe(P::ChosenGptsemantic), Dashed, '◐', Ink(0x63_A0CC, C::Cyan), Ink(0x1F_6C9E, C::Blue)),
+    (CurveId::Probe(P::ChosenGptformat), DashDotDot, '◒', Ink(0x6F_93C4, C::Cyan), Ink(0x47_5A80, C::Blue)),
+    // Vermilion.
+    (CurveId::Probe(P::Rejected), Solid, '■', Ink(0xFF_7A33, C::LightRed), Ink(0xC2_4100, C::Red)),
+    (CurveId::Probe(P::RejectGptsemantic), Dashed, '□', Ink(0xDB_9067, C::Red), Ink(0x9A_5530, C::Red)),
+    (CurveId::Probe(P::RejectGptformat), Dotted, '▪', Ink(0xC9_8466, C::Red), Ink(0x8A_5A44, C::Red)),
+    // Bluish green.
+    (CurveId::Probe(P::IrrTrain), LongDash, '▲', Ink(0x32_C38C, C::LightGreen), Ink(0x00_7355, C::Green)),
+    (CurveId::Probe(P::IrrTest), DashDotDot, '△', Ink(0x6F_CBB3, C::Green), Ink(0x1F_8355, C::Green)),
+    (CurveId::Probe(P::Repeater), Sparse, '▸', Ink(0x5B_A98F, C::Green), Ink(0x47_7060, C::Green)),
+    // Reddish purple.
+    (CurveId::Probe(P::IrrHum), LongDash, '◆', Ink(0xDD_8CBB, C::LightMagenta), Ink(0x9B_3E82, C::Magenta)),
+    // Grey.
+    (CurveId::Probe(P::RandomPermute), Dashed, '✕', Ink(0xA4_ABB3, C::Gray), Ink(0x5E_646B, C::DarkGray)),
+    (CurveId::Probe(P::RandomNonhum), DashDot, '+', Ink(0x8C_949D, C::Gray), Ink(0x6E_7379, C::DarkGray)),
+    // Yellow, which on a light ground is black.
+    (CurveId::ArgmaxChosen, Solid, '★', Ink(0xFF_E83D, C::LightYellow), Ink(0x00_0000, C::Black)),
+    (CurveId::ArgmaxRejected, DashDotDot, '☆', Ink(0xCF_BF5A, C::Yellow), Ink(0x42_3D30, C::Black)),
+];
+
+/// Markers of curves without a row.
+const SPARE: [char; 6] = ['▼', '▽', '◇', '◁', '▷', '◌'];
+
+/// The look of a curve.
+fn row(curve: CurveId) -> Look {
+    let chosen = LOOKS.iter().find(|(of, ..)| *of == curve);
+    chosen.map_or_else(|| left(curve), |&(_, dash, marker, dark, light)| (dash, marker, dark, light))
+}
+
+/// What its group has left for a curve without a row: its hue, a dash that no other of its curves has, and a marker that no
+/// curve has at all.
+fn left(curve: CurveId) -> Look {
+    let without = || CurveId::all().filter(|c| LOOKS.iter().all(|(of, ..)| of != c));
+    let of_group = || LOOKS.iter().filter(|(of, ..)| of.group() == curve.group());
+    let nth = without().filter(|c| c.group() == curve.group()).position(|c| c == curve).unwrap_or(0);
+    let dash = Dash::ALL.into_iter().filter(|dash| of_group().all(|(_, taken, ..)| taken != dash)).nth(nth);
+    let marker = without().position(|c| c == curve).unwrap_or(0);
+    let (dark, light) = of_group().next().map_or((GREY.0, GREY.1), |&(.., dark, light)| (dark, light));
+    (dash.unwrap_or_default(), SPARE[marker % SPARE.len()], dark, light)
+}
+
+/// The hue of a group in which no curve has a row.
+const GREY: (Ink, Ink) = (Ink(0xA4_ABB3, C::Gray), Ink(0x5E_646B, C::DarkGray));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_without_a_row_takes_what_its_group_has_left() {
+        for (curve, dash, ..) in LOOKS {
+            let (left, marker, ..) = left(curve);
+            let of_group = || LOOKS.iter().filter(|(of, ..)| of.group() == curve.group());
+            assert!(of_group().all(|(_, taken, ..)| *taken != left) && dash != left, "{curve:?}");
+            assert!(LOOKS.iter().all(|(_, _, taken, ..)| *taken != marker), "{curve:?}");
+        }
     }
 }

@@ -27,7 +27,7 @@ fn lab([r, g, b]: [f64; 3]) -> [f64; 3] {
     [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
 }
 
-/// Who looks. The matrices act on linear sRGB: Machado, Oliveira & Fernandes, "A physiologically-based model for simulation
+/// Kinds of colour vision that readers have. The matrices act on linear sRGB: Machado, Oliveira & Fernandes, "A physiologically-based model for simulation
 /// of color vision deficiency", IEEE TVCG 15 (2009), table of severity 1.0.
 pub(super) const VISIONS: [(&str, [[f64; 3]; 3]); 4] = [
     ("any", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),

@@ -1,4 +1,4 @@
-//! What covers the dashboard: the help, made from the key table, and the question before quitting.
+//! Dialogs that cover the dashboard: the help, made from the key table, and the question before quitting.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;

@@ -7,9 +7,10 @@ use ratatui::widgets::Widget;
 
 use super::text::fit;
 use crate::text::Shown;
-use crate::tui::app::{App, Dialog, Panel, Replay};
+use crate::tui::app::{App, Dialog, Replay};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap::{self, Action, Binding, Context, LabAction, Rows};
+use crate::tui::panel::Panel;
 use crate::tui::theme::Theme;
 
 /// Draws the last row.

@@ -15,6 +15,7 @@ use crate::protocol::{ProbeGroup, RunPhase, TrainerCommand};
 use crate::text::Shown;
 use crate::tui::app::{App, Replay};
 use crate::tui::glyphs::Glyphs;
+use crate::tui::panel::classes;
 
 /// Draws everything above the body.
 pub(super) fn render(app: &App, places: &Places, buf: &mut Buffer) {
@@ -54,7 +55,7 @@ fn verdict(app: &App) -> (String, Style) {
     let detector = &app.history().detector;
     let says_nothing = detector.standings.is_empty() && detector.state == DynamicsState::Healthy;
     if app.history().class_count() > 0 {
-        (super::classes::verdict(app), theme.accent())
+        (classes::verdict(app), theme.accent())
     } else if app.history().run.is_none() || says_nothing {
         (String::new(), theme.dim())
     } else {

@@ -1,10 +1,11 @@
-//! Which panel lies where.
+//! The layout of the dashboard: the places that a screen has room for, and the panels that take them.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
 use super::banner;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
+use crate::tui::panel::{Panel, Shows, Slot};
 
 /// Fewest columns in which the dashboard says anything.
 pub const MIN_WIDTH: u16 = 40;
@@ -14,11 +15,14 @@ pub const MIN_HEIGHT: u16 = 12;
 /// Rows of the table that names every curve: two of border, one of headings, sixteen curves and six groups.
 const TABLE_ROWS: u16 = 25;
 
-/// Rows of the forces: two of border, a sentence, fourteen kinds.
-const FORCES_ROWS: u16 = 17;
+/// Rows of the place between head and below, which the forces take: two of border, a sentence, fourteen kinds.
+const BETWEEN_ROWS: u16 = 17;
 
-/// Fewest rows of the body that have a place for the forces beside every other panel.
-const WITH_FORCES: u16 = 48;
+/// Fewest rows of the body that have that place beside all others.
+const WITH_BETWEEN: u16 = 48;
+
+/// Rows of a map of classes that is followed by words: border, headings, ten classes, two lines.
+const MAP_ROWS: u16 = 15;
 
 /// The places on the screen.
 #[derive(Debug)]
@@ -79,9 +83,12 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
             }
         };
     }
-    if app.has_classes() {
-        return super::classes::places(app, body);
-    }
+    let slots = if app.has_classes() { of_classes(body) } else { of_answers(body, app.shows()) };
+    taken(app, &slots)
+}
+
+/// The places that a language model's run has.
+fn of_answers(body: Rect, run: Shows) -> Vec<(Slot, Rect)> {
     let table = match body.width {
         0..100 => 33,
         100..160 => 44,
@@ -90,54 +97,79 @@ fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
     let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(table)]).areas(body);
     if body.height < 30 || body.width < 100 {
         let lower = if body.height < 24 { 8 } else { body.height / 3 };
-        let [chart, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
-        return vec![(Panel::Chart, chart), (app.lower(), lower), (Panel::Curves, side)];
+        let [head, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
+        return vec![(Slot::Head, head), (Slot::Lower, lower), (Slot::Aside, side)];
     }
-    if app.shows().forces && body.height >= WITH_FORCES {
-        return with_forces(main, side);
+    let between = Panel::all(run).any(|panel| panel.slots().contains(&Slot::Between));
+    if between && body.height >= WITH_BETWEEN {
+        let rows = [Constraint::Fill(1), Constraint::Length(BETWEEN_ROWS), Constraint::Length(12)];
+        let [head, between, below] = Layout::vertical(rows).areas(main);
+        let rows = [Constraint::Length(TABLE_ROWS), Constraint::Fill(1), Constraint::Length(10)];
+        let [aside, measures, foot] = Layout::vertical(rows).areas(side);
+        return vec![
+            (Slot::Head, head),
+            (Slot::Aside, aside),
+            (Slot::Between, between),
+            (Slot::Below, below),
+            (Slot::Foot, foot),
+            (Slot::Measures, measures),
+        ];
     }
     let table = TABLE_ROWS.min(body.height * 3 / 5);
-    let aside = body.height - table >= 18;
-    let events = if aside { body.height - table - 15 } else { 6 };
-    let prompt = (body.height / 3).clamp(10, 14);
-    if aside {
-        let [chart, prompt] = Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt)]).areas(main);
-        let [curves, dynamics, events] =
-            Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(events)]).areas(side);
-        named(app, [chart, curves, prompt, events, dynamics])
+    let below = (body.height / 3).clamp(10, 14);
+    let [head, aside, below, foot, measures] = if body.height - table >= 18 {
+        let foot = body.height - table - 15;
+        let [head, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(main);
+        let [aside, measures, foot] =
+            Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(foot)]).areas(side);
+        [head, aside, below, foot, measures]
     } else {
-        // Too low for the events at the side: they lie below the prompt.
-        let [chart, prompt, events] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(prompt), Constraint::Length(events)]).areas(main);
-        let [curves, dynamics] = Layout::vertical([Constraint::Length(table), Constraint::Fill(1)]).areas(side);
-        named(app, [chart, curves, prompt, events, dynamics])
+        // Too low for the foot at the side: it lies below the main place.
+        let rows = [Constraint::Fill(1), Constraint::Length(below), Constraint::Length(6)];
+        let [head, below, foot] = Layout::vertical(rows).areas(main);
+        let [aside, measures] = Layout::vertical([Constraint::Length(table), Constraint::Fill(1)]).areas(side);
+        [head, aside, below, foot, measures]
+    };
+    vec![(Slot::Head, head), (Slot::Aside, aside), (Slot::Below, below), (Slot::Foot, foot), (Slot::Measures, measures)]
+}
+
+/// The places that a classifier's run has.
+///
+/// ```text
+/// 80 × 24                                   120 × 40 and 200 × 60
+/// ┌ chart ────────────┬ influence ───────┐  ┌ chart ──────────────┬ influence ───────┐
+/// │ log π of answers  │ (or kernel, when │  │ accuracy            │ u → o            │
+/// │                   │  it is focused)  │  │ log π of answers    │                  │
+/// ├ dynamics | events ┤                  │  ├ dynamics ───────────┼ kernel ──────────┤
+/// │                   │                  │  │                     │                  │
+/// │                   │                  │  ├ events ─────────────┤                  │
+/// └───────────────────┴──────────────────┘  └─────────────────────┴──────────────────┘
+/// ```
+fn of_classes(body: Rect) -> Vec<(Slot, Rect)> {
+    let width = match body.width {
+        0..100 => 33,
+        100..160 => 58,
+        _ => 100,
+    };
+    let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(body);
+    if body.height < 2 * MAP_ROWS || body.width < 100 {
+        let [head, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(9)]).areas(main);
+        return vec![(Slot::Head, head), (Slot::Lower, lower), (Slot::Aside, side)];
     }
+    let [head, measures, foot] =
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(9), Constraint::Length(6)]).areas(main);
+    let [aside, below] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(side);
+    vec![(Slot::Head, head), (Slot::Aside, aside), (Slot::Below, below), (Slot::Foot, foot), (Slot::Measures, measures)]
 }
 
-/// A tall screen shows forces and the other measures at the same time.
-fn with_forces(main: Rect, side: Rect) -> Vec<(Panel, Rect)> {
-    let rows = [Constraint::Fill(1), Constraint::Length(FORCES_ROWS), Constraint::Length(12)];
-    let [chart, forces, prompt] = Layout::vertical(rows).areas(main);
-    let rows = [Constraint::Length(TABLE_ROWS), Constraint::Fill(1), Constraint::Length(10)];
-    let [curves, dynamics, events] = Layout::vertical(rows).areas(side);
-    vec![
-        (Panel::Chart, chart),
-        (Panel::Curves, curves),
-        (Panel::Forces, forces),
-        (Panel::Prompt, prompt),
-        (Panel::Events, events),
-        (Panel::Dynamics, dynamics),
-    ]
-}
-
-/// The places with their panels; the forces, while they are looked at, lie in the place of the other measures.
-fn named(app: &App, [chart, curves, prompt, events, measures]: [Rect; 5]) -> Vec<(Panel, Rect)> {
-    let shown = if app.lower() == Panel::Forces { Panel::Forces } else { Panel::Dynamics };
-    vec![
-        (Panel::Chart, chart),
-        (Panel::Curves, curves),
-        (Panel::Prompt, prompt),
-        (Panel::Events, events),
-        (shown, measures),
-    ]
+/// Every place with the panel that takes it: of those for which it is the best there is, the one looked at last, else the
+/// first.
+fn taken(app: &App, slots: &[(Slot, Rect)]) -> Vec<(Panel, Rect)> {
+    let best = |panel: Panel| panel.slots().iter().find(|&&slot| slots.iter().any(|(there, _)| *there == slot));
+    let panel_of = |slot: Slot| {
+        let panels: Vec<Panel> = Panel::all(app.shows()).filter(|&panel| best(panel) == Some(&slot)).collect();
+        let looked_at = [app.focus(), app.lower()].into_iter().find(|panel| panels.contains(panel));
+        looked_at.or(panels.first().copied())
+    };
+    slots.iter().filter_map(|&(slot, place)| Some((panel_of(slot)?, place))).collect()
 }

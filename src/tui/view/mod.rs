@@ -1,39 +1,26 @@
-//! What the state looks like. Everything here is a pure function of the [`App`]: it draws and changes nothing.
+//! The view of the dashboard. Everything here is a pure function of the [`App`]: it draws and changes nothing.
 
 mod banner;
-mod chart;
-mod classes;
-mod curves;
 pub(super) mod dialogs;
-mod dynamics;
-mod events;
 pub(super) mod footer;
-mod forces;
 mod header;
-mod heatmap;
 mod layout;
-mod measure;
-mod prompt;
 pub(super) mod text;
 mod waiting;
 
 #[cfg(test)]
 mod tests;
 
-use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::app::{App, Dialog, Panel};
-use super::glyphs;
+use super::app::{App, Dialog};
+use super::glyphs::{self, Glyphs};
+use super::panel::{Panel, each_panel};
+use super::theme::Theme;
 
 pub use layout::{MIN_HEIGHT, MIN_WIDTH};
-
-/// Draws the dashboard on a frame.
-pub fn draw(app: &App, frame: &mut Frame<'_>) {
-    render(app, frame.area(), frame.buffer_mut());
-}
 
 /// Draws the dashboard in a buffer, which may be off-screen.
 ///
@@ -52,21 +39,33 @@ pub fn draw(app: &App, frame: &mut Frame<'_>) {
 /// └ footer: the keys that work now ─────┘  └ footer ───────────────────────────────┘
 /// ```
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    whole(&app.view.theme, app.view.glyphs, area, buf, |area, buf| parts(app, area, buf));
+}
+
+/// Draws a whole screen in a buffer: its ground, its parts, and stand-ins for what the glyphs do not hold. Where there is
+/// too little room for the parts it says how much they need.
+pub(in crate::tui) fn whole(
+    theme: &Theme,
+    glyphs: Glyphs,
+    area: Rect,
+    buf: &mut Buffer,
+    parts: impl FnOnce(Rect, &mut Buffer),
+) {
     let area = area.intersection(buf.area);
     if area.is_empty() {
         return;
     }
-    buf.set_style(area, app.view.theme.text());
-    render_parts(app, area, buf);
-    glyphs::settle(app.view.glyphs, area, buf);
-}
-
-fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {
+    buf.set_style(area, theme.text());
     if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
         let needed = format!("{MIN_WIDTH}×{MIN_HEIGHT} needed, this is {}×{}", area.width, area.height);
         Paragraph::new(needed).render(Rect { height: 1, ..area }, buf);
-        return;
+    } else {
+        parts(area, buf);
     }
+    glyphs::settle(glyphs, area, buf);
+}
+
+fn parts(app: &App, area: Rect, buf: &mut Buffer) {
     let places = layout::places(app, area);
     header::render(app, &places, buf);
     banner::render(app, places.announced, places.banner, buf);
@@ -86,19 +85,22 @@ fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 fn render_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
-    if area.is_empty() {
-        return;
-    }
-    match panel {
-        Panel::Chart => chart::render(app, area, buf),
-        Panel::Curves => curves::render(app, area, buf),
-        Panel::Prompt => prompt::render(app, area, buf),
-        Panel::Answers => classes::chart(app, area, buf),
-        Panel::Influence => classes::influence(app, area, buf),
-        Panel::Kernel => classes::kernel(app, area, buf),
-        Panel::Events => events::render(app, area, buf),
-        Panel::Dynamics => dynamics::render(app, panel, &dynamics::measures(app), area, buf),
-        Panel::Forces => forces::render(app, area, buf),
-        Panel::Learning => dynamics::render(app, panel, &classes::measures(app), area, buf),
+    if !area.is_empty() {
+        draw_panel(app, panel, area, buf);
     }
 }
+
+macro_rules! drawing {
+    ($(
+        $(#[$doc:meta])*
+        $variant:ident = $title:literal in $runs:ident, keys: $list:ident, at: [$($slot:ident),+],
+        drawn by $module:ident.$function:ident;
+    )+) => {
+        fn draw_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
+            match panel {
+                $( Panel::$variant => super::panel::$module::$function(app, area, buf), )+
+            }
+        }
+    };
+}
+each_panel!(drawing);

@@ -14,6 +14,7 @@ use crate::protocol::{ProbeGroup, RunPhase, TrainerEvent};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap;
 use crate::tui::message::Message;
+use crate::tui::screenful::Screenful as _;
 use crate::tui::testing::{
     class_events, classes_at, draw as drawn, live_at, mono, plain, run_events, squeezing, theme,
 };
@@ -88,7 +89,7 @@ fn the_cursor_shows_the_matrices_of_its_step_and_the_lists_choose_a_class() {
 fn without_colour_a_classifiers_signs_are_glyphs() {
     let mut app = mono(classes_at(60));
     let last = app.history_mut().classes.len() - 1;
-    app.history_mut().classes[last].influence[45] = -290.0;
+    Arc::make_mut(&mut app.history_mut().classes[last]).influence[45] = -290.0;
     let frame = drawn(&app, 80, 24);
     assert!(frame.content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
     let screen = plain(&frame);
@@ -177,7 +178,7 @@ fn every_group_is_shown_at_80_by_24_and_all_hidden_says_what_to_do() {
     for digit in '1'..='6' {
         key(&mut app, digit);
     }
-    assert_eq!(chart::hint(&app), "every group is hidden: 0 shows them all");
+    assert_eq!(crate::tui::panel::chart::hint(&app), "every group is hidden: 0 shows them all");
     let screen = plain(&drawn(&app, 80, 24));
     assert!(screen.contains("1 answers") && screen.contains("6 not language"), "{screen}");
 }
@@ -220,7 +221,7 @@ fn labels_carry_the_step_that_was_measured() {
         assert!(screen.contains("step 62/100") && screen.contains("at step 60"), "{screen}");
         assert!(!screen.contains("at step 62"), "{width}×{height}:\n{screen}");
     }
-    let (_, info) = crate::tui::screenful::screenshot_sized(&app, 80, 24);
+    let (_, info) = app.screenshot_sized(80, 24);
     assert_eq!((info.step, info.view), (60, "dashboard"));
     app = App::live("made_up", theme(), Glyphs::Braille);
     for event in run_events().into_iter().take(4) {
@@ -228,7 +229,7 @@ fn labels_carry_the_step_that_was_measured() {
     }
     let screen = plain(&drawn(&app, 120, 40));
     assert!(screen.contains("nothing measured yet") && !screen.contains("at step"), "{screen}");
-    assert_eq!(crate::tui::screenful::screenshot_sized(&app, 80, 24).1.view, "waiting");
+    assert_eq!(app.screenshot_sized(80, 24).1.view, "waiting");
 }
 
 #[test]
@@ -297,7 +298,7 @@ fn numbers_that_are_none_and_infinite_are_drawn() {
     let mut app = App::live("made_up", theme(), Glyphs::Braille);
     for (index, mut event) in run_events().into_iter().enumerate() {
         if let TrainerEvent::Evaluation(evaluation) = &mut event {
-            for values in evaluation.logps.values_mut() {
+            for values in Arc::make_mut(evaluation).logps.values_mut() {
                 let bad = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -1e30][index % 4];
                 values.iter_mut().for_each(|v| *v = bad);
             }

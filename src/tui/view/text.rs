@@ -1,15 +1,19 @@
 //! Numbers, words and lines as the panels write them.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, BorderType};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::history::Series;
+use crate::text::broken;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
+
+pub(in crate::tui) use crate::text::fit;
 
 /// The frame of a panel.
 pub(in crate::tui) fn panel<'a>(title: impl Into<Line<'a>>, focused: bool, theme: &Theme, glyphs: Glyphs) -> Block<'a> {
@@ -88,39 +92,18 @@ fn minus(text: &str) -> String {
 }
 
 /// A share as a percentage.
-pub(super) fn percent(x: f64) -> String {
+pub(in crate::tui) fn percent(x: f64) -> String {
     if x.is_finite() { format!("{:.0} %", x * 100.0) } else { "–".to_owned() }
 }
 
 /// Minutes and seconds, or seconds alone.
-pub(super) fn clock(time: Duration) -> String {
+pub(in crate::tui) fn clock(time: Duration) -> String {
     let s = time.as_secs();
     match s {
         0..60 => format!("{s} s"),
         60..3600 => format!("{}:{:02} min", s / 60, s % 60),
         _ => format!("{}:{:02} h", s / 3600, s % 3600 / 60),
     }
-}
-
-/// The text in at most `width` columns; what does not fit ends in `…`.
-pub(in crate::tui) fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut out = String::new();
-    let mut used = 1;
-    for c in text.chars() {
-        let w = c.width().unwrap_or(0);
-        if used + w > width {
-            break;
-        }
-        used += w;
-        out.push(c);
-    }
-    if width > 0 {
-        out.push('…');
-    }
-    out
 }
 
 /// The text in exactly `width` columns, flush left.
@@ -146,31 +129,23 @@ pub(in crate::tui) fn words(text: &str, style: Style) -> Words {
 
 /// The words in lines of at most `width` columns; a word that is too long is cut.
 pub(in crate::tui) fn wrap(words: &Words, width: usize) -> Vec<Line<'static>> {
-    let mut lines = Vec::new();
-    let mut line: Vec<Span<'static>> = Vec::new();
-    let mut used = 0;
-    for (word, style) in words {
-        let word = fit(word, width);
-        let gap = usize::from(used > 0);
-        if used + gap + word.width() > width && used > 0 {
-            lines.push(Line::from(std::mem::take(&mut line)));
-            used = 0;
+    let words: Words = words.iter().map(|(word, style)| (fit(word, width), *style)).collect();
+    let widths: Vec<usize> = words.iter().map(|(word, _)| word.width()).collect();
+    let line = |range: Range<usize>| {
+        let mut spans = Vec::new();
+        for (word, style) in &words[range] {
+            if !spans.is_empty() {
+                spans.push(Span::raw(" "));
+            }
+            spans.push(Span::styled(word.clone(), *style));
         }
-        if used > 0 {
-            line.push(Span::raw(" "));
-            used += 1;
-        }
-        used += word.width();
-        line.push(Span::styled(word, *style));
-    }
-    if !line.is_empty() {
-        lines.push(Line::from(line));
-    }
-    lines
+        Line::from(spans)
+    };
+    broken(&widths, width).into_iter().map(line).collect()
 }
 
 /// Which words of `now` are not in `before`, in order (a longest common subsequence), and the other way round.
-pub(super) fn changed<T: PartialEq>(before: &[T], now: &[T]) -> (Vec<bool>, Vec<bool>) {
+pub(in crate::tui) fn changed<T: PartialEq>(before: &[T], now: &[T]) -> (Vec<bool>, Vec<bool>) {
     let (n, m) = (before.len(), now.len());
     let mut common = vec![vec![0_u32; m + 1]; n + 1];
     for i in (0..n).rev() {
@@ -206,7 +181,7 @@ const ASCII_BARS: [char; 5] = ['_', '.', '-', '=', '#'];
     clippy::cast_sign_loss,
     reason = "columns of a screen and values scaled to 0..1"
 )]
-pub(super) fn spark(
+pub(in crate::tui) fn spark(
     series: &Series,
     (from, to): (u64, u64),
     bounds: Option<(f64, f64)>,

@@ -39,7 +39,7 @@ fn wait(app: &App, columns: usize) -> Line<'static> {
         Some(RunPhase::Failed(why)) => {
             return Line::styled(fit(&format!("failed: {}", Shown::new(why)), columns), theme.warning());
         }
-        Some(phase) if phase.is_terminal() => "the run ended before it began".to_owned(),
+        Some(phase) if phase.is_terminal() => "the run ended before its first event".to_owned(),
         _ if app.recording().is_some() => "the recording has not begun: Space plays it".to_owned(),
         _ => "starting".to_owned(),
     };

@@ -73,7 +73,7 @@ pub(super) fn parts(metadata: &Metadata) -> Result<Parts> {
         // The first character belongs to the left part, whatever it is.
         let at = merge.char_indices().skip(1).find(|(_, c)| *c == ' ').map(|(at, _)| at);
         at.map(|at| json!([merge[..at], merge[at + 1..]]))
-            .ok_or_else(|| broken(metadata, format!("{merge:?} is no merge")))
+            .ok_or_else(|| broken(metadata, format!("the merge {merge:?} is not two pieces with a space between them")))
     };
     let merges = metadata.texts("tokenizer.ggml.merges")?.iter().map(merge).collect::<Result<Vec<_>>>()?;
     let mut model = bpe(metadata, merges)?;

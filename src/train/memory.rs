@@ -1,6 +1,6 @@
-//! Whether an experiment fits into memory, told before weights are read.
+//! The memory that an experiment needs, held against what there is before any weights are read.
 
-use super::footprint::{Footprint, Load, Observed, Slice, footprint, size, weight_of};
+use super::footprint::{Footprint, Load, Observed, Slice, footprint, weight_of};
 use super::order::{Batches, Order};
 use super::prepare::{self, Material, Pair};
 use super::update::Rule;
@@ -13,10 +13,11 @@ use crate::experiment::{Experiment, OptimizerConfig, Stage};
 use crate::model::{Architecture, Checkpoint, lora, model_files};
 use crate::probe::ProbeSet;
 use crate::protocol::ProbeKind;
+use crate::text::bytes;
 
 /// What an experiment is expected to need: its most demanding stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Need {
+pub struct MemoryNeed {
     /// The stage's name.
     pub stage: String,
     /// The stage's largest slice.
@@ -29,7 +30,7 @@ pub struct Need {
     ways: Vec<&'static str>,
 }
 
-impl Need {
+impl MemoryNeed {
     /// Nothing where it fits into the memory that is available.
     ///
     /// # Errors
@@ -49,7 +50,7 @@ impl Need {
 
     fn refusal(&self, needed: u64, there: u64) -> Error {
         let Self { stage, slice: Slice { rows, positions, .. }, footprint, optimizer, ways } = self;
-        let (needed, there) = (size(needed), size(there));
+        let (needed, there) = (bytes(needed), bytes(there));
         let lines = [
             format!("stage {stage} needs about {needed} of memory, and {there} are available"),
             format!("  {footprint}"),
@@ -61,7 +62,7 @@ impl Need {
 }
 
 /// One line.
-impl std::fmt::Display for Need {
+impl std::fmt::Display for MemoryNeed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "memory: {}", self.footprint)
     }
@@ -74,7 +75,7 @@ pub(super) fn need(
     pairs: &[Pair],
     probes: &ProbeSet,
     kernels: bool,
-) -> Option<Need> {
+) -> Option<MemoryNeed> {
     let observed = observed(experiment, probes);
     let of_stage = |(index, stage): (usize, &Stage)| {
         let rule = Rule::new(&stage.optimizer);
@@ -98,7 +99,7 @@ pub(super) fn need(
             scored: if reads_reference { longest } else { 0 },
             observed,
         };
-        Need {
+        MemoryNeed {
             stage: stage.name.clone(),
             slice,
             footprint: footprint(architecture, &load),
@@ -149,7 +150,7 @@ pub struct Outlook {
     /// The first row of its data files in tokens; `None` where the model's tokenizer is not there yet.
     pub picture: Option<TokenPicture>,
     /// What it would need on the backend that would be chosen for it; `None` where its model cannot be looked at yet.
-    pub need: Option<Need>,
+    pub need: Option<MemoryNeed>,
 }
 
 /// Looks at an experiment's model and data.
@@ -227,10 +228,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
     use std::path::Path;
 
-    use super::{Available, Need, outlook};
+    use super::{Available, MemoryNeed, outlook};
     use crate::experiment::Experiment;
 
-    fn need(optimizer: &str) -> Need {
+    fn need(optimizer: &str) -> MemoryNeed {
         let text = format!(
             "(name: \"x\", data: world(train: 16, held_out: 4), probes: (prompts: 4),
               stages: [(name: \"small\", objective: sft, steps: 2, batch_size: 1, learning_rate: 1e-4),

@@ -7,11 +7,13 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 use unicode_width::UnicodeWidthStr;
 
-use super::text::{change, direction, fitted, left, number, panel, right, title};
+use super::frame::frame;
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::text::Shown;
-use crate::tui::app::{App, Curve, Panel};
+use crate::tui::app::{App, Curve};
+use crate::tui::panel::Panel;
+use crate::tui::view::text::{change, direction, fitted, left, number, right};
 
 /// Which columns there is room for.
 struct Columns {
@@ -58,9 +60,7 @@ impl Columns {
 }
 
 /// Draws the panel.
-pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
-    let theme = &app.view.theme;
-    let focused = app.focus() == Panel::Curves;
+pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let height = usize::from(area.height.saturating_sub(2));
     let columns = Columns::new(app, area.width.saturating_sub(2).into());
     // The headings give way before a curve does; from where changes count must still be said.
@@ -75,9 +75,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     if !app.view.curve_filter.is_empty() {
         rest = format!("/{} · {rest}", Shown::new(&app.view.curve_filter));
     }
-    let block = panel(title("curves", rest, focused, theme), focused, theme, app.view.glyphs);
-    let inner = block.inner(area);
-    block.render(area, buf);
+    let inner = frame(app, Panel::Curves, rest, area, buf);
     let mut lines = if crowded { Vec::new() } else { vec![headings(app, &columns)] };
     lines.extend(scrolled(app, &columns, height.saturating_sub(lines.len())));
     Paragraph::new(lines).render(inner, buf);

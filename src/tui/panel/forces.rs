@@ -8,14 +8,16 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::text::{change, fitted, left, number, panel, percent, spark, title, words, wrap};
+use super::frame::frame;
 use crate::history::forces::{Entry, Force};
 use crate::history::{CurveId, Series};
 use crate::protocol::ProbeKind;
 use crate::text::Shown;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
 use crate::tui::chart::ChartLine;
+use crate::tui::panel::Panel;
 use crate::tui::theme::{CurveLook, Dash};
+use crate::tui::view::text::{change, fitted, left, number, panel, percent, spark, title, words, wrap};
 
 /// Columns of a kind's marker and symbol.
 const NAME: usize = 15;
@@ -42,12 +44,11 @@ const PARTS: [Part; 5] = [
 ];
 
 /// Draws the panel.
-pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let focused = app.focus() == Panel::Forces;
     let Some(entry) = app.forces() else {
-        let block = panel(title("forces", "no window has ended yet", focused, theme), focused, theme, app.view.glyphs);
-        block.render(area, buf);
+        frame(app, Panel::Forces, "no window has ended yet", area, buf);
         return;
     };
     let style = if entry.open { theme.warning() } else { theme.dim() };
@@ -226,14 +227,14 @@ fn accumulated(app: &App, part: &Part) -> Vec<Series> {
 }
 
 /// What the lines of the chart are, in words, while it shows parts.
-pub(super) fn averaged(app: &App) -> String {
+pub(in crate::tui) fn averaged(app: &App) -> String {
     let kind = app.forced();
     let prompts = app.forces().map_or(0, |entry| entry.answers(kind));
     format!("{} in parts, mean of {prompts} prompts", kind.symbol())
 }
 
 /// The lines of the chart while it shows the parts of the selected curve's change.
-pub(super) fn lines(app: &App) -> Vec<ChartLine<'static>> {
+pub(in crate::tui) fn lines(app: &App) -> Vec<ChartLine<'static>> {
     let theme = &app.view.theme;
     let look = |part: &Part| match part.name {
         "pull" => CurveLook { style: theme.gain(), dash: Dash::LongDash, marker: '▲' },
@@ -267,7 +268,8 @@ mod tests {
     use crate::history::Scale;
     use crate::history::forces::Force;
     use crate::protocol::{ForceParts, Forces, TrainerEvent};
-    use crate::tui::app::{App, Panel};
+    use crate::tui::app::App;
+    use crate::tui::panel::Panel;
     use crate::tui::testing::{draw, live_at, plain};
 
     /// A run whose second stage pulls y⁺ up and pushes it down further, with so much left unexplained at the end.

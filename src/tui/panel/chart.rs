@@ -7,20 +7,20 @@ use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
 
 use super::forces;
-use super::text::{panel, title};
+use super::frame::frame;
 use crate::history::{Mark, MarkKind, Scale};
 use crate::text::Shown;
-use crate::tui::app::{App, Curve, Line, Panel};
+use crate::tui::app::{App, Curve, Line};
 use crate::tui::chart::{Chart, ChartLine, ChartMark};
+use crate::tui::panel::Panel;
 
 /// Rows, borders included, from which the axis has room for its title.
 const TITLED: u16 = 8;
 
 /// Draws the panel.
-pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
-    let focused = app.focus() == Panel::Chart;
     let splits = app.splits();
     let mut rest = if splits { forces::averaged(app) } else { averaged(app) };
     if let Some(weight) = view.smoothing.weight().filter(|_| !splits) {
@@ -38,9 +38,7 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     } else if rest.len() + teaching.len() + 12 < usize::from(area.width) {
         rest += teaching;
     }
-    let block = panel(title("chart", rest, focused, theme), focused, theme, view.glyphs);
-    let inner = block.inner(area);
-    block.render(area, buf);
+    let inner = frame(app, Panel::Chart, rest, area, buf);
     if inner.is_empty() {
         return;
     }
@@ -93,7 +91,7 @@ fn lines<'a>(app: &'a App, (from, to): (u64, u64)) -> Vec<ChartLine<'a>> {
 }
 
 /// Stages by name, what the detector said by its first letter; pauses are in the list of events alone.
-pub(super) fn marks(app: &App, (from, to): (u64, u64)) -> Vec<ChartMark> {
+pub(in crate::tui) fn marks(app: &App, (from, to): (u64, u64)) -> Vec<ChartMark> {
     let theme = &app.view.theme;
     let selected = app.view.event.and_then(|at| app.shown().marks.get(at));
     app.shown()
@@ -121,7 +119,7 @@ fn stage_name(app: &App, mark: &Mark) -> String {
 }
 
 /// Why there is nothing to see.
-pub(super) fn hint(app: &App) -> &'static str {
+pub(in crate::tui) fn hint(app: &App) -> &'static str {
     if app.curves().is_empty() {
         "waiting for the first measurement of the probes"
     } else if !app.view.curve_filter.is_empty() {

@@ -6,10 +6,11 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::text::{Words, change, changed, direction, left, number, panel, title, words, wrap};
 use crate::protocol::{Evaluation, MassFlow, ProbeKind, RunStarted, TokenFlow};
 use crate::text::Shown;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
+use crate::tui::panel::Panel;
+use crate::tui::view::text::{Words, change, changed, direction, left, number, panel, title, words, wrap};
 
 /// Columns of the labels at the left.
 const LABEL: usize = 12;
@@ -27,7 +28,7 @@ struct Section {
 type Between<'a> = (Option<&'a Evaluation>, Option<&'a Evaluation>);
 
 /// Draws the panel.
-pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let focused = app.focus() == Panel::Prompt;
     let visible = app.visible_prompts();
@@ -81,7 +82,7 @@ fn flags(app: &App, pair: usize, narrow: bool) -> Line<'static> {
 fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
     let theme = &app.view.theme;
     let probe = &run.probes[pair];
-    let (first, now) = (app.shown().evaluations.first(), app.evaluation());
+    let (first, now) = (app.shown().evaluations.first().map(AsRef::as_ref), app.evaluation());
     let between = (app.origin(), now);
     let mut sections = vec![Section {
         label: "prompt",

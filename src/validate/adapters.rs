@@ -1,4 +1,4 @@
-//! Whether the model can be trained with adapters, and in another precision.
+//! Checks of adapters and precision: whether the model can be trained with them.
 
 use super::Findings;
 use crate::experiment::{DataSource, Experiment, Lora, ModelSource, Precision};
@@ -17,7 +17,11 @@ impl Findings<'_> {
         }
         if let ModelSource::New(_) = experiment.model {
             let advice = "leave lora out, or begin with a trained model: base, folder(…), file(…) or hub(…)";
-            self.add("lora", "a new model's weights are random, and frozen they would stay so", advice);
+            self.add(
+                "lora",
+                "a new model's weights are random, and adapters leave them as they are: it would never learn",
+                advice,
+            );
         }
         self.above_zero("lora.alpha", lora.alpha, "such as 16.0");
         if lora.targets.is_empty() {
@@ -29,7 +33,7 @@ impl Findings<'_> {
             }
         }
         if lora.rank == 0 || lora.rank > LARGEST_RANK {
-            self.add("lora.rank", format!("{} is no rank", lora.rank), "write a small one, such as 8");
+            self.add("lora.rank", format!("{} is not a rank", lora.rank), "write a small one, such as 8");
         } else {
             self.fits(lora, &experiment.model);
         }

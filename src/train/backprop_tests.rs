@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::pass::{Accumulator, Pass};
+use super::backprop::{Accumulator, Pass};
 use crate::backend::TestBackend;
 use crate::backend::floats;
 use crate::data::Sequence;

@@ -6,9 +6,9 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::text::{change, fitted, left, number, right};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
+use crate::tui::view::text::{change, fitted, left, number, right};
 
 /// Columns from which a cell holds a number.
 const NUMBER: usize = 5;

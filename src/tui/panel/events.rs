@@ -1,30 +1,24 @@
-//! What happened: stages, pauses and what the detector said.
+//! The events: stages, pauses and what the detector said.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
-use super::text::{panel, right, title, words, wrap};
+use super::frame::frame;
 use crate::history::{Mark, MarkKind};
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
+use crate::tui::panel::Panel;
+use crate::tui::view::text::{right, words, wrap};
 
 /// Columns of the step and the sign before the sentence.
 const LEAD: usize = 10;
 
 /// Draws the panel.
-pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let focused = app.focus() == Panel::Events;
     let marks = &app.shown().marks;
-    let block = panel(
-        title("events", format!("{}, n and N jump", marks.len()), focused, theme),
-        focused,
-        theme,
-        app.view.glyphs,
-    );
-    let inner = block.inner(area);
-    block.render(area, buf);
+    let inner = frame(app, Panel::Events, format!("{}, n and N jump", marks.len()), area, buf);
     if marks.is_empty() {
         Line::styled(" nothing yet", theme.dim()).render(inner, buf);
         return;

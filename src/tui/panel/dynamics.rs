@@ -5,11 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
+use super::frame::frame;
 use super::measure::{Measure, RATE};
-use super::text::{change, left, number, panel, percent, spark, title};
 use crate::history::{Series, Standing};
 use crate::protocol::MetricKey;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
+use crate::tui::panel::Panel;
+use crate::tui::view::text::{change, left, number, percent, spark};
 
 /// Columns of the names.
 const NAME: usize = 16;
@@ -19,17 +21,19 @@ const VALUE: usize = 17;
 /// Columns of what a measure means, where there is room for it.
 const MEANING: usize = 62;
 
+/// Draws the measures of a language model's run.
+pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
+    table(app, Panel::Dynamics, &measures(app), area, buf);
+}
+
 /// Draws a panel of measures.
-pub(super) fn render(app: &App, panel_of: Panel, measures: &[Measure], area: Rect, buf: &mut Buffer) {
+pub(super) fn table(app: &App, panel_of: Panel, measures: &[Measure], area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let focused = app.focus() == panel_of;
     let (begun, until) = app.stage_span();
     let standing = app.standing().filter(|s| s.step > begun);
     let mut rest = standing.map_or_else(String::new, |w| format!("steps {} to {} · ", w.since, w.step));
     rest += &format!("bars from {begun}");
-    let block = panel(title(panel_of.title(), rest, focused, theme), focused, theme, app.view.glyphs);
-    let inner = block.inner(area);
-    block.render(area, buf);
+    let inner = frame(app, panel_of, rest, area, buf);
     let width = usize::from(inner.width);
     let meaning = width > NAME + VALUE + MEANING;
     let course = width.saturating_sub(NAME + VALUE + 3 + if meaning { MEANING } else { 0 }).min(60);
@@ -52,8 +56,7 @@ pub(super) fn render(app: &App, panel_of: Panel, measures: &[Measure], area: Rec
     Paragraph::new(lines).render(inner, buf);
 }
 
-/// The measures of a language model's run.
-pub(super) fn measures(app: &App) -> Vec<Measure> {
+fn measures(app: &App) -> Vec<Measure> {
     let mut all = Vec::new();
     let (begun, until) = app.stage_span();
     if let Some(standing) = app.standing().filter(|s| s.step > begun) {

@@ -1,4 +1,4 @@
-//! What a step does and why, in a plain sentence; numbers as the lab writes them.
+//! A step of the lab told in plain sentences, what it does and why; numbers as the lab writes them.
 
 use super::Outcome;
 use crate::experiment::LabShape;

@@ -9,60 +9,24 @@ use ratatui::text::Line;
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::chart;
+use super::dynamics;
+use super::frame::frame;
 use super::heatmap::{HeatMap, largest_off_diagonal};
 use super::measure::{Measure, RATE};
-use super::text::{change, number, panel, percent, title, words, wrap};
 use crate::history::classes::entry;
 use crate::history::{Scale, Series};
 use crate::protocol::{ClassReading, MetricKey};
 use crate::text::Shown;
-use crate::tui::app::{App, Panel};
+use crate::tui::app::App;
 use crate::tui::chart::{Chart, ChartLine};
+use crate::tui::panel::Panel;
 use crate::tui::theme::{CurveLook, Dash};
+use crate::tui::view::text::{change, number, percent, words, wrap};
 
 /// Answers whose curves are drawn: the likeliest at the cursor, and the right one.
 const ANSWERS: usize = 5;
 /// Rows of the chart of accuracy, where there is room for it.
 const ACCURACY: u16 = 7;
-/// Rows of a map that is followed by words: border, headings, ten classes, two lines.
-const MAP_ROWS: u16 = 15;
-
-/// Divides the body.
-///
-/// ```text
-/// 80 × 24                                   120 × 40 and 200 × 60
-/// ┌ chart ────────────┬ influence ───────┐  ┌ chart ──────────────┬ influence ───────┐
-/// │ log π of answers  │ (or kernel, when │  │ accuracy            │ u → o            │
-/// │                   │  it is focused)  │  │ log π of answers    │                  │
-/// ├ dynamics | events ┤                  │  ├ dynamics ───────────┼ kernel ──────────┤
-/// │                   │                  │  │                     │                  │
-/// │                   │                  │  ├ events ─────────────┤                  │
-/// └───────────────────┴──────────────────┘  └─────────────────────┴──────────────────┘
-/// ```
-pub(super) fn places(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
-    let map = if app.focus() == Panel::Kernel { Panel::Kernel } else { Panel::Influence };
-    let width = match body.width {
-        0..100 => 33,
-        100..160 => 58,
-        _ => 100,
-    };
-    let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(width)]).areas(body);
-    if body.height < 2 * MAP_ROWS || body.width < 100 {
-        let [chart, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(9)]).areas(main);
-        return vec![(Panel::Answers, chart), (app.lower(), below), (map, side)];
-    }
-    let [chart, dynamics, events] =
-        Layout::vertical([Constraint::Fill(1), Constraint::Length(9), Constraint::Length(6)]).areas(main);
-    let [influence, kernel] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(side);
-    vec![
-        (Panel::Answers, chart),
-        (Panel::Influence, influence),
-        (Panel::Kernel, kernel),
-        (Panel::Events, events),
-        (Panel::Learning, dynamics),
-    ]
-}
-
 /// Names of the classes, displayable.
 fn names(app: &App) -> Vec<String> {
     let run = app.shown().run.as_ref();
@@ -83,19 +47,16 @@ fn answers(reading: &ClassReading, classes: usize, o: usize) -> Vec<usize> {
 }
 
 /// Draws the chart: what the model says of pictures of the chosen class.
-pub(super) fn chart(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn chart(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
-    let focused = app.focus() == Panel::Answers;
     let (names, o) = (names(app), app.class());
     let name = names.get(o).cloned().unwrap_or_default();
     let mut rest = format!("what it says of pictures of {name} · j k choose");
     if let Some(weight) = view.smoothing.weight() {
         rest += &format!(" · smoothed {weight}");
     }
-    let block = panel(title("chart", rest, focused, theme), focused, theme, view.glyphs);
-    let inner = block.inner(area);
-    block.render(area, buf);
+    let inner = frame(app, Panel::Answers, rest, area, buf);
     if inner.is_empty() {
         return;
     }
@@ -143,7 +104,7 @@ fn drawn(app: &App, series: Series) -> Series {
 fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine<'static>> {
     let (history, classes) = (app.shown(), names.len());
     let Some(now) = app.reading() else { return Vec::new() };
-    let start = history.classes.first();
+    let start = history.classes.first().map(AsRef::as_ref);
     let line = |v: usize| {
         let log_prob = |reading: &ClassReading| entry(&reading.log_probs, classes, o, v);
         let first = start.map_or(f64::NAN, log_prob);
@@ -159,7 +120,7 @@ fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine<'static>> {
 }
 
 /// Draws the accumulated influence.
-pub(super) fn influence(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn influence(app: &App, area: Rect, buf: &mut Buffer) {
     let names = names(app);
     let (n, o) = (names.len(), app.class());
     let values = app.reading().map_or(&[][..], |r| &r.influence);
@@ -179,7 +140,7 @@ pub(super) fn influence(app: &App, area: Rect, buf: &mut Buffer) {
 }
 
 /// Draws the kernel's norms.
-pub(super) fn kernel(app: &App, area: Rect, buf: &mut Buffer) {
+pub(in crate::tui) fn kernel(app: &App, area: Rect, buf: &mut Buffer) {
     let names = names(app);
     let (n, o) = (names.len(), app.class());
     let values = app.reading().map_or(&[][..], |r| &r.kernel);
@@ -207,7 +168,6 @@ struct Map<'a> {
 
 fn map(app: &App, area: Rect, buf: &mut Buffer, map: Map<'_>) {
     let theme = &app.view.theme;
-    let focused = app.focus() == map.panel;
     let names = names(app);
     let largest = largest_off_diagonal(map.values, names.len());
     let mut rest = format!("step {}", app.reading().map_or(0, |r| r.step));
@@ -215,9 +175,7 @@ fn map(app: &App, area: Rect, buf: &mut Buffer, map: Map<'_>) {
         rest += &format!(" · from 1 in {every} steps");
     }
     rest += &format!(" · darkest {}", number(largest, if largest < 10.0 { 2 } else { 0 }));
-    let block = panel(title(map.panel.title(), rest, focused, theme), focused, theme, app.view.glyphs);
-    let inner = block.inner(area);
-    block.render(area, buf);
+    let inner = frame(app, map.panel, rest, area, buf);
     if map.values.is_empty() {
         Line::styled(" not read yet", theme.dim()).render(inner, buf);
         return;
@@ -247,13 +205,17 @@ fn map(app: &App, area: Rect, buf: &mut Buffer, map: Map<'_>) {
 }
 
 /// Share of right answers at the latest reading, for the header.
-pub(super) fn verdict(app: &App) -> String {
+pub(in crate::tui) fn verdict(app: &App) -> String {
     let accuracy = app.history().classes.last().map(|r| number(100.0 * r.accuracy, 1));
     accuracy.map_or_else(String::new, |accuracy| format!(" accuracy {accuracy} % "))
 }
 
-/// The rows of the dynamics panel.
-pub(super) fn measures(app: &App) -> Vec<Measure> {
+/// Draws the measures of the run.
+pub(in crate::tui) fn learning(app: &App, area: Rect, buf: &mut Buffer) {
+    dynamics::table(app, Panel::Learning, &measures(app), area, buf);
+}
+
+fn measures(app: &App) -> Vec<Measure> {
     let (history, o) = (app.shown(), app.class());
     let name = names(app).get(o).cloned().unwrap_or_default();
     let at = |course: &Series| course.at(app.step()).unwrap_or(f64::NAN);

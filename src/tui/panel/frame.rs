@@ -1,0 +1,18 @@
+//! The frame of a panel, alike around all of them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::widgets::Widget as _;
+
+use crate::tui::app::App;
+use crate::tui::panel::Panel;
+use crate::tui::view::text::{panel, title};
+
+/// Draws the frame of a panel, with its title and what that teaches; returns the room inside.
+pub(super) fn frame(app: &App, of: Panel, teaching: impl Into<String>, area: Rect, buf: &mut Buffer) -> Rect {
+    let (theme, focused) = (&app.view.theme, app.focus() == of);
+    let block = panel(title(of.title(), teaching, focused, theme), focused, theme, app.view.glyphs);
+    let inner = block.inner(area);
+    block.render(area, buf);
+    inner
+}
