@@ -262,9 +262,4 @@ impl Outcome {
         let changes = (0..self.before.len()).map(|i| self.change(i));
         changes.fold((0.0, 0.0), |(gains, losses), x| (gains + x.max(0.0), losses + (-x).max(0.0)))
     }
-
-    /// The share of all gains that y* took; NaN where nothing was gained.
-    pub fn star_share(&self) -> f64 {
-        self.change(self.star).max(0.0) / self.flows().0
-    }
 }

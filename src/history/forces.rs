@@ -69,11 +69,6 @@ impl Entry {
         pick(&self.total, kind, prompt)
     }
 
-    /// The same of the window alone.
-    pub fn in_window(&self, kind: ProbeKind, prompt: Option<usize>) -> Option<Force> {
-        pick(&self.window, kind, prompt)
-    }
-
     /// How many prompts have an answer of a kind: what its mean is over.
     pub fn answers(&self, kind: ProbeKind) -> usize {
         self.total.get(&kind).map_or(0, |answers| answers.iter().flatten().count())
@@ -189,7 +184,7 @@ mod tests {
             assert_eq!((entry.stage, [force.measured, force.pull, force.push]), (stage, expected));
             assert_eq!(force.pull + force.push + force.decay + force.residual(), force.measured);
         }
-        assert_eq!(ledger.at(9).unwrap().in_window(Chosen, Some(1)).unwrap().pull, 1.0);
+        assert_eq!(ledger.at(9).unwrap().window[&Chosen][1].unwrap().pull, 1.0);
         assert!(ledger.at(3).is_none());
         assert_eq!(ledger.at(7).unwrap().step, 4, "the last at or before a step");
     }

@@ -107,12 +107,12 @@ enum Recorded<B: AutodiffBackend> {
 }
 
 impl<B: AutodiffBackend> Recorder<B> {
-    /// For a pass in which each example goes through the layers `outputs` times.
+    /// A recorder of a pass in which each example goes through the layers `outputs` times.
     pub fn new(outputs: usize) -> Self {
         Self { outputs, examples: 0, layers: Vec::new() }
     }
 
-    /// After the first layer's weights an example's rows are repeated; its input stays one.
+    /// Enters a layer: after the first layer's weights an example's rows are repeated; its input stays one.
     fn enter<const D: usize>(&mut self, input: &Tensor<B, D>, output: Tensor<B, D>) -> (Tensor<B, D>, Tensor<B, D>) {
         let output = if self.layers.is_empty() {
             self.examples = input.dims()[0];

@@ -10,9 +10,9 @@ use crate::model::{KeyValues, Plain, Prompt, Transformer};
 
 /// Prompts that were read: their keys and values and the hidden state at each one's last token.
 pub(crate) enum Prompts<'a, B: Backend> {
-    /// By the model over plain numbers.
+    /// Prompts read by the model over plain numbers.
     Plain(&'a Plain, Vec<Prompt>),
-    /// On the model's device.
+    /// Prompts read on the model's device.
     OnDevice {
         /// Keys and values.
         past: KeyValues<B>,

@@ -1,4 +1,4 @@
-//! What one position's distribution says.
+//! The reading of one position's distribution.
 
 use crate::backend::wide;
 use crate::error::{Error, Result};

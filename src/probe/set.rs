@@ -97,7 +97,7 @@ impl ProbeSet {
         }
     }
 
-    /// As the viewer needs to know them.
+    /// The probes as the viewer needs to know them.
     pub fn describe(&self, tokenizer: &Tokenizer) -> Vec<ProbePrompt> {
         let tokens = |probe: &Probe, kind| {
             probe

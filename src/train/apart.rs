@@ -1,4 +1,4 @@
-//! How far numbers in single precision are from what is expected.
+//! The distance of numbers in single precision from what is expected.
 
 /// The largest difference, relative to the largest expected number; no number where one of the two holds none or they are
 /// not equally many.

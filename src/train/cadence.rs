@@ -1,14 +1,14 @@
-//! When a checkpoint is due.
+//! The cadence of checkpoints: when one is due.
 
 use std::time::{Duration, Instant};
 
-/// Where the clock decides: no checkpoint earlier than this, nor two closer together.
+/// The least time before a checkpoint and between two, where the clock decides.
 const APART: Duration = Duration::from_secs(60);
 
-/// Where the clock decides: a checkpoint is followed by so many times the time that it took.
+/// The rest after a checkpoint, in times of what it took, where the clock decides.
 const REST: u32 = 100;
 
-/// When a checkpoint is due; asked after every evaluation that is due itself.
+/// The cadence of checkpoints; asked after every evaluation that is due itself.
 pub(super) struct Cadence {
     /// Evaluations between two checkpoints; the clock decides where it is absent.
     every: Option<u64>,

@@ -1,4 +1,4 @@
-//! What a run is begun on, as one number.
+//! The fingerprint of what a run begins with, as one number.
 
 use burn::tensor::backend::Backend;
 

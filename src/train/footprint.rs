@@ -1,4 +1,4 @@
-//! How much memory a stage needs at most, told before any of it is asked for.
+//! The memory that a stage needs at most, told before any of it is asked for.
 //!
 //! Everything is in single precision, 4 bytes a number. With T = rows · positions of the largest slice, P positions a row,
 //! H heads, q = H · head size, d, f and V the widths of residual stream, feed-forward and vocabulary:

@@ -82,7 +82,7 @@ impl<B: Backend> Forces<B> {
         self.window = Some(Window { since: step, start: model, trace: Trace::new() });
     }
 
-    /// Where the optimiser adds up what moves the weights.
+    /// The trace in which the optimiser adds up what moves the weights.
     pub(super) fn trace(&mut self) -> Option<&mut Trace<B>> {
         self.window.as_mut().map(|window| &mut window.trace)
     }

@@ -12,9 +12,9 @@ use super::backprop::Accumulator;
 /// Something that there is of each half of a gradient.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Halves<T> {
-    /// Of the chosen answers' part in the loss.
+    /// The half of the chosen answers' part in the loss.
     pub(super) pull: T,
-    /// Of the rejected answers' part; absent where the objective reads none.
+    /// The half of the rejected answers' part; absent where the objective reads none.
     pub(super) push: Option<T>,
 }
 

@@ -44,7 +44,7 @@ pub(super) struct Language<B: AutodiffBackend> {
     pub(super) observer: Observer,
     /// Present where the changes of observed answers are taken apart.
     pub(super) forces: Option<Forces<B::InnerBackend>>,
-    /// A checksum of what the run was begun on.
+    /// A checksum of what the run began with: its first event, tokens and weights.
     pub(super) fingerprint: u32,
     /// Tokens seen by the optimiser.
     pub(super) tokens: u64,

@@ -40,13 +40,13 @@ pub(super) struct Sampled {
 }
 
 impl Sampler {
-    /// For stage `stage` of a run.
+    /// The sampling of stage `stage` of a run.
     pub(super) fn new(settings: OnPolicy, judge: Option<Judge>, seed: u64, stage: usize) -> Self {
         let source = Source::new(&format!("on policy {stage}"), seed);
         Self { settings, judge, source }
     }
 
-    /// How far chance has been read.
+    /// Position of the random generator: how much of it was drawn.
     pub(super) fn drawn(&self) -> u128 {
         self.source.position()
     }

@@ -1,4 +1,4 @@
-//! Before a GPU trains: one block of the very model, with its embedding and its output, on a batch of the very data, held
+//! The check before a GPU trains: one block of the very model, with its embedding and its output, on a batch of the very data, held
 //! against the CPU. Kernels are chosen by shapes, and a backend that passed its selftest may be wrong on others.
 
 use std::fmt;

@@ -1,4 +1,4 @@
-//! From an experiment to what the trainer works with: model, tokens, probes.
+//! The preparation of an experiment: the model, tokens and probes that the trainer works with.
 
 use std::sync::Arc;
 

@@ -21,7 +21,7 @@ use crate::experiment::Experiment;
 const LATEST: &str = "forces.latest";
 
 impl<B: AutodiffBackend> Language<B> {
-    /// Where the run stands, between two steps of a stage.
+    /// The state of the run, between two steps of a stage.
     pub(super) fn state_at(&self, progress: &Progress, run: &UnderWay<LanguageStage<B>>) -> TrainerState {
         let (stage_start, latest) = self.observer.memory();
         let position = Position {

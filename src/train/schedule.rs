@@ -1,4 +1,4 @@
-//! How the learning rate goes over a stage.
+//! The schedule of the learning rate over a stage.
 
 use crate::experiment::{Schedule, Stage};
 

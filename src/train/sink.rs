@@ -1,10 +1,10 @@
-//! Where a trainer's events go.
+//! The sink of a trainer's events.
 
 use super::state::{SavedState, TrainerState};
 use crate::error::Result;
 use crate::protocol::TrainerEvent;
 
-/// Where a trainer's events go, and where it is kept where the run stands. Called on the training thread, in order.
+/// The sink of a trainer's events, which also keeps where the run stands. Called on the training thread, in order.
 pub trait EventSink: Send {
     /// Takes one event. An error (a full disk) ends the run with [`RunPhase::Failed`](crate::protocol::RunPhase::Failed).
     ///

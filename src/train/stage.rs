@@ -1,4 +1,4 @@
-//! What a stage works with besides the model: its pairs, its frozen reference, the order of its batches.
+//! The material of a stage besides the model: its pairs, its frozen reference, the order of its batches.
 
 use std::sync::Arc;
 
@@ -61,7 +61,7 @@ impl<B: Backend> StageData<B> {
         }
     }
 
-    /// How far chance has been read, where answers are sampled.
+    /// Position of the random generator, where answers are sampled.
     pub(super) fn drawn(&self) -> Option<u128> {
         self.sampler.as_ref().map(Sampler::drawn)
     }

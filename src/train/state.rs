@@ -1,4 +1,4 @@
-//! Where a run stands, as something that can be written down: all that decides its future, between two optimiser steps.
+//! The state of a run, as something that can be written down: all that decides its future, between two optimiser steps.
 //!
 //! The format is one safetensors file: the arrays by name, in full precision; [`Position`] and the notes of whoever writes
 //! it as JSON in the metadata. The same state gives the same bytes. The last array is the CRC-32 of every byte before it. Arrays are read off the device one by
@@ -28,7 +28,7 @@ const CHECKSUM: &str = "checksum";
 /// Bytes of the checksum.
 const CHECKSUM_BYTES: u64 = 4;
 
-/// Where a run stands, but for its arrays.
+/// The position of a run: its state but for the arrays.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
     /// A checksum of what the run was begun on: data, tokens, probes, model.
@@ -47,7 +47,7 @@ pub struct Position {
     pub stage_start: Option<u64>,
     /// The step of the latest measurement whose distributions are kept.
     pub latest: Option<u64>,
-    /// How far chance has been read where answers are sampled, in 32-bit words.
+    /// Position of the random generator where answers are sampled, in 32-bit words.
     pub drawn: Option<u128>,
 }
 
@@ -100,7 +100,7 @@ pub(super) fn bytes<T: Copy, const N: usize>(values: &[T], of: fn(T) -> [u8; N])
     bytes
 }
 
-/// Where a run stands: what a trainer hands over, to be written somewhere.
+/// The state of a run that a trainer hands over, to be written somewhere.
 pub struct TrainerState {
     position: Position,
     arrays: Vec<(String, Array)>,
@@ -171,7 +171,7 @@ pub struct SavedState {
     path: PathBuf,
     input: Box<dyn Source>,
     header: Metadata,
-    /// Where the arrays begin.
+    /// The byte at which the arrays begin.
     start: u64,
     position: Position,
     notes: BTreeMap<String, String>,
@@ -237,7 +237,7 @@ impl SavedState {
         if stored == [hasher.finalize()] { Ok(()) } else { Err(self.damaged("its checksum is wrong")) }
     }
 
-    /// Where the run stands.
+    /// The position of the run.
     pub fn position(&self) -> &Position {
         &self.position
     }

@@ -1,4 +1,4 @@
-//! How one gradient changes one parameter, number by number, as in PyTorch, and which half of it changed how much.
+//! The update of one parameter by one gradient, number by number, as in PyTorch, and which half of it changed how much.
 //!
 //! Where tensors lie in this machine's memory, one pass over the numbers does it in place. Elsewhere (a GPU) the same
 //! formulas are tensor operations, which the backend fuses. Both round alike: the order of operations is the same.
@@ -125,7 +125,7 @@ impl Rule {
         scalars
     }
 
-    /// In place; `None`, and nothing done, where the numbers are not in single precision.
+    /// Applies the update in place; `None`, and nothing done, where the numbers are not in single precision.
     fn apply_numbers(
         &self,
         parameter: &mut Parameter<TensorData>,
@@ -145,7 +145,7 @@ impl Rule {
         Some(())
     }
 
-    /// In place.
+    /// Applies the update to a chunk in place.
     #[inline(always)]
     fn apply_chunk(&self, (mut parameter, gradient): Chunk<'_>, scalars: Scalars) {
         if let Some(decay) = parameter.moved.as_mut().and_then(|moved| moved.decay.as_mut()) {

@@ -97,16 +97,6 @@ fn translate(event: &Event) -> Option<Input> {
     }
 }
 
-/// Input from a script, for tests.
-pub fn scripted(inputs: impl IntoIterator<Item = Input>) -> Receiver<Input> {
-    let inputs: Vec<_> = inputs.into_iter().collect();
-    let (sender, receiver) = bounded(inputs.len().max(1));
-    for input in inputs {
-        let _ = sender.try_send(input);
-    }
-    receiver
-}
-
 #[cfg(test)]
 mod tests {
     use crossterm::event::{KeyCode, KeyModifiers};

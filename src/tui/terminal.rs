@@ -132,6 +132,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// The buffer that was drawn last.
+    #[cfg(test)]
     pub fn shown(&self) -> &Buffer {
         &self.shown
     }

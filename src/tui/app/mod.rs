@@ -16,7 +16,8 @@ use std::time::Duration;
 
 pub use curves::{Curve, Line};
 pub use replay::Replay;
-pub use scale::Since;
+#[cfg(test)]
+use scale::Since;
 pub use viewstate::{Dialog, ViewState};
 
 use super::glyphs::Glyphs;
