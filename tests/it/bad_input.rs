@@ -340,7 +340,11 @@ const CHECKPOINTS: &[(&str, Breakage, &str)] = &[
     ),
     ("config.json", |b| replace(b, "\"silu\"", "\"mish\""), "hidden_act is 'mish'"),
     ("config.json", |b| replace(b, "_attention_heads\": 6", "_attention_heads\": 5"), "is not a whole number"),
-    ("config.json", |b| replace(b, "_value_heads\": 6", "_value_heads\": 4"), "no multiple of num_key_value_heads 4"),
+    (
+        "config.json",
+        |b| replace(b, "_value_heads\": 6", "_value_heads\": 4"),
+        "is not a multiple of num_key_value_heads 4",
+    ),
     ("config.json", |b| replace(b, "_hidden_layers\": 3", "_hidden_layers\": 0"), "num_hidden_layers is 0"),
     ("config.json", |b| replace(b, "_hidden_layers\": 3", "_hidden_layers\": 4"), "lacks the tensor model.layers.3."),
     (

@@ -138,7 +138,7 @@ const CONFIGS: &[Row] = &[
     (
         "llama_gqa_rope/config.json",
         |b| replace(b, "_heads\": 2", "_heads\": 3"),
-        "no multiple of num_key_value_heads 3",
+        "is not a multiple of num_key_value_heads 3",
     ),
     (
         "llama_gqa_rope/config.json",
