@@ -6,6 +6,7 @@ mod classify;
 #[cfg(test)]
 mod classify_tests;
 mod control;
+mod direction;
 mod fingerprint;
 mod fits;
 pub mod footprint;
@@ -15,9 +16,13 @@ mod forces_tests;
 mod gradients;
 mod halves;
 pub mod handle;
+mod influence;
+#[cfg(test)]
+mod influence_tests;
 mod job;
 mod language;
 mod metrics;
+mod observed;
 mod on_policy;
 mod optimizer;
 mod order;
@@ -31,6 +36,7 @@ mod reference;
 mod resume;
 #[cfg(test)]
 mod resume_tests;
+mod retrace;
 mod run;
 mod schedule;
 mod sink;
@@ -40,6 +46,7 @@ pub mod state;
 mod tests;
 mod update;
 mod weights;
+mod window;
 
 pub(crate) use apart::apart;
 pub use fits::{Outlook, outlook};
@@ -48,5 +55,6 @@ pub use handle::{TrainerHandle, spawn};
 pub(crate) use job::train;
 pub use job::train_with;
 pub(crate) use pass::logps;
+pub(crate) use retrace::{Asked, influence};
 pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};
