@@ -12,6 +12,7 @@ mod python;
 mod repr;
 mod source;
 mod text;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -10,7 +10,7 @@ use minijinja::value::{Object, ObjectRepr, ValueKind};
 use minijinja::{Error, Value};
 
 use super::calls::wrong;
-use super::source::tokens;
+use super::tokens::tokens;
 
 /// The filter that stands for an attribute named like a method.
 pub(super) const ATTRIBUTE: &str = "ldyn_attribute";

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use super::pitfalls::mended;
+use super::tokens::{text_length, tokens};
 
 /// The filter that stands for the operator `%`.
 pub(super) const PERCENT: &str = "ldyn_percent";
@@ -125,20 +126,6 @@ fn inside(tag: &str, closing: &str) -> usize {
     bytes.len()
 }
 
-/// The length of a text in quotes, both of them included.
-fn text_length(bytes: &[u8], quote: u8) -> usize {
-    let mut at = 1;
-    while at < bytes.len() {
-        match bytes[at] {
-            b'\\' => at += 1,
-            byte if byte == quote => return at + 1,
-            _ => {}
-        }
-        at += 1;
-    }
-    bytes.len()
-}
-
 /// A tag whose texts are escaped in ways that the engine reads as Python does.
 fn with_escapes(tag: &str) -> Cow<'_, str> {
     if !tag.contains('\\') {
@@ -208,25 +195,6 @@ fn with_percent(tag: &str) -> String {
         return tag.to_owned();
     }
     format!("{}{opening}{rewritten}{closing}{}", &tag[..2], &tag[tag.len() - 2..])
-}
-
-/// A piece of an expression: white space, a text, a word or number, or an operator.
-pub(super) fn tokens(mut body: &str) -> Vec<&str> {
-    let mut tokens = Vec::new();
-    while let Some(first) = body.chars().next() {
-        let run = |is: fn(char) -> bool| body.find(|c: char| !is(c)).unwrap_or(body.len());
-        let length = match first {
-            '"' | '\'' => text_length(body.as_bytes(), first as u8),
-            _ if first.is_whitespace() => run(char::is_whitespace),
-            _ if first.is_alphanumeric() || first == '_' => run(|c| c.is_alphanumeric() || c == '_'),
-            _ if ["**", "//", "==", "!=", "<=", ">="].iter().any(|two| body.starts_with(two)) => 2,
-            _ => first.len_utf8(),
-        };
-        let (token, rest) = body.split_at(length);
-        tokens.push(token);
-        body = rest;
-    }
-    tokens
 }
 
 /// Reads an expression by Jinja2's precedence, as far as `%` asks for it.
