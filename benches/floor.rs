@@ -73,7 +73,7 @@ fn steps(source: &str, pairs: usize) -> (Vec<f64>, Work) {
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let tokens = (tokens[STEPS - 1] - tokens[STEPS - 2]) as usize;
     seconds.drain(..2);
-    (seconds, Work { tokens, predicted, sequences: 2 * pairs })
+    (seconds, Work { tokens, predicted: predicted as usize, sequences: 2 * pairs })
 }
 
 /// Products `[m, k] × [k, n]`, and how many of them.

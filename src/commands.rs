@@ -75,6 +75,7 @@ fn answer(command: Command) -> Result<()> {
             need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
             session::replay(&run, step, &display)
         }
+        Command::Influence(args) => session::influence(&args),
         Command::Score(args) => score_file(&args),
         Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
         Command::Preflight(args) => session::preflight(&args),

@@ -9,6 +9,7 @@
 
 pub mod floats;
 mod forces;
+mod influence;
 mod kinds;
 mod measured;
 mod shared;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use forces::{ForceParts, Forces};
+pub use influence::{Contribution, Influence, Question};
 pub use kinds::{MetricKey, ProbeGroup, ProbeKind};
 pub use measured::{ClassReading, Evaluation, GreedyAnswer, MassFlow, PairFlow, PrefixReading, StepMetrics, TokenFlow};
 pub use started::{DetectorSettings, ProbePrompt, ProbeResponse, RunStarted, StageInfo};
@@ -27,9 +29,9 @@ pub use started::{DetectorSettings, ProbePrompt, ProbeResponse, RunStarted, Stag
 pub const FORMAT_VERSION: u32 = 1;
 
 /// The claims of the paper that can be checked, as an experiment names them (see `src/claims`).
-pub const CLAIMS: [&str; 21] = [
-    "S1", "S2", "S3", "S4", "S5", "D1", "D2", "D3", "D4", "D5", "D6", "E1", "R1", "Q1", "Q2", "Q3", "Q4", "Q5", "K1",
-    "squeeze", "quiet",
+pub const CLAIMS: [&str; 24] = [
+    "S1", "S2", "S3", "S4", "S5", "D1", "D2", "D3", "D4", "D5", "D6", "E1", "F1", "F2", "F3", "R1", "Q1", "Q2", "Q3",
+    "Q4", "Q5", "K1", "squeeze", "quiet",
 ];
 
 /// A command of the front end to the trainer. Commands act between optimiser steps and are acknowledged by a

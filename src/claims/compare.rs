@@ -1,4 +1,4 @@
-//! D5, D6, E1: a run against the run of its baseline with the same seed.
+//! D5, D6, E1, F3: a run against the run of its baseline with the same seed.
 //!
 //! Where both observe the same prompts (one of them may observe more), differences are taken prompt by prompt; else both
 //! sides are resampled. They are compared after as many steps of the preference stage, and where both have the same
@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use super::forces::bystanders;
 use super::measure::{StageRun, of_runs};
 use super::{ClaimResult, Figure, Group, Measured, Unit, result, wins};
 use crate::history::stats::{mean, stratified_difference, stratified_mean};
@@ -26,7 +27,7 @@ struct Comparison {
     win_rate: bool,
 }
 
-const COMPARISONS: [Comparison; 3] = [
+const COMPARISONS: [Comparison; 4] = [
     Comparison {
         id: "D5",
         statement: "longer SFT first: DPO then displaces more pairs than the baseline, and its argmax peaks higher above \
@@ -51,9 +52,16 @@ const COMPARISONS: [Comparison; 3] = [
         measure: milder,
         win_rate: true,
     },
+    Comparison {
+        id: "F3",
+        statement: "an on-policy y⁻: at matched margin y⁺ is pulled up less, and pushed down less, than in the baseline",
+        applies: on_policy,
+        measure: weaker,
+        win_rate: false,
+    },
 ];
 
-/// Checks the three claims; `gates` says which of them the experiment names.
+/// Checks the claims; `gates` says which of them the experiment names.
 pub(super) fn check(
     group: &Group<'_>,
     baseline: &Result<&Group<'_>, String>,
@@ -195,6 +203,19 @@ fn worse(twins: &[Twins<'_>]) -> Measured {
         Ok(squeeze(&twins, "at matched margin (reported only)")?.into_iter().chain([margin]).collect::<Vec<_>>())
     });
     Ok((holds, [displaced, argmax, fall].into_iter().chain(matched.into_iter().flatten()).collect()))
+}
+
+/// F3: both forces on y⁺ are weaker. Those on answers that nobody trains are told, not asserted.
+fn weaker(twins: &[Twins<'_>]) -> Measured {
+    let (matched, margin) = at_matched_margin(twins)?;
+    let over = |what: &str, read: Read| difference(&matched, format!("{what} over the baseline's"), Unit::Nats, read);
+    let pull = over("the pull on y⁺", |run, at| run.forces(Probe::Chosen, at, |f| f.pull))?;
+    let push = over("the push on y⁺", |run, at| run.forces(Probe::Chosen, at, |f| -f.push))?;
+    let others = [
+        over("the pull on answers that nobody trains (reported only)", |run, at| bystanders(run, at, |f| f.pull))?,
+        over("the push on answers that nobody trains (reported only)", |run, at| bystanders(run, at, |f| -f.push))?,
+    ];
+    Ok((pull.falls() && push.falls(), [pull, push].into_iter().chain(others).chain([margin]).collect()))
 }
 
 /// The stages before the preference stage.

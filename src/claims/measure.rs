@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claim::{Figure, Measured, Unit};
+use crate::history::forces::{Entry, Force};
 use crate::history::stats::{Estimate, float, mean, rate, stratified_mean};
 use crate::history::{CurveId, Moved, Place, RunHistory, displaced, margins};
 use crate::protocol::{Evaluation, MetricKey, ProbeKind, RunStarted, StageInfo};
@@ -141,6 +142,36 @@ impl<'a> StageRun<'a> {
     /// Growth of the training margin at each evaluation, nats.
     pub(super) fn margins(&self) -> Result<Vec<f64>, String> {
         margins(self.history, self.stage).ok_or_else(|| format!("{} was not recorded", MetricKey::REWARDS_MARGINS))
+    }
+
+    /// The windows of the stage in which changes were taken apart.
+    pub(super) fn windows(&self) -> Result<Vec<&'a Entry>, String> {
+        let windows: Vec<&Entry> = self.history.forces.entries.iter().filter(|e| e.stage == self.stage).collect();
+        if windows.is_empty() { Err("forces were not measured".to_owned()) } else { Ok(windows) }
+    }
+
+    /// A part of what moved an answer from the stage's start to a place, by pair; linear between evaluations.
+    pub(super) fn forces(
+        &self,
+        kind: ProbeKind,
+        place: Place,
+        part: fn(Force) -> f64,
+    ) -> Result<BTreeMap<usize, f64>, String> {
+        let windows = self.windows()?;
+        let at = |evaluation: usize| {
+            let step = self.evaluations.get(evaluation).map(|e| e.step);
+            let total = windows.iter().find(|w| Some(w.step) == step).and_then(|w| w.total.get(&kind));
+            move |pair: usize| match total {
+                Some(total) => total.get(pair).copied().flatten().map(part),
+                // Nothing has moved anything where the stage begins.
+                None => (evaluation == 0).then_some(0.0),
+            }
+        };
+        let (before, after) = place.evaluations();
+        let (before, after) = (at(before), at(after));
+        let between = |pair| Some((pair, place.mix(before(pair)?, after(pair)?)));
+        let pairs = windows.iter().filter_map(|w| w.total.get(&kind)).map(Vec::len).max().unwrap_or(0);
+        Ok((0..pairs).filter_map(between).collect())
     }
 
     /// Evaluation after the start at which the mean of a curve is highest.

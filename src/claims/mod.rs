@@ -4,13 +4,14 @@
 //! nobody. One gates everywhere: no stage that pushes nothing down may raise an alarm. Sums of log-probs, nats; changes are
 //! from a stage's start to its end unless a label says otherwise; means are pooled over the pairs of all runs with a
 //! bootstrap interval stratified by run; rates carry a Wilson interval. S-claims are read in the first stage of supervised
-//! finetuning, D-claims and R1 in the first stage that has rejected answers; D5, D6 and E1 compare that stage with the
-//! same stage of the baseline's run with the same seed.
+//! finetuning, D-claims, F-claims and R1 in the first stage that has rejected answers; D5, D6, E1 and F3 compare that stage
+//! with the same stage of the baseline's run with the same seed.
 
 mod claim;
 mod compare;
 mod detector;
 mod dpo;
+mod forces;
 mod group;
 mod kernel;
 pub mod lab;
@@ -81,6 +82,7 @@ impl Group<'_> {
         let mut claims: Vec<ClaimResult> =
             sft::CLAIMS.iter().map(|claim| judge(claim, gates(claim.id), &sft_runs)).collect();
         claims.extend(dpo::CLAIMS.iter().map(|claim| judge(claim, gates(claim.id), &dpo_runs)));
+        claims.extend(forces::CLAIMS.iter().map(|claim| judge(claim, gates(claim.id), &dpo_runs)));
         claims.extend(compare::check(self, &compared, gates));
         claims.push(judge(&repetition::CLAIM, gates("R1"), &dpo_runs));
         claims.push(detector::squeeze(&self.histories, gates("squeeze"), &dpo_runs));

@@ -8,6 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::display::DisplayOptions;
+use super::influence::InfluenceArgs;
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -90,6 +91,12 @@ pub enum Command {
         #[command(flatten)]
         display: DisplayOptions,
     },
+    /// Name the training examples that moved an observed answer in a window of steps: which pulled it, which pushed it.
+    ///
+    /// The run's experiment is trained again up to the window's end, without measuring anything on the way, and held
+    /// against what was recorded. The examples' shares, what came in with the momentum and what weight decay did add up to
+    /// the measured change; what they miss of it is told. Nothing is written.
+    Influence(InfluenceArgs),
     /// Print the per-token log-probs of given responses under a model, one JSON row each, in nats.
     Score(ScoreArgs),
     /// Look at a model.

@@ -3,9 +3,11 @@
 mod args;
 mod console;
 mod display;
+mod influence;
 
 pub use args::{
     Cli, Command, CompareArgs, ExportArgs, ModelQuestion, PreflightArgs, RunOptions, ScoreArgs, SweepArgs, VerifyArgs,
 };
 pub(crate) use console::{has_screen, say, tell, var};
 pub use display::DisplayOptions;
+pub use influence::{InfluenceArgs, Steps};

@@ -4,6 +4,7 @@
 pub mod comparison;
 pub mod csv;
 mod exporter;
+pub mod influence;
 mod meta;
 pub mod png;
 mod shapes;

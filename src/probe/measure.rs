@@ -49,6 +49,11 @@ impl Observer {
         Self { set, tokenizer, generation, positions, stage_start: None, latest: None }
     }
 
+    /// What is observed.
+    pub(crate) fn set(&self) -> &ProbeSet {
+        &self.set
+    }
+
     /// A stage begins: mass flow is measured from the latest measurement on.
     pub fn begin_stage(&mut self) {
         self.stage_start.clone_from(&self.latest);

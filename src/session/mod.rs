@@ -11,6 +11,7 @@ mod display;
 mod export;
 mod headless;
 mod imported;
+mod influence;
 mod lab;
 mod log;
 mod preflight;
@@ -32,6 +33,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 pub use compare::compare;
 pub use export::export;
+pub use influence::influence;
 pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
 pub use preflight::preflight;

@@ -8,7 +8,7 @@ use burn::optim::{GradientsAccumulator, GradientsParams};
 use burn::tensor::backend::AutodiffBackend;
 
 use super::control::Control;
-use super::gradients::clip;
+use super::gradients::{Clipped, clip};
 use super::halves::Halves;
 use super::optimizer::Optimizer;
 use super::order::{Batches, Order};
@@ -177,17 +177,16 @@ impl<B: AutodiffBackend> Classifying<B> {
         self.seen += examples as u64;
         must_be_finite(loss, stage, number.of_run)?;
         let mut gradients = Halves::whole(accumulator.grads());
-        let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
+        let Clipped { norm, factor } = clip(&self.model, &mut gradients, stage.max_grad_norm);
         let learning_rate = learning_rate(stage, number.of_stage);
         if self.observer.examines(number.of_run) {
-            let clipped = if stage.max_grad_norm > 0.0 { (stage.max_grad_norm / grad_norm).min(1.0) } else { 1.0 };
             let contributions = self.observer.contributions(&self.model, &batch);
-            self.observer.accumulate(&contributions, learning_rate * clipped);
+            self.observer.accumulate(&contributions, learning_rate * factor);
         }
         self.model = optimizer.step(learning_rate, self.model.clone(), gradients, None);
         Ok(BTreeMap::from([
             (MetricKey::LOSS, loss),
-            (MetricKey::GRAD_NORM, grad_norm),
+            (MetricKey::GRAD_NORM, norm),
             (MetricKey::LEARNING_RATE, learning_rate),
             (MetricKey::NUM_PICTURES, self.seen as f64),
         ]))

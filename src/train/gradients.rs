@@ -118,18 +118,27 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Scale<'_> {
     }
 }
 
+/// What clipping found and did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Clipped {
+    /// The global norm before.
+    pub(super) norm: f64,
+    /// What the gradients were multiplied by.
+    pub(super) factor: f64,
+}
+
 /// Scales the gradients, both halves alike, so that the global L2 norm of their sum is at most `limit` (0: no limit).
-/// Returns the norm before.
 pub(super) fn clip<B: AutodiffBackend, M: AutodiffModule<B>>(
     module: &M,
     gradients: &mut Halves<GradientsParams>,
     limit: f64,
-) -> f64 {
+) -> Clipped {
     let mut squares = SumOfSquares { gradients, sum: 0.0 };
     module.visit(&mut squares);
     let norm = squares.sum.sqrt();
-    if limit > 0.0 && norm > limit {
-        module.visit(&mut Scale { gradients, factor: limit / norm });
+    let factor = if limit > 0.0 && norm > limit { limit / norm } else { 1.0 };
+    if factor < 1.0 {
+        module.visit(&mut Scale { gradients, factor });
     }
-    norm
+    Clipped { norm, factor }
 }

@@ -12,7 +12,7 @@ use super::backprop::{Accumulator, Pass};
 use super::control::Control;
 use super::fingerprint::fingerprint;
 use super::forces::Forces;
-use super::gradients::clip;
+use super::gradients::{Clipped, clip};
 use super::halves::Halves;
 use super::memory;
 use super::metrics::{Means, add_sampled};
@@ -25,11 +25,12 @@ use super::schedule::learning_rate;
 use super::stage::StageData;
 use super::state::{SavedState, TrainerState};
 use crate::backend::{available_memory, is_host};
+use crate::data::tokenizer::Tokenizer;
 use crate::data::{self, Sequence};
 use crate::error::Result;
 use crate::experiment::{Experiment, Stage};
 use crate::model::batch::Batch;
-use crate::model::{Checkpoint, Transformer, model_files};
+use crate::model::{Architecture, Checkpoint, Transformer, model_files};
 use crate::objective::{self, PairLogps, PairLoss};
 use crate::probe::{Observer, ProbeSet};
 use crate::protocol::{MetricKey, RunPhase, TrainerEvent};
@@ -134,12 +135,7 @@ impl<B: AutodiffBackend> Learner for Language<B> {
         number: StepNumber,
         control: &mut Control<'_>,
     ) -> Result<BTreeMap<MetricKey, f64>> {
-        let sampled = self.sample(&mut under_way.data, number, control)?;
-        let mut metrics = self.optimise(stage, under_way, number)?;
-        if let Some(sampled) = sampled {
-            add_sampled(&mut metrics, sampled);
-        }
-        Ok(metrics)
+        self.take_step(stage, under_way, number, control).map(|taken| taken.metrics)
     }
 
     fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>> {
@@ -172,6 +168,32 @@ impl<B: AutodiffBackend> Learner for Language<B> {
 }
 
 impl<B: AutodiffBackend> Language<B> {
+    /// What turns texts into tokens.
+    pub(super) fn tokenizer(&self) -> &Tokenizer {
+        &self.checkpoint.tokenizer
+    }
+
+    /// The model's sizes.
+    pub(super) fn architecture(&self) -> &Architecture {
+        &self.checkpoint.config
+    }
+
+    /// Takes an optimiser step, on new answers where those are due.
+    pub(super) fn take_step(
+        &mut self,
+        stage: &Stage,
+        under_way: &mut LanguageStage<B>,
+        number: StepNumber,
+        control: &mut Control<'_>,
+    ) -> Result<Taken> {
+        let sampled = self.sample(&mut under_way.data, number, control)?;
+        let mut taken = self.optimise(stage, under_way, number)?;
+        if let Some(sampled) = sampled {
+            add_sampled(&mut taken.metrics, sampled);
+        }
+        Ok(taken)
+    }
+
     /// Samples answers from the policy as it is now, where the stage asks for them.
     fn sample(
         &mut self,
@@ -193,12 +215,7 @@ impl<B: AutodiffBackend> Language<B> {
 
     /// One optimiser step over one or more slices.
     #[allow(clippy::cast_precision_loss, reason = "a batch has few tokens")]
-    fn optimise(
-        &mut self,
-        stage: &Stage,
-        under_way: &mut LanguageStage<B>,
-        number: StepNumber,
-    ) -> Result<BTreeMap<MetricKey, f64>> {
+    fn optimise(&mut self, stage: &Stage, under_way: &mut LanguageStage<B>, number: StepNumber) -> Result<Taken> {
         let LanguageStage { data, optimizer } = under_way;
         let slices = data.take();
         let examples: usize = slices.iter().map(Vec::len).sum();
@@ -208,21 +225,25 @@ impl<B: AutodiffBackend> Language<B> {
         let normaliser = objective::normaliser(&stage.objective, examples, chosen_tokens, rejected_tokens);
         let mut accumulators = Halves::accumulators(stage.objective.reads_rejected());
         let mut means = Means::default();
+        let mut lessons = Vec::with_capacity(examples);
         for slice in &slices {
-            for (pair, outcome) in self.backward(stage, slice, data, normaliser, &mut accumulators)? {
-                means.add(&pair, &outcome, normaliser, examples as f64);
+            let outcomes = self.backward(stage, slice, data, normaliser, &mut accumulators)?;
+            for (&pair, (logps, outcome)) in slice.iter().zip(outcomes) {
+                means.add(&logps, &outcome, normaliser, examples as f64);
+                lessons.push(Lesson { pair, weights: weights(stage, &outcome, normaliser) });
             }
         }
         must_be_finite(means.loss, stage, number.of_run)?;
         let mut gradients = accumulators.grads();
-        let grad_norm = clip(&self.model, &mut gradients, stage.max_grad_norm);
+        let Clipped { norm, factor } = clip(&self.model, &mut gradients, stage.max_grad_norm);
+        lessons.iter_mut().for_each(|lesson| lesson.weights = lesson.weights.clone().map(|weight| weight * factor));
         let learning_rate = learning_rate(stage, number.of_stage);
         // Nobody else holds the weights while they are overwritten.
         let hollow = Transformer::hollow(&self.model.device());
         let model = std::mem::replace(&mut self.model, hollow);
         let trace = self.forces.as_mut().and_then(Forces::trace);
         self.model = optimizer.step(learning_rate, model, gradients, trace);
-        Ok(means.metrics(stage, grad_norm, learning_rate, self.tokens as f64))
+        Ok(Taken { metrics: means.metrics(stage, norm, learning_rate, self.tokens as f64), lessons })
     }
 
     /// Adds up the gradients of one slice's part in the loss, of either half by itself; returns what each pair gave.
@@ -243,7 +264,7 @@ impl<B: AutodiffBackend> Language<B> {
                 Some(self.forward(&rejected, stage))
             }
         };
-        let mut weights = Halves { pull: Vec::with_capacity(slice.len()), push: rejected.as_ref().map(|_| Vec::new()) };
+        let mut by_half = Halves { pull: Vec::with_capacity(slice.len()), push: rejected.as_ref().map(|_| Vec::new()) };
         let mut outcomes = Vec::with_capacity(slice.len());
         for (row, &i) in slice.iter().enumerate() {
             let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
@@ -258,14 +279,15 @@ impl<B: AutodiffBackend> Language<B> {
                 rejected_tokens,
             };
             let outcome = objective::evaluate(&stage.objective, &pair);
-            weights.pull.push(-outcome.chosen_weight / normaliser);
-            if let Some(push) = &mut weights.push {
-                push.push(outcome.rejected_weight / normaliser);
+            let Halves { pull, push } = weights(stage, &outcome, normaliser);
+            by_half.pull.push(pull);
+            if let (Some(by_half), Some(push)) = (&mut by_half.push, push) {
+                by_half.push(push);
             }
             outcomes.push((pair, outcome));
         }
-        chosen.backward(&self.model, &weights.pull, &mut sums.pull);
-        if let (Some(rejected), Some(weights), Some(sum)) = (rejected, &weights.push, &mut sums.push) {
+        chosen.backward(&self.model, &by_half.pull, &mut sums.pull);
+        if let (Some(rejected), Some(weights), Some(sum)) = (rejected, &by_half.push, &mut sums.push) {
             rejected.backward(&self.model, weights, sum);
         }
         Ok(outcomes)
@@ -282,6 +304,29 @@ impl<B: AutodiffBackend> Language<B> {
         }
         Read { pass, sums, tokens: sequences.iter().map(|s| s.completion_ids.len()).collect() }
     }
+}
+
+/// A step that was taken.
+pub(super) struct Taken {
+    /// Its scalars.
+    pub(super) metrics: BTreeMap<MetricKey, f64>,
+    /// What was learnt in it, in the order of the batch.
+    pub(super) lessons: Vec<Lesson>,
+}
+
+/// How strongly a step learnt a pair's answers.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lesson {
+    /// Index of the pair.
+    pub(super) pair: usize,
+    /// d(loss)/d(log π) of y⁺ and of y⁻, after clipping.
+    pub(super) weights: Halves<f64>,
+}
+
+/// d(loss)/d(log π) of a pair's answers.
+fn weights(stage: &Stage, outcome: &PairLoss, normaliser: f64) -> Halves<f64> {
+    let push = stage.objective.reads_rejected().then_some(outcome.rejected_weight / normaliser);
+    Halves { pull: -outcome.chosen_weight / normaliser, push }
 }
 
 /// Answers that were read and wait for their weights.

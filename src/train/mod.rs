@@ -10,6 +10,7 @@ mod classify;
 #[cfg(test)]
 mod classify_tests;
 mod control;
+mod direction;
 mod fingerprint;
 pub mod footprint;
 mod forces;
@@ -18,10 +19,14 @@ mod forces_tests;
 mod gradients;
 mod halves;
 pub mod handle;
+mod influence;
+#[cfg(test)]
+mod influence_tests;
 mod job;
 mod language;
 mod memory;
 mod metrics;
+mod observed;
 mod on_policy;
 mod optimizer;
 mod order;
@@ -32,6 +37,7 @@ mod reference;
 mod resume;
 #[cfg(test)]
 mod resume_tests;
+mod retrace;
 mod run;
 mod schedule;
 mod sink;
@@ -41,6 +47,7 @@ pub mod state;
 mod tests;
 mod update;
 mod weights;
+mod window;
 
 pub(crate) use apart::apart;
 pub(crate) use backprop::logps;
@@ -50,5 +57,6 @@ pub use handle::{TrainerHandle, spawn};
 pub(crate) use job::train;
 pub use job::train_with;
 pub use memory::{Outlook, outlook};
+pub(crate) use retrace::{Asked, influence};
 pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};

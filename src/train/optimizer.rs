@@ -10,6 +10,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 use burn::tensor::backend::AutodiffBackend;
 
+use super::direction::Direction;
 use super::halves::Halves;
 use super::parameter::{Memory, Moved, Parameter};
 use super::state::{Array, SavedState, TrainerState};
@@ -48,6 +49,35 @@ impl<B: AutodiffBackend> Optimizer<B> {
         module.map(&mut Step { optimizer: self, learning_rate, gradients, trace })
     }
 
+    /// What it does with a gradient.
+    pub(super) fn rule(&self) -> Rule {
+        self.rule
+    }
+
+    /// How far the latest update, at this rate, took every weight for each unit of its average of gradients.
+    pub(super) fn reach<M: AutodiffModule<B>>(&self, module: &M, learning_rate: f64) -> Direction<B::InnerBackend> {
+        self.of_each(module, |memory, zeros| self.rule.reach(memory, zeros, learning_rate))
+    }
+
+    /// The averages of gradients that the next update goes on from: nothing before the first, and where none are kept.
+    pub(super) fn averages<M: AutodiffModule<B>>(&self, module: &M) -> Direction<B::InnerBackend> {
+        self.of_each(module, |memory, zeros| match memory.averages.first() {
+            Some(average) if self.rule.averages_gradients() => average.clone(),
+            _ => zeros,
+        })
+    }
+
+    /// Something of each parameter that was ever updated, made of what is remembered of it and as many zeros.
+    fn of_each<M: AutodiffModule<B>>(
+        &self,
+        module: &M,
+        of: impl Fn(&Memory<Numbers<B>>, Numbers<B>) -> Numbers<B>,
+    ) -> Direction<B::InnerBackend> {
+        let mut each = Each { optimizer: self, of, parts: Vec::new() };
+        module.visit(&mut each);
+        each.parts.into_iter().collect()
+    }
+
     /// Adds what it remembers of the module's parameters to a state.
     pub(super) fn save<M: AutodiffModule<B>>(&self, module: &M, prefix: &str, state: &mut TrainerState) {
         module.visit(&mut Save { path: vec![prefix.to_owned()], optimizer: self, state });
@@ -68,6 +98,27 @@ impl<B: AutodiffBackend> Optimizer<B> {
         match load.error {
             Some(error) => Err(error),
             None => Ok(self),
+        }
+    }
+}
+
+/// A number for each of a parameter's.
+type Numbers<B> = Tensor<<B as AutodiffBackend>::InnerBackend, 1>;
+
+struct Each<'a, B: AutodiffBackend, F> {
+    optimizer: &'a Optimizer<B>,
+    of: F,
+    parts: Vec<(ParamId, Numbers<B>)>,
+}
+
+impl<B: AutodiffBackend, F> ModuleVisitor<B> for Each<'_, B, F>
+where
+    F: Fn(&Memory<Numbers<B>>, Numbers<B>) -> Numbers<B>,
+{
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        if let Some(memory) = self.optimizer.memory.get(&param.id) {
+            let zeros = Tensor::zeros([param.shape().num_elements()], &param.val().device());
+            self.parts.push((param.id, (self.of)(memory, zeros)));
         }
     }
 }

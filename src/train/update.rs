@@ -11,7 +11,7 @@ use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::halves::Halves;
-use super::parameter::{Chunk, Moved, Parameter, chunks};
+use super::parameter::{Chunk, Memory, Moved, Parameter, chunks};
 use crate::backend::{self, wide};
 use crate::experiment::OptimizerConfig;
 
@@ -88,6 +88,42 @@ impl Rule {
     /// Whether weights decay.
     pub(super) fn decays(&self) -> bool {
         matches!(self, Self::AdamW { weight_decay, .. } if *weight_decay != 0.0)
+    }
+
+    /// β₁: how much of the average of gradients the next update keeps; 0 where none is kept.
+    pub(super) fn momentum(&self) -> f64 {
+        match self {
+            Self::AdamW { beta_1, .. } => (*beta_1).into(),
+            Self::RmsProp { .. } | Self::Sgd => 0.0,
+        }
+    }
+
+    /// What an update adds to a weight by decay, as a share of the weight.
+    pub(super) fn decay(&self, learning_rate: f64) -> f64 {
+        match self {
+            Self::AdamW { weight_decay, .. } => -learning_rate * f64::from(*weight_decay),
+            Self::RmsProp { .. } | Self::Sgd => 0.0,
+        }
+    }
+
+    /// How far the latest update, at this rate, took every number of a parameter for each unit of its average of gradients,
+    /// or of its gradient where none is kept. `zeros` has the parameter's shape.
+    pub(super) fn reach<B: Backend>(
+        &self,
+        memory: &Memory<Tensor<B, 1>>,
+        zeros: Tensor<B, 1>,
+        learning_rate: f64,
+    ) -> Tensor<B, 1> {
+        let Scalars { learning_rate, corrections: [correction_1, correction_2], .. } =
+            self.scalars(memory.time, learning_rate);
+        let over = |root: Tensor<B, 1>, by: f32| root.add_scalar(EPSILON).recip().mul_scalar(-by);
+        match (*self, memory.averages.as_slice()) {
+            (Self::AdamW { .. }, [_, moment_2]) => {
+                over(moment_2.clone().div_scalar(correction_2).sqrt(), learning_rate / correction_1)
+            }
+            (Self::RmsProp { .. }, [average]) => over(average.clone().sqrt(), learning_rate),
+            _ => zeros.add_scalar(-learning_rate),
+        }
     }
 
     /// A parameter of `[n]` numbers after an update by its gradient. Where it is followed what moves it, that is added up.

@@ -27,6 +27,7 @@ fn help_is_everywhere() {
         "run",
         "check",
         "replay",
+        "influence",
         "score",
         "model",
         "preflight",

@@ -1,0 +1,61 @@
+//! The arguments of `influence`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+
+use crate::protocol::ProbeKind;
+
+/// What is asked about a recorded run.
+#[derive(Debug, Clone, Args)]
+pub struct InfluenceArgs {
+    /// A run's directory.
+    pub run: PathBuf,
+    /// The kind of answer, by its key (`chosen`, `rejected`, `irr_train`).
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub probe: ProbeKind,
+    /// The prompt, counted from 1 as on the screen; the mean over all prompts if absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub prompt: Option<u64>,
+    /// Steps taken before and at the end, as in 160..192; of the windows between two evaluations the one in which the
+    /// answer moved most if absent.
+    #[arg(long, value_name = "FROM..TO")]
+    pub window: Option<Steps>,
+    /// Examples that are named; the others are summed.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub top: usize,
+    /// Print JSON, with every example.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The kinds of answers, as values of an argument.
+fn kinds() -> impl TypedValueParser<Value = ProbeKind> {
+    let named = |name: String| ProbeKind::ALL.iter().copied().find(|kind| kind.key() == name);
+    let values = ProbeKind::ALL.iter().map(|kind| PossibleValue::new(kind.key()).help(kind.description()));
+    PossibleValuesParser::new(values).try_map(move |name| named(name).ok_or("there is no such kind"))
+}
+
+/// A window of optimiser steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Steps {
+    /// Steps taken before it.
+    pub since: u64,
+    /// Steps taken at its end.
+    pub until: u64,
+}
+
+impl FromStr for Steps {
+    type Err = String;
+
+    fn from_str(s: &str) -> Result<Self, String> {
+        let parse =
+            |(since, until): (&str, &str)| Some(Self { since: since.parse().ok()?, until: until.parse().ok()? });
+        s.split_once("..")
+            .and_then(parse)
+            .filter(|steps| steps.since < steps.until)
+            .ok_or_else(|| "write the steps taken before and at the end, as in 160..192".to_owned())
+    }
+}

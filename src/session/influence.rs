@@ -1,0 +1,110 @@
+//! Who moved an answer of a recorded run: the run's experiment is taken up again, and what comes of it printed.
+
+use std::fs::File;
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::backend::BackendChoice;
+use crate::cli::{InfluenceArgs, Steps, say, tell};
+use crate::error::{Error, Result};
+use crate::experiment::Experiment;
+use crate::export;
+use crate::history::RunHistory;
+use crate::history::stats::mean;
+use crate::protocol::{Influence, ProbeKind, Question, TrainerEvent};
+use crate::record::{self, RunDirectory};
+use crate::train::{self, SavedState};
+
+/// Columns of the table.
+const TABLE_WIDTH: usize = 130;
+
+/// Names the examples that moved an observed answer of a recorded run.
+///
+/// # Errors
+/// When the run cannot be read or taken up again, or the question is not about it.
+pub fn influence(args: &InfluenceArgs) -> Result<()> {
+    let directory = RunDirectory::open(&args.run)?;
+    let recording = record::read(directory.events())?;
+    recording.warnings.iter().for_each(tell);
+    let history = recording.history();
+    let prompt = args.prompt.map(|prompt| usize::try_from(prompt - 1).unwrap_or(usize::MAX));
+    let prompts = history.run.as_ref().map_or(0, |run| run.probes.len());
+    if let Some(prompt) = prompt.filter(|&prompt| prompt >= prompts) {
+        return Err(Error::usage(format!("--prompt {}: the run observes {prompts} prompts", prompt.saturating_add(1))));
+    }
+    let Steps { since, until } = match args.window {
+        Some(steps) => steps,
+        None => steepest(&history, args.probe, prompt)?,
+    };
+    let question = Question { kind: args.probe, prompt, since, until };
+    let answer = ask(&directory, &history, question, &mut |event: &TrainerEvent| {
+        if let TrainerEvent::Phase { step, .. } = event {
+            progress(*step, until);
+        }
+        Ok(())
+    });
+    progress(until, until);
+    let (answer, run) = (answer?, history.run.as_ref());
+    if args.json {
+        let json = export::influence::json(run, &answer);
+        return say(&(json.map_err(|e| Error::failed(format!("the answer cannot be written: {e}")))? + "\n"));
+    }
+    let lines = export::influence::lines(run, &answer, args.top, TABLE_WIDTH);
+    say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// Asks who moved an answer of a recorded run, on the backend that it was recorded on.
+pub(super) fn ask(
+    directory: &RunDirectory,
+    history: &RunHistory,
+    question: Question,
+    events: &mut dyn train::EventSink,
+) -> Result<Influence> {
+    let path = directory.experiment();
+    if !path.is_file() {
+        return Err(Error::usage(format!(
+            "{}: the run's experiment.ron is not beside its events: a run that was imported, or a file by itself, cannot be \
+             taken up again",
+            directory.root().display()
+        )));
+    }
+    let experiment = Experiment::load(&path, &[])?;
+    let name = history.run.as_ref().map_or("", |run| run.backend.as_str());
+    let backend = BackendChoice::named(name).ok_or_else(|| {
+        Error::usage(format!("the run was recorded on the backend {name}, which this program does not have"))
+    })?;
+    let saved = checkpoint(&directory.checkpoint());
+    train::influence(train::Asked { experiment: &experiment, history, question, saved }, backend, events)
+}
+
+/// Where the run once stood. That there is nothing to read is no reason to fail: the run can be taken from its beginning.
+fn checkpoint(path: &Path) -> Option<SavedState> {
+    File::open(path).ok().and_then(|file| SavedState::open(path, file).ok())
+}
+
+/// The window between two evaluations of a stage in which an answer moved most.
+fn steepest(history: &RunHistory, kind: ProbeKind, prompt: Option<usize>) -> Result<Steps> {
+    let level = |values: &[f32]| match prompt {
+        Some(prompt) => values.get(prompt).map_or(f64::NAN, |&x| x.into()),
+        // Prompts without such an answer say nothing.
+        None => mean(&values.iter().filter(|x| !x.is_nan()).map(|&x| f64::from(x)).collect::<Vec<f64>>()),
+    };
+    let measured: Vec<(u64, f64)> =
+        history.evaluations.iter().filter_map(|e| Some((e.step, level(e.logps.get(&kind)?)))).collect();
+    let windows = measured.windows(2).filter(|pair| (pair[1].1 - pair[0].1).is_finite());
+    let steepest = windows.max_by(|a, b| (a[1].1 - a[0].1).abs().total_cmp(&(b[1].1 - b[0].1).abs()));
+    steepest.map(|pair| Steps { since: pair[0].0, until: pair[1].0 }).ok_or_else(|| {
+        Error::usage(format!("the run has no two measurements of {kind} for this prompt: name a --window"))
+    })
+}
+
+/// Tells a terminal how far it is; at the end the line is taken back.
+fn progress(step: u64, until: u64) {
+    use std::io::IsTerminal as _;
+    let mut err = std::io::stderr().lock();
+    if err.is_terminal() {
+        // A closed stderr is no reason to stop.
+        let _ = if step < until { write!(err, "\rstep {step} of {until}") } else { write!(err, "\r\u{1b}[K") };
+        let _ = err.flush();
+    }
+}

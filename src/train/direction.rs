@@ -1,0 +1,156 @@
+//! A direction in which the weights may move: a number for each number of a model that is trained.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::Tensor;
+use burn::tensor::backend::{AutodiffBackend, Backend};
+
+use crate::backend::floats;
+use crate::model::Transformer;
+
+/// A number for each number of a model that is trained, parameter by parameter in the model's order. All directions in the
+/// weights of one model have the same parameters.
+#[derive(Debug, Clone)]
+pub(super) struct Direction<B: Backend>(Vec<(ParamId, Tensor<B, 1>)>);
+
+impl<B: Backend> FromIterator<(ParamId, Tensor<B, 1>)> for Direction<B> {
+    fn from_iter<I: IntoIterator<Item = (ParamId, Tensor<B, 1>)>>(parts: I) -> Self {
+        Self(parts.into_iter().collect())
+    }
+}
+
+impl<B: Backend> Direction<B> {
+    /// Nowhere, in the weights of `like`.
+    pub(super) fn zeros_like(like: &Self) -> Self {
+        like.map(|part| part.zeros_like())
+    }
+
+    /// A model's weights, of the parameters that `like` has.
+    pub(super) fn of_model(model: &Transformer<B>, like: &Self) -> Self {
+        let mut weights = Weights(HashMap::new());
+        model.visit(&mut weights);
+        like.gather(|id| weights.0.remove(id))
+    }
+
+    /// A gradient of a model's, in the parameters that `like` has.
+    pub(super) fn of_gradient<A>(model: &Transformer<A>, gradients: GradientsParams, like: &Self) -> Self
+    where
+        A: AutodiffBackend<InnerBackend = B>,
+    {
+        let mut flat = Flat { gradients, parts: HashMap::new() };
+        model.visit(&mut flat);
+        like.gather(|id| flat.parts.remove(id))
+    }
+
+    /// What there is of each parameter; nothing is zero.
+    fn gather(&self, mut find: impl FnMut(&ParamId) -> Option<Tensor<B, 1>>) -> Self {
+        self.0.iter().map(|(id, part)| (*id, find(id).unwrap_or_else(|| part.zeros_like()))).collect()
+    }
+
+    fn map(&self, f: impl Fn(Tensor<B, 1>) -> Tensor<B, 1>) -> Self {
+        self.0.iter().map(|(id, part)| (*id, f(part.clone()))).collect()
+    }
+
+    fn zip(&self, other: &Self, f: impl Fn(Tensor<B, 1>, Tensor<B, 1>) -> Tensor<B, 1>) -> Self {
+        debug_assert!(self.0.iter().map(|(id, _)| id).eq(other.0.iter().map(|(id, _)| id)));
+        self.0.iter().zip(&other.0).map(|((id, a), (_, b))| (*id, f(a.clone(), b.clone()))).collect()
+    }
+
+    /// So many times as far.
+    pub(super) fn times(&self, factor: f64) -> Self {
+        self.map(|part| part.mul_scalar(factor))
+    }
+
+    /// First this way, then that.
+    pub(super) fn plus(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    /// From there to here.
+    pub(super) fn minus(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+
+    /// The product, number by number.
+    pub(super) fn scaled_by(&self, other: &Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+
+    /// ⟨a, b⟩, in double precision.
+    pub(super) fn dot(&self, other: &Self) -> f64 {
+        let of_part = |((_, a), (_, b)): (&(ParamId, Tensor<B, 1>), &(ParamId, Tensor<B, 1>))| {
+            let (a, b) = (floats(a.clone()), floats(b.clone()));
+            a.iter().zip(&b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>()
+        };
+        self.0.iter().zip(&other.0).map(of_part).sum()
+    }
+
+    /// These as the weights of a model, in the place of its own.
+    pub(super) fn put_into<A: AutodiffBackend<InnerBackend = B>>(self, model: Transformer<A>) -> Transformer<A> {
+        model.map(&mut Put { weights: self.0.into_iter().collect() })
+    }
+
+    /// The model, moved so far this way.
+    pub(super) fn moved(&self, model: Transformer<B>, by: f64) -> Transformer<B> {
+        let by = self.0.iter().map(|(id, part)| (*id, part.clone().mul_scalar(by))).collect();
+        model.map(&mut Move { by })
+    }
+}
+
+struct Weights<B: Backend>(HashMap<ParamId, Tensor<B, 1>>);
+
+impl<B: Backend> ModuleVisitor<B> for Weights<B> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<B, D>>) {
+        self.0.insert(param.id, param.val().flatten(0, D - 1));
+    }
+}
+
+struct Flat<B: Backend> {
+    gradients: GradientsParams,
+    parts: HashMap<ParamId, Tensor<B, 1>>,
+}
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for Flat<A::InnerBackend> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+        if let Some(gradient) = self.gradients.remove::<A::InnerBackend, D>(param.id) {
+            self.parts.insert(param.id, gradient.flatten(0, D - 1));
+        }
+    }
+}
+
+struct Move<B: Backend> {
+    by: HashMap<ParamId, Tensor<B, 1>>,
+}
+
+impl<B: Backend> ModuleMapper<B> for Move<B> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let tensor = match self.by.remove(&id) {
+            Some(by) => {
+                let shape = tensor.shape();
+                tensor + by.reshape(shape)
+            }
+            None => tensor,
+        };
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}
+
+struct Put<B: Backend> {
+    weights: HashMap<ParamId, Tensor<B, 1>>,
+}
+
+impl<A: AutodiffBackend> ModuleMapper<A> for Put<A::InnerBackend> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<A, D>>) -> Param<Tensor<A, D>> {
+        let (id, tensor, mapper) = param.consume();
+        let tensor = match self.weights.remove(&id) {
+            Some(weights) => {
+                Tensor::from_inner(weights.reshape(tensor.shape())).set_require_grad(tensor.is_require_grad())
+            }
+            None => tensor,
+        };
+        Param::from_mapped_value(id, tensor, mapper)
+    }
+}

@@ -1,0 +1,244 @@
+//! Who did it: which training examples moved an observed answer in a window of steps, under any of the optimisers, without
+//! a gradient of any single example.
+//!
+//! The window is gone through twice. Forwards the steps are taken and kept (see [`Window`]). Along straight stretches of
+//! the weights' way G = ∫∇log π ds, so that ⟨G, Δθ⟩ is the change of the answer. Backwards, with q how far an update took
+//! the weights for each unit of its average of gradients and β its momentum, R_τ = q_τ ⊙ G + β·R_τ₊₁ is how the answer
+//! depends on what step τ's average gains, and (1 − β)⟨R_τ, g⟩ is the share of an example whose gradient is g. The inner
+//! product is the slope of the example's own log-prob along R_τ: a central difference, two passes over the whole batch.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use burn::tensor::backend::{AutodiffBackend, Backend};
+
+use super::direction::Direction;
+use super::halves::Halves;
+use super::observed::Observed;
+use super::prepare::Pair;
+use super::window::{Window, WindowStep};
+use crate::data::Sequence;
+use crate::data::tokenizer::Tokenizer;
+use crate::dynamics::quadrature::gauss_legendre;
+use crate::experiment::Precision;
+use crate::model::Transformer;
+use crate::probe::score;
+use crate::protocol::{Contribution, Influence, Question};
+
+/// Places on a stretch at which the answer's gradient is taken.
+const NODES: usize = 4;
+/// What the stretches may leave of the measured change together, nats; a stretch that leaves more is halved.
+const CLOSED: f64 = 2e-4;
+/// Of this, what any stretch may leave, however short: rounding is not mended by looking closer.
+const LEAST: f64 = 0.1;
+/// How far to either side a central difference goes: so far that the examples' log-probs change by this many nats, as a
+/// root mean square. The error of the difference is of second order in it; rounding, some 1e-5 nats, counts the more the
+/// less far.
+const CHANGE: f64 = 0.02;
+/// The same at first, as a share of the window's whole way.
+const FIRST: f64 = 0.005;
+/// How often the length of a difference is mended, at most.
+const TRIES: usize = 4;
+
+/// A part of a window along which the answer's gradient was integrated.
+struct Stretch<B: Backend> {
+    steps: Range<usize>,
+    gradient: Direction<B>,
+}
+
+/// What is known of a window and an observed answer.
+pub(super) struct Inquiry<'a, B: AutodiffBackend> {
+    pub(super) question: Question,
+    pub(super) stage: &'a str,
+    pub(super) observed: &'a Observed,
+    pub(super) window: Window<B::InnerBackend>,
+    /// Any model of this shape; it lends its graph.
+    pub(super) mould: Transformer<B>,
+    pub(super) checkpointing: bool,
+    pub(super) tokenizer: &'a Tokenizer,
+}
+
+/// Shares of the examples, by index: how often each was learnt, what its halves did.
+type Shares = BTreeMap<usize, (usize, Halves<f64>)>;
+
+impl<B: AutodiffBackend> Inquiry<'_, B> {
+    /// Who moved the answer.
+    pub(super) fn answer(&self) -> Influence {
+        let steps = &self.window.steps;
+        let measured = self.level(steps.len()) - self.level(0);
+        let mut stretches = Vec::new();
+        self.integrate(0..steps.len(), measured, &mut stretches);
+        let (mut shares, mut decay, mut carried) = (Shares::new(), 0.0, 0.0);
+        let mut dependence: Option<Direction<B::InnerBackend>> = None;
+        let mut far = self.first_reach();
+        for Stretch { steps, gradient } in stretches.iter().rev() {
+            for step in self.window.steps[steps.clone()].iter().rev() {
+                let here = step.reach.scaled_by(gradient);
+                let now = match dependence {
+                    None => here,
+                    Some(later) => here.plus(&later.times(self.window.momentum)),
+                };
+                if step.decay != 0.0 {
+                    decay += step.decay * gradient.dot(&Direction::of_model(&step.model, gradient));
+                }
+                self.share_out(step, &now.times(1.0 - self.window.momentum), &mut far, &mut shares);
+                dependence = Some(now);
+            }
+        }
+        if let (Some(first), Some(before)) = (dependence, &self.window.before) {
+            carried = self.window.momentum * first.dot(before);
+        }
+        let examples = self.named(shares);
+        let answers = self.observed.answers();
+        Influence { question: self.question, stage: self.stage.to_owned(), answers, measured, carried, decay, examples }
+    }
+
+    /// Mean log-prob of the observed answers after so many steps of the window.
+    fn level(&self, steps: usize) -> f64 {
+        self.observed.mean(self.window.model(steps), self.tokenizer.pad())
+    }
+
+    /// Cuts steps in which the answer changed by so much into stretches that explain it.
+    fn integrate(&self, steps: Range<usize>, change: f64, stretches: &mut Vec<Stretch<B::InnerBackend>>) {
+        let like = &self.window.steps[0].reach;
+        let [start, end] = [steps.start, steps.end].map(|at| Direction::of_model(self.window.model(at), like));
+        let way = end.minus(&start);
+        let mut gradient = Direction::zeros_like(like);
+        for (place, weight) in gauss_legendre(NODES) {
+            let model = start.plus(&way.times(place)).put_into(self.mould.clone()).compute_in(Precision::F32);
+            let here = self.observed.gradient(&model, self.tokenizer.pad(), self.checkpointing);
+            gradient = gradient.plus(&Direction::of_gradient(&model, here, like).times(weight));
+        }
+        #[allow(clippy::cast_precision_loss, reason = "few steps")]
+        let share = (steps.len() as f64 / self.window.steps.len() as f64).max(LEAST);
+        let left = (gradient.dot(&way) - change).abs();
+        // What is no number is not mended by looking closer.
+        if steps.len() == 1 || left <= CLOSED * share || left.is_nan() {
+            stretches.push(Stretch { steps, gradient });
+            return;
+        }
+        let middle = steps.start + steps.len() / 2;
+        let first = self.level(middle) - self.level(steps.start);
+        self.integrate(steps.start..middle, first, stretches);
+        self.integrate(middle..steps.end, change - first, stretches);
+    }
+
+    /// How far the first difference goes.
+    fn first_reach(&self) -> Reach {
+        let like = &self.window.steps[0].reach;
+        let [start, end] = [0, self.window.steps.len()].map(|at| Direction::of_model(self.window.model(at), like));
+        let way = end.minus(&start);
+        Reach::OfWay(FIRST * way.dot(&way).sqrt())
+    }
+
+    /// Adds what each example of a step did by moving the weights' average along `dependence`.
+    fn share_out(
+        &self,
+        step: &WindowStep<B::InnerBackend>,
+        dependence: &Direction<B::InnerBackend>,
+        far: &mut Reach,
+        shares: &mut Shares,
+    ) {
+        let mut answers = Vec::new();
+        for lesson in &step.lessons {
+            let Pair { chosen, rejected } = &step.pairs[lesson.pair];
+            answers.push((chosen, lesson.weights.pull));
+            answers.extend(rejected.as_ref().zip(lesson.weights.push));
+        }
+        let mut slopes = self.slopes(step, &answers, dependence, far).into_iter();
+        for lesson in &step.lessons {
+            let mut next = |weight: f64| weight * slopes.next().unwrap_or(f64::NAN);
+            let pull = next(lesson.weights.pull);
+            let push = step.pairs[lesson.pair].rejected.as_ref().and(lesson.weights.push).map_or(0.0, &mut next);
+            let (times, sum) = shares.entry(lesson.pair).or_default();
+            *times += 1;
+            sum.pull += pull;
+            *sum.push.get_or_insert(0.0) += push;
+        }
+    }
+
+    /// How fast the log-prob of each answer rises along a direction.
+    fn slopes(
+        &self,
+        step: &WindowStep<B::InnerBackend>,
+        answers: &[(&Sequence, f64)],
+        along: &Direction<B::InnerBackend>,
+        far: &mut Reach,
+    ) -> Vec<f64> {
+        let length = along.dot(along).sqrt();
+        if length == 0.0 {
+            return vec![0.0; answers.len()];
+        }
+        let sequences: Vec<&Sequence> = answers.iter().map(|(sequence, _)| *sequence).collect();
+        let logps = |by: f64| {
+            let scored = score::completions(&along.moved(step.model.clone(), by), &sequences, self.tokenizer.pad());
+            scored.iter().map(score::CompletionLogps::sum).collect::<Vec<f64>>()
+        };
+        let mut by = far.along(length);
+        let mut slopes = Vec::new();
+        for _ in 0..TRIES {
+            let (ahead, behind) = (logps(by), logps(-by));
+            slopes = ahead.iter().zip(behind).map(|(ahead, behind)| (ahead - behind) / (2.0 * by)).collect();
+            #[allow(clippy::cast_precision_loss, reason = "few answers")]
+            let change = by * (slopes.iter().map(|s| s * s).sum::<f64>() / slopes.len().max(1) as f64).sqrt();
+            // Within a factor of four it serves, and the next step begins where this one should have been.
+            let off = CHANGE / change;
+            if off.is_finite() && off > 0.0 {
+                let mended = by * off.clamp(1e-3, 1e3);
+                *far = Reach::Of(mended);
+                if (0.25..=4.0).contains(&off) {
+                    break;
+                }
+                by = mended;
+            } else {
+                break;
+            }
+        }
+        slopes
+    }
+
+    /// The examples by their texts, the strongest first.
+    fn named(&self, shares: Shares) -> Vec<Contribution> {
+        let text = |ids: &[u32]| self.tokenizer.decode(self.tokenizer.without_stop(ids)).trim().to_owned();
+        let contribution = |(example, (times, halves)): (usize, (usize, Halves<f64>))| {
+            // As they were when it was last learnt.
+            let last = self.window.steps.iter().rev().find(|s| s.lessons.iter().any(|l| l.pair == example));
+            let pair = last.map(|step| &step.pairs[example]);
+            let reads = last.is_some_and(|step| step.lessons.iter().any(|l| l.weights.push.is_some()));
+            let rejected = pair.and_then(|pair| pair.rejected.as_ref()).filter(|_| reads);
+            Contribution {
+                example,
+                times,
+                own: pair.is_some_and(|pair| self.observed.asks(&pair.chosen)),
+                same_answer: pair.is_some_and(|pair| self.observed.says(&pair.chosen)),
+                pull: halves.pull,
+                push: halves.push.unwrap_or_default(),
+                prompt: pair.map_or_else(String::new, |pair| text(&pair.chosen.prompt_ids)),
+                chosen: pair.map_or_else(String::new, |pair| text(&pair.chosen.completion_ids)),
+                rejected: rejected.map(|answer| text(&answer.completion_ids)),
+            }
+        };
+        let mut examples: Vec<Contribution> = shares.into_iter().map(contribution).collect();
+        examples.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
+        examples
+    }
+}
+
+/// How far a difference goes.
+#[derive(Debug, Clone, Copy)]
+enum Reach {
+    /// As far in the weights.
+    OfWay(f64),
+    /// So many times the direction.
+    Of(f64),
+}
+
+impl Reach {
+    /// As a multiple of a direction of this length.
+    fn along(self, length: f64) -> f64 {
+        match self {
+            Self::OfWay(far) => far / length,
+            Self::Of(times) => times,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Influence by example against PyTorch's, and against the change that was measured.
+#![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+use std::path::Path;
+
+use crossbeam_channel::never;
+use serde::Deserialize;
+
+use super::job::train_on;
+use super::retrace::{Asked, on_device};
+use crate::backend::TestBackend;
+use crate::error::Result;
+use crate::experiment::Experiment;
+use crate::history::RunHistory;
+use crate::protocol::{Influence, ProbeKind, Question, TrainerEvent};
+
+fn experiment(text: &str) -> Experiment {
+    Experiment::parse(Path::new("test.ron"), text, &[]).unwrap_or_else(|e| panic!("{e}\n{text}"))
+}
+
+/// What is recorded of an experiment's run.
+fn recorded(experiment: &Experiment) -> RunHistory {
+    let mut history = RunHistory::default();
+    let mut sink = |event: &TrainerEvent| {
+        history.apply(event);
+        Ok(())
+    };
+    train_on::<TestBackend>(experiment, &Default::default(), "test", None, &mut sink, &never()).unwrap();
+    history
+}
+
+fn ask(experiment: &Experiment, history: &RunHistory, question: Question) -> Result<Influence> {
+    let asked = Asked { experiment, history, question, saved: None };
+    on_device::<TestBackend>(asked, &Default::default(), "test", &mut |_: &TrainerEvent| Ok(()))
+}
+
+fn question(kind: ProbeKind, prompt: Option<usize>, since: u64, until: u64) -> Question {
+    Question { kind, prompt, since, until }
+}
+
+#[derive(Deserialize)]
+struct Golden {
+    adamw: Window,
+    rmsprop: Window,
+    sgd: Window,
+}
+
+/// Shares have one number a pair.
+#[derive(Deserialize)]
+struct Window {
+    measured: f64,
+    pull: Vec<f64>,
+    push: Vec<f64>,
+    carried: f64,
+    decay: f64,
+}
+
+/// Made by `tests/golden/influence.py`, which says what is trained.
+#[test]
+fn shares_are_pytorchs() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let text = std::fs::read_to_string(golden.join("influence.json")).unwrap();
+    let expected: Golden = serde_json::from_str(&text).unwrap();
+    for (optimizer, rate, expected) in [
+        ("adamw(beta_1: 0.9, beta_2: 0.95, weight_decay: 0.05)", 1e-5, expected.adamw),
+        ("rmsprop(alpha: 0.99)", 3e-6, expected.rmsprop),
+        ("sgd", 3e-4, expected.sgd),
+    ] {
+        let experiment = experiment(&format!(
+            "(name: \"golden\", data: preferences(train: {:?}),
+              probes: (prompts: 2, greedy: 0, kinds: [chosen, rejected]),
+              stages: [(name: \"DPO\", objective: sigmoid(beta: 0.1), steps: 8, batch_size: 2, evaluate_every: 4,
+                        learning_rate: {rate:e}, max_grad_norm: 10.0, optimizer: {optimizer})])",
+            golden.join("pairs.jsonl")
+        ));
+        let history = recorded(&experiment);
+        let found = ask(&experiment, &history, question(ProbeKind::Chosen, Some(0), 4, 8)).unwrap();
+        let near = |what: &str, found: f64, expected: f64| {
+            let off = (found - expected).abs();
+            assert!(off <= 1e-3 * expected.abs().max(1.0), "{optimizer}: {what} is {found}, PyTorch's {expected}");
+        };
+        near("the change", found.measured, expected.measured);
+        near("carried in", found.carried, expected.carried);
+        near("decay", found.decay, expected.decay);
+        assert_eq!(found.examples.len(), 2);
+        for example in &found.examples {
+            assert_eq!(example.times, 4);
+            near("pull", example.pull, expected.pull[example.example]);
+            near("push", example.push, expected.push[example.example]);
+        }
+        assert!(found.residual().abs() < 1e-3, "{optimizer}: {} is left", found.residual());
+    }
+}
+
+/// A short experiment: fields of the experiment, its stages.
+fn short(more: &str, stages: &str) -> Experiment {
+    experiment(&format!(
+        "(name: \"test\", seed: 3, {more} data: world(train: 16, held_out: 4),
+          probes: (prompts: 3, greedy: 0, max_new_tokens: 8), stages: [{stages}])"
+    ))
+}
+
+const STAGE: &str = "steps: 6, evaluate_every: 3, batch_size: 4";
+
+#[test]
+fn the_shares_add_up_to_the_change() {
+    let sft = |optimizer: &str| format!("(name: \"SFT\", objective: sft, {STAGE}, learning_rate: 3e-4, {optimizer})");
+    let dpo = |more: &str| format!("(name: \"DPO\", objective: sigmoid(), {STAGE}, {more})");
+    let momentum = "learning_rate: 1e-4, max_grad_norm: 0.1, optimizer: adamw(beta_1: 0.9)";
+    for (more, stages, since, until) in [
+        ("", sft(""), 0, 6),
+        ("", sft("optimizer: adamw(beta_1: 0.0, weight_decay: 0.1)"), 3, 6),
+        ("", dpo(momentum), 3, 6),
+        ("", dpo("learning_rate: 1e-4, optimizer: adamw(beta_1: 0.0), gradient_checkpointing: true"), 2, 5),
+        ("", dpo("learning_rate: 2e-5, optimizer: rmsprop(), gradient_accumulation_steps: 2"), 0, 6),
+        ("", dpo("learning_rate: 1e-3, optimizer: sgd, max_grad_norm: 1.0"), 3, 6),
+        ("", dpo("learning_rate: 1e-4, on_policy: (every: 2, max_new_tokens: 8)"), 1, 5),
+        ("", format!("{}, {}", sft(""), dpo(momentum)), 9, 12),
+        ("lora: (rank: 4, targets: [query, value, down]),", dpo("learning_rate: 1e-3"), 3, 6),
+    ] {
+        let experiment = short(more, &stages);
+        let history = recorded(&experiment);
+        for (kind, prompt) in [(ProbeKind::Chosen, Some(1)), (ProbeKind::IrrTrain, None)] {
+            let found = ask(&experiment, &history, question(kind, prompt, since, until)).unwrap();
+            assert!(found.measured.abs() > 1e-3, "{stages}: nothing moved");
+            assert!(found.residual().abs() < 1e-3, "{stages}: {} of {} is left", found.residual(), found.measured);
+            let averages = !["beta_1: 0.0", "rmsprop", "sgd,"].iter().any(|rule| stages.contains(rule));
+            let begins = since == 0 || stages.contains("SFT") && since == 6;
+            assert_eq!(found.carried != 0.0, averages && !begins, "{stages}: {}", found.carried);
+            assert_eq!(found.decay != 0.0, stages.contains("weight_decay"));
+            let learnt: usize = found.examples.iter().map(|c| c.times).sum();
+            let batch = if stages.contains("accumulation") { 8 } else { 4 };
+            assert_eq!(learnt as u64, batch * (until - since));
+            let pushes = stages.contains("DPO");
+            assert!(found.examples.iter().all(|c| (c.push != 0.0) == pushes && c.rejected.is_some() == pushes));
+            assert!(found.examples.iter().all(|c| c.pull != 0.0));
+        }
+    }
+}
+
+#[test]
+fn who_is_meant_is_told() {
+    let experiment = short("", &format!("(name: \"SFT\", objective: sft, {STAGE}, learning_rate: 3e-4)"));
+    let history = recorded(&experiment);
+    let found = ask(&experiment, &history, question(ProbeKind::IrrTrain, Some(0), 0, 6)).unwrap();
+    let run = history.run.as_ref().unwrap();
+    let probe = &run.probes[0];
+    let answer = &probe.responses[&ProbeKind::IrrTrain].text;
+    for example in &found.examples {
+        assert_eq!(example.own, example.prompt.trim() == probe.prompt.trim(), "{}", example.prompt);
+        assert_eq!(example.same_answer, example.chosen.trim() == answer.trim(), "{}", example.chosen);
+    }
+    assert!(found.examples.is_sorted_by(|a, b| a.strength() >= b.strength()));
+}
+
+#[test]
+fn a_question_that_is_not_about_the_run_is_refused() {
+    let stages = format!(
+        "(name: \"SFT\", objective: sft, {STAGE}, learning_rate: 3e-4), (name: \"MORE\", objective: sft, {STAGE}, learning_rate: 3e-4)"
+    );
+    let experiment = short("", &stages);
+    let history = recorded(&experiment);
+    let refused = |question, part: &str| {
+        let error = ask(&experiment, &history, question).unwrap_err();
+        assert_eq!(error.exit_status(), 2);
+        assert!(error.to_string().contains(part), "{error}");
+    };
+    refused(question(ProbeKind::Chosen, None, 3, 9), "must lie within one stage: SFT has the steps 0..6");
+    refused(question(ProbeKind::Chosen, None, 3, 3), "has no step");
+    refused(question(ProbeKind::Chosen, None, 3, 13), "the window ends at step 13, and the run has 12 steps");
+    refused(question(ProbeKind::Chosen, Some(7), 0, 3), "prompt 8 has no answer chosen that is observed in this run");
+    // Another learning rate is another run, from the step after which it has done something.
+    let other = short("", &stages.replace("3e-4", "6e-4"));
+    let error = ask(&other, &history, question(ProbeKind::Chosen, None, 0, 6)).unwrap_err().to_string();
+    assert!(error.contains("cannot be taken up again as it was: at step 2 the loss is "), "{error}");
+    // So is another seed, from its first word on.
+    let other = Experiment { seed: 4, ..experiment.clone() };
+    let error = ask(&other, &history, question(ProbeKind::Chosen, None, 0, 6)).unwrap_err().to_string();
+    assert!(error.contains("the observed prompts and answers are others"), "{error}");
+}
