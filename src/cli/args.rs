@@ -234,7 +234,7 @@ pub struct PreflightArgs {
     /// Leave out this share of the pairs, those with the highest scores, and write the others to --out.
     #[arg(long, value_name = "PERCENT", requires = "out")]
     pub drop: Option<Percent>,
-    /// Where the pairs that are left go, as JSON lines.
+    /// File for the pairs that are left, as JSON lines.
     #[arg(long, value_name = "FILE", requires = "drop")]
     pub out: Option<PathBuf>,
     /// Say how well the scores told which pairs of these finished runs would be displaced.
@@ -323,7 +323,7 @@ pub struct ExportArgs {
     /// Columns and rows of figures.
     #[arg(long, value_name = "WxH", default_value = "120x40")]
     pub size: Size,
-    /// Where to write; the working directory if absent.
+    /// Folder to write to; the working directory if absent.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The look of figures.
@@ -387,7 +387,7 @@ pub struct CompareArgs {
     /// Write these instead of opening the screen, separated by commas.
     #[arg(long, value_parser = exporters(), value_delimiter = ',')]
     pub format: Vec<&'static Exporter>,
-    /// Where to write. If absent, files go to the working directory and the screen's screenshots to `screenshots/` beside the
+    /// Folder to write to. If absent, files go to the working directory and the screen's screenshots to `screenshots/` beside the
     /// first run.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

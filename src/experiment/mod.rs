@@ -134,7 +134,7 @@ impl Default for ForceSettings {
     }
 }
 
-/// Where the results go.
+/// The folder of the results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {

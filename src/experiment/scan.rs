@@ -50,7 +50,7 @@ pub(crate) struct Fields {
 pub(crate) struct Field {
     /// The name.
     pub name: String,
-    /// Where the name stands.
+    /// The bytes at which the name stands.
     pub name_span: Range<usize>,
     /// The value.
     pub value: Node,

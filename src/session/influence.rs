@@ -77,7 +77,7 @@ pub(super) fn ask(
     train::influence(train::Asked { experiment: &experiment, history, question, saved }, backend, events)
 }
 
-/// Where the run once stood. That there is nothing to read is no reason to fail: the run can be taken from its beginning.
+/// The place where the run once stood. That there is nothing to read is no reason to fail: the run can be taken from its beginning.
 fn checkpoint(path: &Path) -> Option<SavedState> {
     File::open(path).ok().and_then(|file| SavedState::open(path, file).ok())
 }

@@ -68,7 +68,7 @@ impl<B: Backend> Direction<B> {
         self.zip(other, |a, b| a + b)
     }
 
-    /// From there to here.
+    /// The direction from there to here.
     pub(super) fn minus(&self, other: &Self) -> Self {
         self.zip(other, |a, b| a - b)
     }
@@ -87,7 +87,7 @@ impl<B: Backend> Direction<B> {
         self.0.iter().zip(&other.0).map(of_part).sum()
     }
 
-    /// These as the weights of a model, in the place of its own.
+    /// The model with these weights in the place of its own.
     pub(super) fn put_into<A: AutodiffBackend<InnerBackend = B>>(self, model: Transformer<A>) -> Transformer<A> {
         model.map(&mut Put { weights: self.0.into_iter().collect() })
     }

@@ -31,7 +31,7 @@ pub(crate) struct Asked<'a> {
     /// What was recorded.
     pub(crate) history: &'a RunHistory,
     pub(crate) question: Question,
-    /// Where the run stood at some step, if that is known.
+    /// The state of the run at some step, if that is known.
     pub(crate) saved: Option<SavedState>,
 }
 

@@ -102,13 +102,17 @@ fn what_is_broken_is_named() {
         (TOKENIZER_CONFIG, "{", "m/tokenizer_config.json:1:1: EOF while parsing"),
         (TOKENIZER_CONFIG, r#"{"bos_token": 3}"#, "bos_token is no token"),
         (TOKENIZER_CONFIG, r#"{"chat_template": 3}"#, "chat_template is not a template"),
-        (TOKENIZER_CONFIG, r#"{"added_tokens_decoder": []}"#, "added_tokens_decoder is no object"),
+        (TOKENIZER_CONFIG, r#"{"added_tokens_decoder": []}"#, "added_tokens_decoder is not an object"),
         (
             TOKENIZER_CONFIG,
             r#"{"added_tokens_decoder": {"x": {"content": "a"}}}"#,
             "the id \"x\" in added_tokens_decoder",
         ),
-        (TOKENIZER_CONFIG, r#"{"added_tokens_decoder": {"3": "a"}}"#, "token 3 of added_tokens_decoder is no object"),
+        (
+            TOKENIZER_CONFIG,
+            r#"{"added_tokens_decoder": {"3": "a"}}"#,
+            "token 3 of added_tokens_decoder is not an object",
+        ),
         (SPECIAL_TOKENS_MAP, "[]", "m/special_tokens_map.json:1:"),
         (ADDED_TOKENS, r#"{"a": -1}"#, "m/added_tokens.json: the id of \"a\" is not a whole number"),
     ] {
