@@ -38,7 +38,8 @@ impl Upkeep {
             | Message::ScreenshotFailed(_)
             | Message::Trainer(_)
             | Message::TrainerGone(_)
-            | Message::Dropped(_) => {}
+            | Message::Dropped(_)
+            | Message::Influence(_) => {}
         }
         Vec::new()
     }

@@ -16,6 +16,7 @@ mod measure;
 mod prompt;
 pub(super) mod text;
 mod waiting;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -80,6 +81,7 @@ fn render_parts(app: &App, area: Rect, buf: &mut Buffer) {
     }
     match app.view.dialog {
         Some(Dialog::Help(row)) => dialogs::help(app, row, places.body, buf),
+        Some(Dialog::Why(row)) => why::render(app, row, places.body, buf),
         Some(Dialog::Quit) => dialogs::quit(app, places.body, buf),
         Some(Dialog::Filter) | None => {}
     }
