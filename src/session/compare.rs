@@ -39,7 +39,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         return write(&app, args, args.out.as_deref().unwrap_or(Path::new(".")));
     }
     let pictures = args.out.clone().map_or_else(|| pictures(&args.runs), Ok)?;
-    match crate::tui::show(app, None, started, screenshots(pictures))?.ending() {
+    match crate::tui::show(app, None, None, started, screenshots(pictures))?.ending() {
         Ending::Signal => Err(Error::Interrupted),
         Ending::Quit | Ending::Forced => Ok(()),
     }

@@ -22,7 +22,7 @@ pub fn lab(experiment: &Experiment, settings: &LabSettings, display: &DisplayOpt
     let (theme, glyphs) = look(display);
     let lab = Lab::new(&experiment.name, settings, theme, glyphs)?.on_paper(display.paper());
     let pictures = screenshots(experiment.output.directory.join("screenshots"));
-    let left = crate::tui::show(lab, None, Instant::now(), pictures)?;
+    let left = crate::tui::show(lab, None, None, Instant::now(), pictures)?;
     if left.ending() == Ending::Signal { Err(Error::Interrupted) } else { Ok(()) }
 }
 

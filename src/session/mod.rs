@@ -179,7 +179,8 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
         app.update(Message::Trainer(Arc::new(event)));
     }
     let commands = live.commands.clone();
-    let left = crate::tui::show(app, Some(live), started, screenshots(directory.screenshots()));
+    let inquiry = influence::inquiry(directory.clone())?;
+    let left = crate::tui::show(app, Some(live), Some(&inquiry), started, screenshots(directory.screenshots()));
     // The screen has gone, and with it the channel that it read: the trainer cannot be waiting for it.
     let _ = commands.send(crate::protocol::TrainerCommand::Stop);
     let interrupted = left.as_ref().is_ok_and(|app| app.ending() != Ending::Quit);

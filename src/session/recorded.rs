@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::display::look;
 use super::export::screenshots;
+use super::influence;
 use super::run_headless;
 use super::target::is_experiment;
 use crate::claims::{self, Checked};
@@ -33,7 +34,8 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     if let Some(step) = step {
         app.seek_step(step);
     }
-    let left = crate::tui::show(app, None, started, screenshots(directory.screenshots()))?;
+    let inquiry = influence::inquiry(directory.clone())?;
+    let left = crate::tui::show(app, None, Some(&inquiry), started, screenshots(directory.screenshots()))?;
     for warning in warnings {
         tell(&warning);
     }

@@ -72,6 +72,8 @@ pub enum Action {
     NextSmoothing,
     /// List the prompts by how far the selected curve rose on them.
     OrderPrompts,
+    /// Ask who moved an answer.
+    Why,
     /// Type a filter for the focused list.
     Filter,
     /// Next event.
@@ -397,6 +399,7 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
     bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "list prompts by the rise of a curve (irr train): the leaks"),
+    bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (the prompt, if its panel has the focus) since the evaluation before"),
     bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
@@ -416,7 +419,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
     bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
 
-    bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close the help"),
+    bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
     bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
     bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
     bind(Help, &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 
-use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::protocol::{Influence, Question, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
 /// What happened outside.
@@ -28,6 +28,8 @@ pub enum Message {
     ScreenshotWritten(Vec<PathBuf>),
     /// A screenshot was not written.
     ScreenshotFailed(Shown),
+    /// Who moved an answer, or why that cannot be told.
+    Influence(Box<Result<Influence, Shown>>),
     /// A signal asks the program to end.
     Terminate,
     /// A signal asks the program to stop until it is continued.
@@ -39,6 +41,8 @@ pub enum Message {
 pub enum Effect {
     /// Tell the trainer.
     Command(TrainerCommand),
+    /// Find out who moved an answer.
+    Ask(Question),
     /// Leave the screen.
     Quit,
     /// Hand the terminal to the shell until the program is continued.

@@ -17,6 +17,7 @@ pub mod compare;
 pub mod environment;
 pub mod glyphs;
 pub mod input;
+pub mod inquiry;
 pub mod keymap;
 pub mod lab;
 pub mod message;

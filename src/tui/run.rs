@@ -11,6 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::input::{Input, Reader};
+use super::inquiry::Inquiry;
 use super::message::{Effect, Message};
 use super::screenful::{Screenful, WriteScreenshot};
 use super::terminal::{self, Guard, Screen};
@@ -45,7 +46,13 @@ pub struct Live {
 ///
 /// # Errors
 /// When there is no terminal, when it breaks, or when drawing panicked.
-pub fn show<S: Screenful>(app: S, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<S> {
+pub fn show<S: Screenful>(
+    app: S,
+    live: Option<Live>,
+    inquiry: Option<&Inquiry>,
+    started: Instant,
+    screenshot: WriteScreenshot<'_>,
+) -> Result<S> {
     let guard = Guard::enter()?;
     let signals = Signals::listen()?;
     let reader = Reader::start()?;
@@ -55,6 +62,7 @@ pub fn show<S: Screenful>(app: S, live: Option<Live>, started: Instant, screensh
         Loop {
             app,
             live: live.as_ref(),
+            inquiry,
             input: &input,
             signals: &signals.receiver,
             started,
@@ -118,6 +126,7 @@ impl Drop for Signals {
 struct Loop<'a, S: Screenful, W: Write> {
     app: S,
     live: Option<&'a Live>,
+    inquiry: Option<&'a Inquiry>,
     input: &'a Receiver<Input>,
     signals: &'a Receiver<i32>,
     started: Instant,
@@ -129,7 +138,7 @@ struct Loop<'a, S: Screenful, W: Write> {
 
 impl<S: Screenful, W: Write> Loop<'_, S, W> {
     fn run(mut self) -> Result<S> {
-        let (no_events, no_end) = (never(), never());
+        let (no_events, no_end, no_answers) = (never(), never(), never());
         let mut gone = false;
         let mut closed = false;
         let mut dirty = true;
@@ -153,6 +162,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
             };
             let events = self.live.filter(|_| !closed).map_or(&no_events, |l| &l.events);
             let finished = self.live.filter(|_| !gone).map_or(&no_end, |l| &l.finished);
+            let answers = self.inquiry.map_or(&no_answers, |inquiry| &inquiry.answers);
             let mut messages = Vec::new();
             select! {
                 recv(self.input) -> input => {
@@ -170,6 +180,10 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     messages.extend(events.try_iter().map(Message::Trainer));
                     messages.push(Message::TrainerGone(result.unwrap_or(Ok(()))));
                 }
+                recv(answers) -> answer => match answer {
+                    Ok(answer) => messages.push(Message::Influence(Box::new(answer))),
+                    Err(_) => self.inquiry = None,
+                },
                 recv(timer) -> _ => {}
             }
             for input in self.input.try_iter().take(DRAIN) {
@@ -205,6 +219,12 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                         // A trainer that is gone says so through `finished`.
                         if let Some(live) = self.live {
                             let _ = live.commands.try_send(command);
+                        }
+                    }
+                    Effect::Ask(question) => {
+                        if self.inquiry.is_none_or(|inquiry| inquiry.questions.try_send(question).is_err()) {
+                            let nobody = Err(Shown::new("nobody is here to answer"));
+                            queue.push_back(Message::Influence(Box::new(nobody)));
                         }
                     }
                     Effect::Suspend => {

@@ -45,7 +45,8 @@ impl Upkeep {
             | Message::ScreenshotFailed(_)
             | Message::Trainer(_)
             | Message::TrainerGone(_)
-            | Message::Dropped(_) => {}
+            | Message::Dropped(_)
+            | Message::Influence(_) => {}
         }
         Vec::new()
     }

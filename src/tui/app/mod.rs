@@ -8,6 +8,7 @@ mod scale;
 mod still;
 mod update;
 mod viewstate;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use replay::Replay;
 #[cfg(test)]
 use scale::Since;
 pub use viewstate::{Dialog, ViewState};
+pub use why::{NAMED, Why};
 
 use super::glyphs::Glyphs;
 use super::keymap::{self, Action, Binding, Context};
@@ -45,6 +47,7 @@ pub struct App {
     frozen: Option<Box<RunHistory>>,
     replay: Option<Replay>,
     curves: Vec<Curve>,
+    why: Option<Why>,
     /// The scale that the curves are on.
     curves_scale: Scale,
     /// The last phase that a run file would hold.
@@ -72,6 +75,7 @@ impl App {
             frozen: None,
             replay: None,
             curves: Vec::new(),
+            why: None,
             curves_scale: Scale::default(),
             recorded_phase: None,
             requested: None,
@@ -262,7 +266,8 @@ impl App {
 
     /// Whether an action can do anything in this run: a classifier has no groups and no lists to filter.
     pub fn offers(&self, action: Action) -> bool {
-        !self.has_classes() || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter)
+        !self.has_classes()
+            || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter | Action::Why)
     }
 
     /// The keys that the help names.
@@ -337,7 +342,7 @@ impl App {
     /// Which keys work now.
     pub fn mode(&self) -> Context {
         match self.view.dialog {
-            Some(Dialog::Help(_)) => Context::Help,
+            Some(Dialog::Help(_) | Dialog::Why(_)) => Context::Help,
             Some(Dialog::Quit) => Context::Quit,
             Some(Dialog::Filter) => Context::Filter,
             None => self.dashboard_mode(),

@@ -39,17 +39,18 @@ impl App {
             }
             // The notices took it.
             Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => Vec::new(),
+            Message::Influence(answer) => self.told_why(*answer),
             Message::Terminate => self.leave(Ending::Signal),
             Message::Suspend => vec![Effect::Suspend],
         }
     }
 
-    fn changed(&mut self) -> Vec<Effect> {
+    pub(super) fn changed(&mut self) -> Vec<Effect> {
         self.dirty = true;
         Vec::new()
     }
 
-    fn notify(&mut self, text: &str, failure: bool) -> Vec<Effect> {
+    pub(super) fn notify(&mut self, text: &str, failure: bool) -> Vec<Effect> {
         self.notices.tell(text, failure);
         self.changed()
     }
@@ -165,6 +166,7 @@ impl App {
                 self.refresh();
             }
             Action::OrderPrompts => self.order_prompts(),
+            Action::Why => return self.ask_why(),
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
             Action::PreviousEvent => self.jump_event(false),
