@@ -3,6 +3,7 @@
 
 pub mod align;
 pub mod classes;
+mod chunk;
 mod course;
 pub mod detect;
 mod displacement;
@@ -24,9 +25,11 @@ mod state;
 pub mod stats;
 pub mod store;
 pub mod stretches;
+mod timeline;
 mod warn;
 
 pub use align::{Aligned, Arm, Difference};
+pub use chunk::Summary;
 pub use course::{By, Course};
 pub use displacement::{Moved, displaced};
 pub use mark::{Mark, MarkKind};
@@ -38,3 +41,4 @@ pub use series::{CurveId, Scale, Series};
 pub use standing::Standing;
 pub use state::{DynamicsState, StateChange};
 pub use store::RunHistory;
+pub use timeline::{Folder, Part, Timeline};

@@ -266,8 +266,8 @@ pub(crate) fn squeezing() -> App {
     detector.reason =
         "on 41 % of pairs y⁺ and y⁻ both fell while ' orchard' took 78 % of the freed probability".to_owned();
     detector.changes = vec![StateChange { step: 70, stage: 1, state: DynamicsState::Squeezing, share: 0.25 }];
-    detector.standings = (1..=4_u32)
-        .map(|i| Standing {
+    (detector.standings, detector.courses) = Default::default();
+    let standings = (1..=4_u32).map(|i| Standing {
             stage: 1,
             of_means: false,
             measured: PROMPTS,
@@ -292,8 +292,8 @@ pub(crate) fn squeezing() -> App {
             highest: (40, -50.0),
             peak: None,
             state: DynamicsState::Squeezing,
-        })
-        .collect();
+        });
+    standings.for_each(|standing| detector.record(standing));
     app
 }
 
