@@ -2,8 +2,8 @@
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
 pub mod align;
-pub mod classes;
 mod chunk;
+pub mod classes;
 mod course;
 pub mod detect;
 mod displacement;

@@ -191,7 +191,8 @@ impl Standing {
     /// What the shares of pairs say of displacement and of a squeeze.
     fn of_pairs(&self, pairs: &Pairs, earlier: &[Arc<Self>], settings: &DetectorSettings) -> (Hold, Hold) {
         #[allow(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
-        let is_recent = |s: &&Arc<Self>| (self.step - s.step) as f64 <= settings.recent * (self.step - self.since) as f64;
+        let is_recent =
+            |s: &&Arc<Self>| (self.step - s.step) as f64 <= settings.recent * (self.step - self.since) as f64;
         let recent_mean = |now: f64, of: fn(&Self) -> f64| {
             let before = earlier.iter().rev().take_while(is_recent).map(|s| of(s));
             mean(&before.chain([now]).filter(|share| share.is_finite()).collect::<Vec<_>>())

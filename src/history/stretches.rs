@@ -91,13 +91,7 @@ mod tests {
         assert_eq!(history.curve(CHOSEN, Scale::StageDelta, Some(0)), changes, "of one prompt as of the mean");
         assert_eq!(history.curve(CHOSEN, Scale::Delta, None).values(), [0.0, 6.0, 10.0, 7.0, 6.0]);
         let lines: Vec<Series> = history.stretches(CHOSEN, Scale::StageDelta).iter().map(|s| s.of(&changes)).collect();
-        assert_eq!(
-            lines,
-            [
-                Series::new([0, 10, 20], [0.0, 6.0, 10.0]),
-                Series::new([20, 30, 40], [0.0, -3.0, -4.0]),
-            ]
-        );
+        assert_eq!(lines, [Series::new([0, 10, 20], [0.0, 6.0, 10.0]), Series::new([20, 30, 40], [0.0, -3.0, -4.0]),]);
         assert_eq!(history.stretches(CHOSEN, Scale::Delta).len(), 1);
     }
 

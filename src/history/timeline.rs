@@ -28,7 +28,11 @@ pub struct Part {
 #[derive(Debug)]
 enum Kept {
     /// An optimiser step: its stage, its keys, the place of its first scalar.
-    Step { stage: u32, keys: u32, scalars: u32 },
+    Step {
+        stage: u32,
+        keys: u32,
+        scalars: u32,
+    },
     Evaluation(Arc<Evaluation>),
     Other(Box<TrainerEvent>),
 }

@@ -15,7 +15,8 @@ fn events() -> Vec<TrainerEvent> {
     for step in 0..=300_u64 {
         let (stage, at) = (usize::from(step > 150), step as f32);
         if step > 0 {
-            let mut metrics = [(MetricKey::LOSS, 1.0 / step as f64)].into_iter().collect::<std::collections::BTreeMap<_, _>>();
+            let mut metrics =
+                [(MetricKey::LOSS, 1.0 / step as f64)].into_iter().collect::<std::collections::BTreeMap<_, _>>();
             if step > 150 && step % 7 > 0 {
                 metrics.insert(MetricKey::REWARDS_MARGINS, step as f64);
             }

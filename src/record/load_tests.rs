@@ -67,7 +67,8 @@ fn a_mistake_in_the_middle_is_told_after_what_comes_before_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = written(folder.path());
     let text = std::fs::read_to_string(&path).unwrap();
-    let broken: Vec<&str> = text.lines().enumerate().map(|(at, line)| if at == 3_000 { "{\"event\":" } else { line }).collect();
+    let broken: Vec<&str> =
+        text.lines().enumerate().map(|(at, line)| if at == 3_000 { "{\"event\":" } else { line }).collect();
     std::fs::write(&path, broken.join("\n")).unwrap();
     let (timeline, rest, result) = arrived(&path);
     let error = result.unwrap_err();

@@ -291,7 +291,9 @@ impl<R: BufRead> RunReader<R> {
 fn parse(line: &[u8]) -> Result<Option<TrainerEvent>, serde_json::Error> {
     match leading_tag(line) {
         Some(b"step") => return serde_json::from_slice(line).map(TrainerEvent::Step).map(Some),
-        Some(b"evaluation") => return serde_json::from_slice(line).map(Arc::new).map(TrainerEvent::Evaluation).map(Some),
+        Some(b"evaluation") => {
+            return serde_json::from_slice(line).map(Arc::new).map(TrainerEvent::Evaluation).map(Some);
+        }
         _ => {}
     }
     #[derive(Deserialize)]

@@ -89,7 +89,7 @@ impl Bench {
         let app = Loop {
             app,
             live: Some(&self.live),
-                recording: None,
+            recording: None,
             input: &self.keys.1,
             signals: &self.signals.1,
             started: Instant::now(),

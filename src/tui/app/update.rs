@@ -273,7 +273,9 @@ impl App {
         let Some(replay) = &mut self.replay else { return };
         match action {
             Action::PlayPause => replay.toggle(&mut self.history, now),
-            Action::Faster | Action::Slower => replay.change_rate(action == Action::Faster, self.history.total_steps(), now),
+            Action::Faster | Action::Slower => {
+                replay.change_rate(action == Action::Faster, self.history.total_steps(), now)
+            }
             _ => {
                 replay.stop();
                 let position = match action {

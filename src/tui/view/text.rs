@@ -273,8 +273,7 @@ mod tests {
 
     #[test]
     fn a_rate_is_read_off_the_height_of_its_bar() {
-        let rate =
-            |x: f64| spark(&Series::new([1], [x]), (0, 1), Some((0.0, 1.0)), 1, Glyphs::Braille);
+        let rate = |x: f64| spark(&Series::new([1], [x]), (0, 1), Some((0.0, 1.0)), 1, Glyphs::Braille);
         assert_eq!([0.0, 0.08, 0.5, 0.92, 1.0].map(rate), ["▁", "▁", "▅", "█", "█"]);
     }
 

@@ -48,6 +48,7 @@ fn wait(app: &App, columns: usize) -> Line<'static> {
             },
             Some(_) => "the recording has not begun: Space plays it".to_owned(),
             None => "starting".to_owned(),
+        },
     };
     let mut spans = vec![Span::styled(fit(&what, columns.saturating_sub(9)), theme.accent())];
     if app.is_waiting() && !app.hide_clock {
