@@ -48,7 +48,7 @@ pub fn influence(args: &InfluenceArgs) -> Result<()> {
         Ok(())
     });
     progress(until, until);
-    let (answer, run) = (answer?, history.run.as_ref());
+    let (answer, run) = (answer?, history.run.as_deref());
     if args.json {
         let json = export::influence::json(run, &answer);
         return say(&(json.map_err(|e| Error::failed(format!("the answer cannot be written: {e}")))? + "\n"));

@@ -338,7 +338,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Replay, &[Char(' ')], Action::PlayPause, "play", "play or pause the recording"),
     bind(Replay, &[Char('.')], Action::EvaluationForward, "next", "forward to the next evaluation"),
     bind(Replay, &[Char(',')], Action::EvaluationBack, "back", "back to the previous evaluation"),
-    bind(Replay, &[Char('>')], Action::Faster, "faster", "play faster"),
+    bind(Replay, &[Char('>')], Action::Faster, "faster", "play faster, without limit"),
     bind(Replay, &[Char('<')], Action::Slower, "", "play slower"),
     bind(Replay, &[Named(KeyCode::Home)], Action::JumpStart, "", "to the beginning"),
     bind(Replay, &[Named(KeyCode::End)], Action::JumpEnd, "", "to the end"),

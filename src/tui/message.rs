@@ -7,6 +7,7 @@ use std::time::Duration;
 use crossterm::event::KeyEvent;
 
 use crate::protocol::{Influence, Question, TrainerCommand, TrainerEvent};
+use crate::record::Loaded;
 use crate::text::Shown;
 
 /// What happened outside.
@@ -16,6 +17,8 @@ pub enum Message {
     Key(KeyEvent),
     /// The terminal has a new size.
     Resize,
+    /// More of a recording was read.
+    Recording(Loaded),
     /// The trainer said something.
     Trainer(Arc<TrainerEvent>),
     /// The trainer is no more; with what ended it, if it did not end well.

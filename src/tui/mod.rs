@@ -38,6 +38,6 @@ pub mod view;
 pub use app::App;
 pub use glyphs::Glyphs;
 pub use message::Message;
-pub use run::{Live, show};
+pub use run::{Live, Source, show};
 pub use screenful::Screenful;
 pub use theme::Theme;

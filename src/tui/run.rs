@@ -17,6 +17,7 @@ use super::screenful::{Screenful, WriteScreenshot};
 use super::terminal::{self, Guard, Screen};
 use crate::error::{Error, Result};
 use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::record::Loaded;
 use crate::text::Shown;
 
 /// The least time between two frames, when a key asks for one.
@@ -39,6 +40,17 @@ pub struct Live {
     pub finished: Receiver<std::result::Result<(), Shown>>,
 }
 
+/// Where a screen has from what it shows, besides the keyboard.
+#[derive(Debug)]
+pub enum Source {
+    /// From nowhere: it has it already.
+    Nothing,
+    /// A trainer.
+    Trainer(Live),
+    /// A recording that is being read.
+    Recording(Receiver<Loaded>),
+}
+
 /// Runs a screen on the terminal until it is left; returns the state it was left in ([`App::ending`](super::app::App::ending) says why of the
 /// dashboard). `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if
 /// the user or a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is
@@ -48,7 +60,7 @@ pub struct Live {
 /// When there is no terminal, when it breaks, or when drawing panicked.
 pub fn show<S: Screenful>(
     app: S,
-    live: Option<Live>,
+    source: Source,
     inquiry: Option<&Inquiry>,
     started: Instant,
     screenshot: WriteScreenshot<'_>,
@@ -61,7 +73,8 @@ pub fn show<S: Screenful>(
         let mut screen = Screen::new(io::stdout());
         Loop {
             app,
-            live: live.as_ref(),
+            live: if let Source::Trainer(live) = &source { Some(live) } else { None },
+            recording: if let Source::Recording(recording) = &source { Some(recording) } else { None },
             inquiry,
             input: &input,
             signals: &signals.receiver,
@@ -127,6 +140,7 @@ struct Loop<'a, S: Screenful, W: Write> {
     app: S,
     live: Option<&'a Live>,
     inquiry: Option<&'a Inquiry>,
+    recording: Option<&'a Receiver<Loaded>>,
     input: &'a Receiver<Input>,
     signals: &'a Receiver<i32>,
     started: Instant,
@@ -138,9 +152,10 @@ struct Loop<'a, S: Screenful, W: Write> {
 
 impl<S: Screenful, W: Write> Loop<'_, S, W> {
     fn run(mut self) -> Result<S> {
-        let (no_events, no_end, no_answers) = (never(), never(), never());
+        let (no_events, no_end, no_recording, no_answers) = (never(), never(), never(), never());
         let mut gone = false;
         let mut closed = false;
+        let mut read = false;
         let mut dirty = true;
         let mut urgent = true;
         let mut drawn: Option<Instant> = None;
@@ -163,6 +178,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
             let events = self.live.filter(|_| !closed).map_or(&no_events, |l| &l.events);
             let finished = self.live.filter(|_| !gone).map_or(&no_end, |l| &l.finished);
             let answers = self.inquiry.map_or(&no_answers, |inquiry| &inquiry.answers);
+            let recording = self.recording.filter(|_| !read).unwrap_or(&no_recording);
             let mut messages = Vec::new();
             select! {
                 recv(self.input) -> input => {
@@ -173,6 +189,10 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                 recv(events) -> event => match event {
                     Ok(event) => messages.push(Message::Trainer(event)),
                     Err(_) => closed = true,
+                },
+                recv(recording) -> loaded => match loaded {
+                    Ok(loaded) => messages.push(Message::Recording(loaded)),
+                    Err(_) => read = true,
                 },
                 recv(finished) -> result => {
                     gone = true;

@@ -90,6 +90,7 @@ impl Bench {
             app,
             live: Some(&self.live),
             inquiry: None,
+            recording: None,
             input: &self.keys.1,
             signals: &self.signals.1,
             started: Instant::now(),

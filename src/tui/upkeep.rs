@@ -43,6 +43,7 @@ impl Upkeep {
             | Message::Tick(_)
             | Message::ScreenshotWritten(_)
             | Message::ScreenshotFailed(_)
+            | Message::Recording(_)
             | Message::Trainer(_)
             | Message::TrainerGone(_)
             | Message::Dropped(_)

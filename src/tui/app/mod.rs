@@ -16,7 +16,7 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
-pub use replay::Replay;
+pub use replay::{Reading, Replay};
 #[cfg(test)]
 use scale::Since;
 pub use viewstate::{Dialog, ViewState};
@@ -97,6 +97,12 @@ impl App {
         app
     }
 
+    /// The dashboard over a recorded run that [arrives](super::message::Message::Recording) part by part, at the end of
+    /// what is there.
+    pub fn arriving(theme: Theme, glyphs: Glyphs) -> Self {
+        Self { replay: Some(Replay::arriving()), ..Self::live("", theme, glyphs) }
+    }
+
     /// The same with another look of files than the screen's.
     #[must_use]
     pub fn on_paper(mut self, paper: Paper) -> Self {
@@ -112,10 +118,11 @@ impl App {
         }
     }
 
-    /// Replay: goes to the state after everything that happened at or before an optimiser step.
+    /// Replay: goes to the state after everything that happened at or before an optimiser step, which may still arrive.
     pub fn seek_step(&mut self, step: u64) {
-        if let Some(replay) = &self.replay {
-            self.seek(replay.position_of(step));
+        if let Some(replay) = &mut self.replay {
+            replay.seek_step(&mut self.history, step);
+            self.settle();
         }
     }
 
@@ -277,8 +284,7 @@ impl App {
 
     /// How the stage stood at the evaluation at or before [`App::step`].
     pub fn standing(&self) -> Option<&Standing> {
-        let step = self.step();
-        self.shown().detector.standings.iter().rev().find(|s| s.step <= step)
+        self.shown().detector.standing_at(self.step())
     }
 
     /// First and last step of the chart.
@@ -289,7 +295,7 @@ impl App {
     /// The last step there is to show; at least 1, so that the axis has a length.
     fn last_step(&self) -> u64 {
         let history = self.shown();
-        history.measured_steps().last().copied().unwrap_or(0).max(history.step).max(1)
+        history.last_measured().unwrap_or(0).max(history.step).max(1)
     }
 
     /// What the trainer is doing, as the header says it. Pausing is how a run is watched and no part of what it is: with

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::curves::curves;
 use super::{App, Dialog, Panel};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
+use crate::record::Loaded;
 use crate::text::Shown;
 use crate::tui::keymap::{self, Action};
 use crate::tui::message::{Effect, Ending, Message};
@@ -31,6 +32,7 @@ impl App {
             Message::Key(key) => self.key(key),
             Message::Resize => self.changed(),
             Message::Trainer(event) => self.trainer(&event),
+            Message::Recording(loaded) => self.recording_arrived(loaded),
             Message::TrainerGone(result) => self.trainer_gone(result),
             Message::Tick(now) => self.tick(now),
             Message::Dropped(events) => {
@@ -89,6 +91,13 @@ impl App {
         }
         if self.frozen.is_none() && matches!(event, TrainerEvent::RunStarted(_) | TrainerEvent::Evaluation(_)) {
             self.refresh();
+        }
+        self.changed()
+    }
+
+    fn recording_arrived(&mut self, loaded: Loaded) -> Vec<Effect> {
+        if self.replay.as_mut().is_some_and(|replay| replay.arrived(loaded, &mut self.history)) {
+            self.settle();
         }
         self.changed()
     }
@@ -266,7 +275,9 @@ impl App {
         let Some(replay) = &mut self.replay else { return };
         match action {
             Action::PlayPause => replay.toggle(&mut self.history, now),
-            Action::Faster | Action::Slower => replay.change_rate(action == Action::Faster, now),
+            Action::Faster | Action::Slower => {
+                replay.change_rate(action == Action::Faster, self.history.total_steps(), now)
+            }
             _ => {
                 replay.stop();
                 let position = match action {

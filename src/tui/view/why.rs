@@ -21,7 +21,7 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let block = panel(title("who moved it", "j k scroll, Esc closes", true, theme), true, theme, app.view.glyphs);
     let inner = block.inner(place);
     let columns = usize::from(inner.width).saturating_sub(1);
-    let run = app.shown().run.as_ref();
+    let run = app.shown().run.as_deref();
     let sentence = |text: &str| wrap(&words(text, theme.text()), columns);
     let lines = match app.why() {
         Some(Why::Known(answer)) => influence::lines(run, answer, NAMED, columns).into_iter().map(Line::from).collect(),
