@@ -115,6 +115,17 @@ impl Error {
         Self::failed(format!("{}: cannot be written: {error}", path.display()))
     }
 
+    /// The error in one displayable line: the file by its name alone, without the way out.
+    pub fn brief(&self) -> Shown {
+        match self {
+            Self::Input { location, problem, .. } => {
+                let file = location.file.file_name().map_or(location.file.as_path(), Path::new);
+                Shown::new(&format!("{}: {problem}", Location { file: file.to_owned(), ..location.clone() }))
+            }
+            other => Shown::new(other.to_string().lines().next().unwrap_or_default()),
+        }
+    }
+
     /// The exit status that tells a script what happened.
     pub fn exit_status(&self) -> u8 {
         match self {

@@ -158,7 +158,7 @@ fn what_does_not_differ_or_has_no_twin_is_not_told() {
     assert_eq!(note(&sampled, "D6"), "rewards/margins was not recorded");
     // An evaluation that the baseline never finished.
     let mut short = against_baseline(&Shape { on_policy: true, ..MILD });
-    short[3].run.as_mut().unwrap().stages[1].steps = 60;
+    Arc::make_mut(short[3].run.as_mut().unwrap()).stages[1].steps = 60;
     assert_eq!(note(&short, "D6"), "stage DPO of test-seed1 did not come to its end");
 }
 
@@ -167,7 +167,7 @@ fn other_prompts_are_compared_without_pairing() {
     let paired = against_baseline(&Shape { on_policy: true, ..MILD });
     let mut apart = paired.clone();
     for history in &mut apart[3..] {
-        history.run.as_mut().unwrap().probes.iter_mut().for_each(|p| p.prompt.push_str(", otherwise"));
+        Arc::make_mut(history.run.as_mut().unwrap()).probes.iter_mut().for_each(|p| p.prompt.push_str(", otherwise"));
     }
     let (paired, apart) = (claim(&paired, "D6"), claim(&apart, "D6"));
     let width = |c: &ClaimResult| c.figures[0].pooled.high - c.figures[0].pooled.low;
@@ -179,7 +179,7 @@ fn other_prompts_are_compared_without_pairing() {
 fn prompts_that_only_one_run_observes_are_left_out() {
     let mut histories = against_baseline(&Shape { on_policy: true, ..MILD });
     for history in &mut histories[..3] {
-        history.run.as_mut().unwrap().probes.pop();
+        Arc::make_mut(history.run.as_mut().unwrap()).probes.pop();
     }
     let d6 = claim(&histories, "D6");
     assert!(d6.verdict == Verdict::Holds && d6.figures[0].pooled.n == 3 * (PAIRS - 1), "{d6:?}");

@@ -146,7 +146,8 @@ impl<'a> StageRun<'a> {
 
     /// The windows of the stage in which changes were taken apart.
     pub(super) fn windows(&self) -> Result<Vec<&'a Entry>, String> {
-        let windows: Vec<&Entry> = self.history.forces.entries.iter().filter(|e| e.stage == self.stage).collect();
+        let windows: Vec<&Entry> =
+            self.history.forces.entries.iter().map(AsRef::as_ref).filter(|e| e.stage == self.stage).collect();
         if windows.is_empty() { Err("forces were not measured".to_owned()) } else { Ok(windows) }
     }
 

@@ -7,6 +7,8 @@
     reason = "a test may fail, on small numbers"
 )]
 
+use std::sync::Arc;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::*;
@@ -143,13 +145,13 @@ fn a_claim_that_nobody_names_cannot_fail_and_one_that_nobody_can_check_cannot_pa
     let fails = bend(Probe::Chosen, 0, |t| -t);
     let mut histories = runs(&[false], fails);
     for history in &mut histories {
-        history.run.as_mut().unwrap().claims.clear();
+        Arc::make_mut(history.run.as_mut().unwrap()).claims.clear();
     }
     let all = claims(&histories);
     assert_eq!(all.iter().filter(|c| c.gates).map(|c| c.id).collect::<Vec<_>>(), ["quiet"]);
     assert_eq!(of(&all, "S1").verdict, Verdict::Reported);
     // One run names a claim: it gates for all of them.
-    histories[2].run.as_mut().unwrap().claims = vec!["S1".to_owned(), "of a newer program".to_owned()];
+    Arc::make_mut(histories[2].run.as_mut().unwrap()).claims = vec!["S1".to_owned(), "of a newer program".to_owned()];
     let all = claims(&histories);
     assert_eq!(of(&all, "S1").verdict, Verdict::Fails);
     assert!(of(&all, "unknown").failed_gate());
@@ -160,9 +162,9 @@ fn a_claim_that_nobody_names_cannot_fail_and_one_that_nobody_can_check_cannot_pa
 fn runs_of_several_experiments_are_checked_apart() {
     let mut histories = runs(&[false], |_, _, _| ());
     histories.extend(runs(&[false, true], |_, _, _| ()));
-    histories[1].run.as_mut().unwrap().experiment = "other".to_owned();
+    Arc::make_mut(histories[1].run.as_mut().unwrap()).experiment = "other".to_owned();
     for history in &mut histories[3..] {
-        history.run.as_mut().unwrap().experiment = "dpo".to_owned();
+        Arc::make_mut(history.run.as_mut().unwrap()).experiment = "dpo".to_owned();
     }
     let checked: Vec<_> = check(&histories).into_iter().map(|c| (c.experiment, c.seeds)).collect();
     let expected = [("test", vec![10, 12]), ("other", vec![11]), ("dpo", vec![10, 11, 12])];
@@ -177,7 +179,7 @@ fn r1_needs_fewer_bigrams_and_more_repetition() {
             e.greedy = greedy(PAIRS, 0.9 + distinct * t, 0.1 + repeated * t);
         });
         for history in &mut histories {
-            history.run.as_mut().unwrap().claims = vec!["R1".to_owned()];
+            Arc::make_mut(history.run.as_mut().unwrap()).claims = vec!["R1".to_owned()];
         }
         of(&claims(&histories), "R1").clone()
     };
@@ -292,7 +294,7 @@ fn missing_data_cannot_pass_a_gate() {
     assert!(none.iter().all(|c| c.verdict == Verdict::NotApplicable) && of(&none, "quiet").failed_gate());
     // A run that was stopped early proves nothing.
     let mut histories = runs(&[false], |_, _, _| ());
-    let run = histories[1].run.as_mut().unwrap();
+    let run = Arc::make_mut(histories[1].run.as_mut().unwrap());
     run.stages[0].steps = 60;
     let claims = claims(&histories);
     assert_eq!(of(&claims, "S1").note.as_deref(), Some("stage SFT of test-seed11 did not come to its end"));
@@ -313,7 +315,7 @@ fn an_alarm_in_an_sft_stage_is_a_failure() {
 fn a_response_that_some_prompts_lack_is_compared_where_it_exists() {
     let mut histories = runs(&[false], |_, _, _| ());
     for history in &mut histories {
-        history.run.as_mut().unwrap().probes[0].responses.remove(&Probe::IrrTest);
+        Arc::make_mut(history.run.as_mut().unwrap()).probes[0].responses.remove(&Probe::IrrTest);
     }
     let claims = claims(&histories);
     let s3 = of(&claims, "S3");
@@ -335,8 +337,8 @@ fn the_table_is_plain_and_fits() {
     );
     assert!(wide.contains("argmax peaks at step: 80 80 80\n"));
     assert!(wide.ends_with("* gates: 6 of 6 hold; log p in nats, sums, with 95 % intervals over pairs\n"));
-    histories[0].run.as_mut().unwrap().run_id = "evil\u{1b}]0;x\u{7}".to_owned();
-    histories[0].run.as_mut().unwrap().stages[0].steps = 1000;
+    Arc::make_mut(histories[0].run.as_mut().unwrap()).run_id = "evil\u{1b}]0;x\u{7}".to_owned();
+    Arc::make_mut(histories[0].run.as_mut().unwrap()).stages[0].steps = 1000;
     for width in [48, 60, 80, 120] {
         let text = table(&check(&histories), width);
         assert!(text.contains("evil<U+001B>"));
@@ -404,7 +406,7 @@ fn the_kernel_claim_holds_and_can_fail() {
     assert_eq!(k1.note.as_deref(), Some("test-seed11 did not come to its end"));
     assert!(k1.failed_gate());
     let mut unlisted = class_runs(|_| ());
-    unlisted.iter_mut().for_each(|h| h.run.as_mut().unwrap().claims.clear());
+    unlisted.iter_mut().for_each(|h| Arc::make_mut(h.run.as_mut().unwrap()).claims.clear());
     assert_eq!(verdict(&unlisted).verdict, Verdict::Reported);
     for id in ["S1", "win rate"] {
         assert_eq!(of(&claims(&unlisted), id).note.as_deref(), Some("classes are observed, not answers"), "{id}");

@@ -37,7 +37,7 @@ pub fn evaluations(history: &RunHistory) -> String {
     let columns: Vec<_> = curves
         .iter()
         .flat_map(|&c| {
-            let (low, high) = history.quartiles(c, Scale::LogProb);
+            let (low, high) = history.quartiles(c, Scale::LogProb, 0..usize::MAX, usize::MAX);
             [history.curve(c, Scale::LogProb, None), low, high]
         })
         .collect();
@@ -49,7 +49,7 @@ pub fn evaluations(history: &RunHistory) -> String {
                 return String::new();
             }
             next[i] += 1;
-            series.values.get(next[i] - 1).map_or_else(String::new, |&x| number(x))
+            series.get(next[i] - 1).map_or_else(String::new, |(_, x)| number(x))
         });
         table.row([evaluation.step.to_string(), evaluation.stage.to_string()].into_iter().chain(cells));
     }
@@ -81,7 +81,7 @@ pub fn steps(history: &RunHistory) -> String {
     table.row(["step".to_owned()].into_iter().chain(names));
     let mut rows: BTreeMap<u64, Vec<Option<f64>>> = BTreeMap::new();
     for (column, series) in history.metrics.values().enumerate() {
-        for (&step, &value) in series.steps.iter().zip(&series.values) {
+        for (step, value) in series.iter() {
             rows.entry(step).or_insert_with(|| vec![None; history.metrics.len()])[column] = Some(value);
         }
     }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::evidence::Hold;
 use super::mark::{Mark, MarkKind, stage_span};
 use super::readings::Direction;
-use super::standing::{Evidence, Standing};
+use super::standing::{Courses, Evidence, Standing};
 use super::state::{DynamicsState, StateChange};
 use crate::protocol::{DetectorSettings, Evaluation, RunStarted};
 use crate::text::Shown;
@@ -27,13 +27,17 @@ pub struct Detector {
     /// Why it is in that state as it stands now, as a plain, displayable sentence; empty while nothing was said.
     pub reason: String,
     /// How each evaluation stands against the start of its stage.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<Arc<Standing>>,
+    /// The numbers of the standings over steps.
+    pub courses: Courses,
     /// Every change of state, in order.
     pub changes: Vec<StateChange>,
     /// Which states are held.
     held: Held,
     /// Standings before this one belong to earlier stages.
     stage_begins: usize,
+    /// Whether y⁺ passed its peak in this stage.
+    past_peak: bool,
 }
 
 /// States that are held, each on its own: a squeeze displaces too.
@@ -83,6 +87,7 @@ impl Detector {
         self.held = Held::default();
         self.reason.clear();
         self.stage_begins = self.standings.len();
+        self.past_peak = false;
     }
 
     /// Changes of state that are announced.
@@ -145,8 +150,7 @@ impl Detector {
         };
         let info = run.stages.get(latest.stage);
         let stage = Shown::new(info.map_or("the stage", |s| s.name.as_str()));
-        let is_past = |s: &Standing| s.peak.is_some();
-        let passes_its_peak = is_past(&standing) && !self.standings[self.stage_begins..].iter().any(is_past);
+        let passes_its_peak = standing.peak.is_some() && !std::mem::replace(&mut self.past_peak, true);
         let mut marks = Vec::new();
         if info.is_some_and(|s| s.has_rejected) {
             self.held.update(&evidence);
@@ -157,8 +161,20 @@ impl Detector {
             }
             marks.extend(self.enter(&standing));
         }
-        self.standings.push(standing);
+        self.record(standing);
         marks
+    }
+
+    /// Keeps a standing.
+    pub(crate) fn record(&mut self, standing: Standing) {
+        self.courses.push(&standing);
+        self.standings.push(Arc::new(standing));
+    }
+
+    /// The standing at or before a step.
+    pub fn standing_at(&self, step: u64) -> Option<&Standing> {
+        let after = self.standings.partition_point(|s| s.step <= step);
+        self.standings[..after].last().map(Arc::as_ref)
     }
 
     /// Enters the state of a standing, if it is another one.

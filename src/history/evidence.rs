@@ -27,10 +27,10 @@ impl Hold {
 
     /// What a share of pairs says: it enters at `rate` and stays down to `settings.leave` of that. A share that only touches
     /// `rate` may fall back, so that `recent`, its mean over the recent evaluations (this one among them), must reach it too.
-    pub(super) fn of_share(now: f64, recent: f64, rate: f64, settings: &DetectorSettings) -> Self {
+    pub(super) fn of_share(now: f64, recent: impl Fn() -> f64, rate: f64, settings: &DetectorSettings) -> Self {
         // Comparisons with NaN are false, so that an unmeasured share decides nothing.
-        let lasts = now >= CLEAR * rate || recent >= rate;
-        Self { enter: now >= rate && lasts, stay: now.is_nan() || now >= settings.leave * rate }
+        let lasts = || now >= CLEAR * rate || recent() >= rate;
+        Self { enter: now >= rate && lasts(), stay: now.is_nan() || now >= settings.leave * rate }
     }
 }
 
@@ -151,11 +151,11 @@ mod tests {
     #[test]
     fn a_share_that_touches_the_rate_must_reach_it_in_the_recent_mean_too() {
         let settings = DetectorSettings::default();
-        let enters = |now, recent| Hold::of_share(now, recent, 0.2, &settings).enter;
+        let enters = |now, recent| Hold::of_share(now, || recent, 0.2, &settings).enter;
         assert!(!enters(0.2, 0.19) && !enters(0.2, f64::NAN));
         assert!(enters(0.2, 0.2) && enters(0.25, 0.1));
         assert!(!enters(0.19, 0.2) && !enters(f64::NAN, 0.2));
-        let stays = |now| Hold::of_share(now, now, 0.2, &settings).stay;
+        let stays = |now| Hold::of_share(now, || now, 0.2, &settings).stay;
         assert!(stays(0.1) && !stays(0.09) && stays(f64::NAN));
     }
 }

@@ -1,6 +1,7 @@
 //! The forces that moved the observed answers: the parts of their changes, added up since the stage began.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::stats::mean;
 use crate::protocol::{ForceParts, Forces, ProbeKind};
@@ -95,7 +96,7 @@ fn pick(all: &BTreeMap<ProbeKind, Vec<Option<Force>>>, kind: ProbeKind, prompt: 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Ledger {
     /// One entry a window.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
 }
 
 impl Ledger {
@@ -126,13 +127,13 @@ impl Ledger {
             // What is no number explains nothing.
             open: residual > forces.tolerance.powi(2) * change || residual.is_nan(),
         };
-        self.entries.push(entry);
+        self.entries.push(Arc::new(entry));
     }
 
     /// The last entry at or before a step.
     pub fn at(&self, step: u64) -> Option<&Entry> {
         let after = self.entries.partition_point(|entry| entry.step <= step);
-        self.entries[..after].last()
+        self.entries[..after].last().map(Arc::as_ref)
     }
 }
 

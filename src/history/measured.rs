@@ -1,6 +1,5 @@
 //! The run as it was last measured: what a picture is taken of while the trainer is already further.
 
-use super::series::Series;
 use super::store::RunHistory;
 use crate::protocol::RunPhase;
 
@@ -8,12 +7,12 @@ impl RunHistory {
     /// Forgets what happened after the step of the last measurement: the history as it is in a recording at that step. A run
     /// that has ended, or in which nothing is measured yet, stays as it is.
     pub fn back_to_last_measurement(&mut self) {
-        let Some(last) = self.measured_steps().last().copied() else { return };
+        let Some(last) = self.last_measured() else { return };
         if self.phase.as_ref().is_some_and(RunPhase::is_terminal) {
             return;
         }
         self.step = last;
-        self.metrics.values_mut().for_each(|series| up_to(series, last));
+        self.metrics.values_mut().for_each(|series| *series = series.part(0..series.up_to(last)));
         self.metrics.retain(|_, series| !series.is_empty());
         self.marks.retain(|mark| mark.step <= last);
         let begun = self.stage_starts.partition_point(|&start| start <= last);
@@ -22,12 +21,6 @@ impl RunHistory {
             self.stage = begun.checked_sub(1);
         }
     }
-}
-
-fn up_to(series: &mut Series, step: u64) {
-    let end = series.steps.partition_point(|&s| s <= step);
-    series.steps.truncate(end);
-    series.values.truncate(end);
 }
 
 #[cfg(test)]

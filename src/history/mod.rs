@@ -2,6 +2,7 @@
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
 pub mod align;
+mod chunk;
 pub mod classes;
 mod course;
 pub mod detect;
@@ -24,9 +25,11 @@ mod state;
 pub mod stats;
 pub mod store;
 pub mod stretches;
+mod timeline;
 mod warn;
 
 pub use align::{Aligned, Arm, Difference};
+pub use chunk::Summary;
 pub use course::{By, Course};
 pub use displacement::{Moved, displaced};
 pub use mark::{Mark, MarkKind};
@@ -38,3 +41,4 @@ pub use series::{CurveId, Scale, Series};
 pub use standing::Standing;
 pub use state::{DynamicsState, StateChange};
 pub use store::RunHistory;
+pub use timeline::{Folder, Part, Timeline};

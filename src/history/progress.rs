@@ -31,14 +31,13 @@ fn at_evaluations(history: &RunHistory, key: &MetricKey, stage: usize) -> Option
 /// The mean of a scalar over the steps from each evaluation (exclusive) to the next (inclusive); at the first evaluation
 /// the first step's own value. An evaluation out of turn, which no step precedes, repeats the mean before it.
 fn means_between(series: &Series, start: u64, evaluations: &[Arc<Evaluation>]) -> Vec<f64> {
-    let up_to = |step: u64| series.steps.partition_point(|&s| s <= step);
-    let mut from = up_to(start);
-    let mut now = series.values.get(from).copied().unwrap_or(f64::NAN);
+    let mut from = series.up_to(start);
+    let mut now = series.get(from).map_or(f64::NAN, |(_, value)| value);
     let mut means = vec![now];
     for evaluation in evaluations.iter().skip(1) {
-        let to = up_to(evaluation.step);
+        let to = series.up_to(evaluation.step);
         if to > from {
-            now = mean(&series.values[from..to]);
+            now = mean(&series.part(from..to).values());
             from = to;
         }
         means.push(now);

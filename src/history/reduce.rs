@@ -1,8 +1,10 @@
 //! A million points in forty columns: first, minimum, maximum and last per column, so that spikes survive (the "M4"
-//! aggregation of Jugel et al., VLDB 2014: a line through these four points fills the same dots as the full series).
+//! aggregation of Jugel et al., VLDB 2014: a line through these four points fills the same dots as the full series). Extremes
+//! are read off the sums that a series keeps of its blocks, so that a frame costs columns and not points.
 
 use std::ops::Range;
 
+use super::chunk::Extremes;
 use super::series::Series;
 
 /// The columns of a screen on which the steps of a view fall.
@@ -53,37 +55,14 @@ impl Columns {
     }
 }
 
-/// The smallest and the largest value with their places; NaN counts as neither, infinities do.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Extremes {
-    min: (f64, usize),
-    max: (f64, usize),
-}
-
-impl Extremes {
-    /// The earlier place wins a tie.
-    fn join(self, other: Self) -> Self {
-        Self {
-            min: if other.min.0 < self.min.0 { other.min } else { self.min },
-            max: if other.max.0 > self.max.0 { other.max } else { self.max },
-        }
-    }
-
-    fn scan(range: Range<usize>, values: &[f64]) -> Option<Self> {
-        let places = range.clone().zip(&values[range]).map(|(i, &x)| (x, i)).filter(|(x, _)| !x.is_nan());
-        places.map(|at| Self { min: at, max: at }).reduce(Self::join)
-    }
-}
-
 /// The part of a series that a screen can show: of each column the first, smallest, largest and last value in their
 /// order, and the nearest value on either side of the view, so that a line can enter and leave it. NaN stays where a
 /// column begins or ends with it or holds nothing else; infinities count as values.
 pub fn reduce(series: &Series, columns: Columns) -> Series {
-    let (steps, values) = (&series.steps, &series.values);
-    let len = steps.len().min(values.len());
+    let len = series.len();
     let (first, last) = columns.steps();
-    let begin = steps[..len].partition_point(|&s| s < first);
-    let end = begin + steps[begin..len].partition_point(|&s| s <= last);
+    let begin = series.before(first);
+    let end = series.count_while(begin..len, |s| s <= last);
     let mut kept = Vec::with_capacity((4 * columns.count() as usize).min(end - begin) + 2);
     kept.extend(begin.checked_sub(1));
     if end - begin <= 4 * columns.count() as usize {
@@ -92,40 +71,40 @@ pub fn reduce(series: &Series, columns: Columns) -> Series {
         let (mut from, mut width) = (begin, 0);
         for column in 1..=columns.count() {
             let limit = columns.start(column);
-            let to = if column == columns.count() { end } else { from + count_below(&steps[from..end], limit, width) };
+            let to = if column == columns.count() { end } else { next_column(series, from..end, limit, width) };
             width = to - from;
-            keep(&mut kept, from..to, values);
+            keep(&mut kept, from..to, series);
             from = to;
         }
     }
     kept.extend((end < len).then_some(end));
-    Series { steps: kept.iter().map(|&i| steps[i]).collect(), values: kept.iter().map(|&i| values[i]).collect() }
+    kept.into_iter().filter_map(|at| series.get(at)).collect()
 }
 
-/// How many of the ascending steps lie below `limit`; fast where it is about `guess`, as for evenly spaced columns.
-fn count_below(steps: &[u64], limit: u64, guess: usize) -> usize {
-    let below = |&s: &u64| s < limit;
-    let (mut low, mut high, mut reach) = (guess.min(steps.len()), guess.min(steps.len()), 1);
-    while low > 0 && !below(&steps[low - 1]) {
-        (high, low) = (low, low.saturating_sub(reach));
+/// The first place whose step is not below `limit`; fast where it is about `guess` places on, as for evenly spaced columns.
+fn next_column(series: &Series, places: Range<usize>, limit: u64, guess: usize) -> usize {
+    let below = |at: usize| series.get(at).is_some_and(|(step, _)| step < limit);
+    let Range { start, end } = places;
+    let (mut low, mut high, mut reach) = ((start + guess).min(end), (start + guess).min(end), 1);
+    while low > start && !below(low - 1) {
+        (high, low) = (low, low.saturating_sub(reach).max(start));
         reach *= 2;
     }
-    while high < steps.len() && below(&steps[high]) {
-        (low, high) = (high, (high + reach).min(steps.len()));
+    while high < end && below(high) {
+        (low, high) = (high, (high + reach).min(end));
         reach *= 2;
     }
-    low + steps[low..high].partition_point(below)
+    series.count_while(low..high, |step| step < limit)
 }
 
 /// Keeps the places of one column.
-fn keep(kept: &mut Vec<usize>, range: Range<usize>, values: &[f64]) {
+fn keep(kept: &mut Vec<usize>, range: Range<usize>, series: &Series) {
     if range.is_empty() {
         return;
     }
-    let extremes = Extremes::scan(range.clone(), values);
     let last = range.end - 1;
     let mut places = [range.start, range.start, last, last];
-    if let Some(Extremes { min, max }) = extremes {
+    if let Some(Extremes { min, max }) = series.summary(range.clone()).extremes {
         places = [range.start, min.1.min(max.1), min.1.max(max.1), last];
     }
     for place in places {
@@ -167,7 +146,7 @@ mod tests {
     fn naive(series: &Series, columns: Columns) -> Vec<Option<(f64, f64)>> {
         let mut found = vec![None; columns.count() as usize];
         let (first, last) = columns.steps();
-        for (&step, &x) in series.steps.iter().zip(&series.values) {
+        for (step, x) in series.iter() {
             if (first..=last).contains(&step) && !x.is_nan() {
                 let entry: &mut Option<(f64, f64)> =
                     &mut found[usize::try_from(columns.of(step)).unwrap_or(usize::MAX)];
@@ -184,7 +163,7 @@ mod tests {
             let reduced = reduce(&s, columns);
             prop_assert_eq!(naive(&reduced, columns), naive(&s, columns));
             prop_assert!(reduced.len() <= 4 * count as usize + 2);
-            prop_assert!(reduced.steps.is_sorted());
+            prop_assert!(reduced.iter().is_sorted_by_key(|(step, _)| step));
         }
 
         #[test]
@@ -206,8 +185,8 @@ mod tests {
         let columns = Columns::new((0, 999_999), 40);
         let reduced = reduce(&series, columns);
         assert!(reduced.len() <= 162);
-        let at = reduced.values.iter().position(|&x| x > 8.0).map(|i| reduced.steps[i]);
-        assert_eq!(at, Some(654_321));
+        let at = reduced.iter().find(|&(_, x)| x > 8.0);
+        assert_eq!(at, Some((654_321, 9.0)));
     }
 
     #[test]
@@ -217,13 +196,13 @@ mod tests {
             series.push(step, if (40..90).contains(&step) { f64::NAN } else { 1.0 });
         }
         let reduced = reduce(&series, Columns::new((0, 99), 5));
-        assert!(reduced.values.iter().any(|x| x.is_nan()));
-        assert!(!reduced.values.contains(&0.0));
+        assert!(reduced.values().iter().any(|x| x.is_nan()));
+        assert!(!reduced.values().contains(&0.0));
     }
 
     #[test]
     fn extreme_views_do_not_overflow() {
-        let series = Series { steps: vec![0, 7, u64::MAX], values: vec![1.0, 2.0, 3.0] };
+        let series = Series::new([0, 7, u64::MAX], [1.0, 2.0, 3.0]);
         for x in [(0, 0), (0, u64::MAX), (u64::MAX, u64::MAX), (7, 7)] {
             for count in [0, 1, 2, u32::MAX] {
                 let columns = Columns::new(x, count);

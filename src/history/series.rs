@@ -1,5 +1,10 @@
 //! Numbers over steps.
 
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::chunk::{CHUNK, Chunk, Summary};
 use crate::protocol::{Evaluation, ProbeGroup, ProbeKind, RunStarted};
 
 /// A curve of the main chart.
@@ -128,64 +133,221 @@ impl Scale {
 }
 
 /// Values over steps; steps never fall. NaN is a gap.
-#[derive(Debug, Clone, Default, PartialEq)]
+///
+/// A copy or a part of a series costs nothing: points are kept in chunks that all copies share.
+#[derive(Clone, Default)]
 pub struct Series {
-    /// Optimiser steps.
-    pub steps: Vec<u64>,
-    /// One value a step.
-    pub values: Vec<f64>,
+    /// A point before everything that is stored: where a line leaves from.
+    lead: Option<(u64, f64)>,
+    full: Arc<Vec<Arc<Chunk>>>,
+    tail: Arc<Chunk>,
+    /// The places of the stored points that belong to this series.
+    places: Range<usize>,
 }
 
 impl Series {
+    /// The values at these steps.
+    pub fn new(steps: impl IntoIterator<Item = u64>, values: impl IntoIterator<Item = f64>) -> Self {
+        steps.into_iter().zip(values).collect()
+    }
+
     /// Appends a value.
     pub fn push(&mut self, step: u64, value: f64) {
-        self.steps.push(step);
-        self.values.push(value);
+        self.drop_what_follows();
+        let tail = Arc::make_mut(&mut self.tail);
+        tail.push(step, value);
+        if tail.is_full() {
+            Arc::make_mut(&mut self.full).push(std::mem::take(&mut self.tail));
+        }
+        self.places.end += 1;
+    }
+
+    /// What is stored after this series' end belongs to others.
+    fn drop_what_follows(&mut self) {
+        let end = self.places.end;
+        if end < self.full.len() * CHUNK + self.tail.len() {
+            let last = self.full.get(end / CHUNK).unwrap_or(&self.tail);
+            self.tail = Arc::new(last.first(end % CHUNK));
+            Arc::make_mut(&mut self.full).truncate(end / CHUNK);
+        }
     }
 
     /// How many values there are.
     pub fn len(&self) -> usize {
-        self.steps.len()
+        self.places.len() + usize::from(self.lead.is_some())
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.steps.is_empty()
+        self.len() == 0
+    }
+
+    /// The place of a point among those that are stored; `None` for the one that leads.
+    fn stored(&self, at: usize) -> Option<usize> {
+        Some(self.places.start + at.checked_sub(usize::from(self.lead.is_some()))?)
+    }
+
+    fn chunk(&self, stored: usize) -> &Chunk {
+        self.full.get(stored / CHUNK).unwrap_or(&self.tail)
+    }
+
+    fn step(&self, at: usize) -> u64 {
+        match (self.stored(at), self.lead) {
+            (Some(stored), _) => self.chunk(stored).step(stored % CHUNK),
+            (None, lead) => lead.unwrap_or_default().0,
+        }
+    }
+
+    fn value(&self, at: usize) -> f64 {
+        match (self.stored(at), self.lead) {
+            (Some(stored), _) => self.chunk(stored).value(stored % CHUNK),
+            (None, lead) => lead.unwrap_or_default().1,
+        }
+    }
+
+    /// The step and value at a place.
+    pub fn get(&self, at: usize) -> Option<(u64, f64)> {
+        (at < self.len()).then(|| (self.step(at), self.value(at)))
+    }
+
+    /// The step and value first written.
+    pub fn first(&self) -> Option<(u64, f64)> {
+        self.get(0)
     }
 
     /// The step and value last written.
     pub fn last(&self) -> Option<(u64, f64)> {
-        Some((*self.steps.last()?, *self.values.last()?))
+        self.get(self.len().checked_sub(1)?)
+    }
+
+    /// Every step and value, in order.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (u64, f64)> + ExactSizeIterator {
+        (0..self.len()).map(|at| (self.step(at), self.value(at)))
+    }
+
+    /// A copy of the values.
+    pub fn values(&self) -> Vec<f64> {
+        self.iter().map(|(_, value)| value).collect()
+    }
+
+    /// How many values lie before `step`.
+    pub fn before(&self, step: u64) -> usize {
+        self.count_while(0..self.len(), |s| s < step)
+    }
+
+    /// How many values lie at or before `step`.
+    pub fn up_to(&self, step: u64) -> usize {
+        self.count_while(0..self.len(), |s| s <= step)
+    }
+
+    /// The first place in `places` whose step is not `below`, where those that are come first.
+    pub(super) fn count_while(&self, places: Range<usize>, below: impl Fn(u64) -> bool) -> usize {
+        let Range { start: mut low, end: mut high } = places;
+        while low < high {
+            let middle = low.midpoint(high);
+            if below(self.step(middle)) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
     }
 
     /// The value at the latest step not after `step`.
     pub fn at(&self, step: u64) -> Option<f64> {
-        let after = self.steps.partition_point(|&s| s <= step);
-        (after > 0).then(|| self.values[after - 1])
+        Some(self.value(self.up_to(step).checked_sub(1)?))
+    }
+
+    /// The points at these places.
+    pub fn part(&self, places: Range<usize>) -> Self {
+        let end = places.end.min(self.len());
+        let start = places.start.min(end);
+        let lead = self.lead.filter(|_| start == 0 && end > 0);
+        let skipped = usize::from(self.lead.is_some());
+        let stored = |at: usize| self.places.start + at.saturating_sub(skipped);
+        Self { lead, places: stored(start)..stored(end), ..self.clone() }
+    }
+
+    /// The same with a point before all others.
+    pub fn led_by(self, step: u64, value: f64) -> Self {
+        Self { lead: Some((step, value)), ..self }
     }
 
     /// The values after step `from`, up to and including step `to`; those at step 0 belong to whatever begins there.
     pub fn within(&self, from: u64, to: u64) -> Self {
-        let begin = self.steps.partition_point(|&s| s < from || s == from && from > 0);
-        let end = self.steps.partition_point(|&s| s <= to).max(begin);
-        Self { steps: self.steps[begin..end].to_vec(), values: self.values[begin..end].to_vec() }
+        let begin = if from > 0 { self.up_to(from) } else { 0 };
+        self.part(begin..self.up_to(to).max(begin))
+    }
+
+    /// The values that lie in these steps, both included, at once: costs the more the fewer points there are between two
+    /// that are asked for, and little however many there are.
+    pub fn summary_of_steps(&self, (from, to): (u64, u64)) -> Summary {
+        let begin = self.before(from);
+        self.summary(begin..self.up_to(to).max(begin))
+    }
+
+    /// What is said of the points at these places.
+    pub fn summary(&self, places: Range<usize>) -> Summary {
+        let mut all = Summary::default();
+        let Range { start: mut at, end } = places;
+        if let (0, Some((_, value)), true) = (at, self.lead, end > 0) {
+            all = Summary::of(value, 0);
+            at = 1;
+        }
+        while at < end {
+            let Some(stored) = self.stored(at) else { break };
+            let first = stored % CHUNK;
+            let last = (first + end - at).min(CHUNK);
+            // Places in the chunk become places in the series; a chunk may begin before the series does.
+            let of_chunk = self.chunk(stored).summary(first..last);
+            all = all.join(of_chunk.moved(first, at));
+            at += last - first;
+        }
+        all
     }
 
     /// Exponential moving average, for display only; `weight` in 0..1 is the share of the past. Gaps stay gaps.
     pub fn smoothed(&self, weight: f64) -> Self {
         let mut past = f64::NAN;
-        let values = self
-            .values
-            .iter()
-            .map(|&x| {
-                if x.is_finite() {
-                    past = if past.is_nan() { x } else { weight * past + (1.0 - weight) * x };
-                    past
-                } else {
-                    x
-                }
-            })
-            .collect();
-        Self { steps: self.steps.clone(), values }
+        let mut smooth = |x: f64| {
+            if x.is_finite() {
+                past = if past.is_nan() { x } else { weight * past + (1.0 - weight) * x };
+                past
+            } else {
+                x
+            }
+        };
+        self.iter().map(|(step, x)| (step, smooth(x))).collect()
     }
 }
+
+impl FromIterator<(u64, f64)> for Series {
+    fn from_iter<I: IntoIterator<Item = (u64, f64)>>(points: I) -> Self {
+        let mut series = Self::default();
+        series.extend(points);
+        series
+    }
+}
+
+impl Extend<(u64, f64)> for Series {
+    fn extend<I: IntoIterator<Item = (u64, f64)>>(&mut self, points: I) {
+        points.into_iter().for_each(|(step, value)| self.push(step, value));
+    }
+}
+
+impl PartialEq for Series {
+    fn eq(&self, other: &Self) -> bool {
+        self.len() == other.len() && self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Series {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(test)]
+#[path = "series_tests.rs"]
+mod tests;

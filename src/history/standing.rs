@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::evidence::Hold;
 use super::readings::{Direction, Peak, Read, Readings};
+use super::series::Series;
 use super::state::DynamicsState;
 use super::stats::{Estimate, float, mean, rate};
 use crate::protocol::{DetectorSettings, Evaluation, GreedyAnswer, MassFlow, ProbeKind, ProbePrompt, RunStarted};
@@ -72,6 +73,32 @@ pub struct Standing {
     pub state: DynamicsState,
 }
 
+/// Numbers of every standing, over steps.
+#[derive(Debug, Clone, Default)]
+pub struct Courses {
+    /// [`Standing::displacement_rate`].
+    pub displacement_rate: Series,
+    /// [`Standing::squeezing_rate`].
+    pub squeezing_rate: Series,
+    /// [`Standing::star_share`].
+    pub star_share: Series,
+    /// [`Standing::bystanders`].
+    pub bystanders: Series,
+    /// [`Standing::entropy`].
+    pub entropy: Series,
+}
+
+impl Courses {
+    /// Appends those of one standing.
+    pub(super) fn push(&mut self, s: &Standing) {
+        self.displacement_rate.push(s.step, s.displacement_rate);
+        self.squeezing_rate.push(s.step, s.squeezing_rate);
+        self.star_share.push(s.step, s.star_share);
+        self.bystanders.push(s.step, s.bystanders);
+        self.entropy.push(s.step, s.entropy);
+    }
+}
+
 /// The greedy text now against the stage's start, means over prompts.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GreedyChange {
@@ -99,7 +126,7 @@ impl Standing {
     pub(super) fn measure(
         run: &RunStarted,
         span: &[Arc<Evaluation>],
-        earlier: &[Self],
+        earlier: &[Arc<Self>],
         settings: &DetectorSettings,
     ) -> Option<(Self, Evidence)> {
         let (start, later) = span.split_first()?;
@@ -162,15 +189,16 @@ impl Standing {
     }
 
     /// What the shares of pairs say of displacement and of a squeeze.
-    fn of_pairs(&self, pairs: &Pairs, earlier: &[Self], settings: &DetectorSettings) -> (Hold, Hold) {
+    fn of_pairs(&self, pairs: &Pairs, earlier: &[Arc<Self>], settings: &DetectorSettings) -> (Hold, Hold) {
         #[allow(clippy::cast_precision_loss, reason = "steps are far below 2^52")]
-        let is_recent = |s: &&Self| (self.step - s.step) as f64 <= settings.recent * (self.step - self.since) as f64;
+        let is_recent =
+            |s: &&Arc<Self>| (self.step - s.step) as f64 <= settings.recent * (self.step - self.since) as f64;
         let recent_mean = |now: f64, of: fn(&Self) -> f64| {
-            let before = earlier.iter().rev().take_while(is_recent).map(of);
+            let before = earlier.iter().rev().take_while(is_recent).map(|s| of(s));
             mean(&before.chain([now]).filter(|share| share.is_finite()).collect::<Vec<_>>())
         };
         let hold =
-            |now: f64, of: fn(&Self) -> f64, rate: f64| Hold::of_share(now, recent_mean(now, of), rate, settings);
+            |now: f64, of: fn(&Self) -> f64, rate: f64| Hold::of_share(now, || recent_mean(now, of), rate, settings);
         let displacing = hold(pairs.displacement().value, |s| s.displacement_rate, settings.displacing_rate);
         let mut squeezing = hold(pairs.squeezing().value, |s| s.squeezing_rate, settings.squeezing_rate);
         // Who took the mass is unknown: a y⁺ on its way up is no squeeze that begins.
@@ -253,11 +281,14 @@ impl Flows {
 /// The greedy text at the last evaluation against the first of the stage that has any.
 fn greedy_change(span: &[Arc<Evaluation>]) -> Option<GreedyChange> {
     let (now, earlier) = span.split_last()?;
+    if now.greedy.is_empty() {
+        return None;
+    }
     let before = earlier.iter().find(|e| !e.greedy.is_empty())?;
     let average = |of: &Evaluation, what: fn(&GreedyAnswer) -> f32| {
         mean(&of.greedy.iter().map(|g| f64::from(what(g))).collect::<Vec<_>>())
     };
-    (!now.greedy.is_empty()).then(|| GreedyChange {
+    Some(GreedyChange {
         distinct_2_before: average(before, |g| g.distinct_2),
         distinct_2: average(now, |g| g.distinct_2),
         repeat_4: average(now, |g| g.repeat_4),

@@ -1,6 +1,7 @@
 //! [`RunHistory`]: the fold over a run's events.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::detect::Detector;
@@ -16,7 +17,7 @@ use crate::text::Shown;
 #[derive(Debug, Clone, Default)]
 pub struct RunHistory {
     /// What the run is; `None` until it says so.
-    pub run: Option<RunStarted>,
+    pub run: Option<Arc<RunStarted>>,
     /// The trainer's last word on what it is doing.
     pub phase: Option<RunPhase>,
     /// Optimiser steps taken.
@@ -39,18 +40,18 @@ pub struct RunHistory {
     pub detector: Detector,
     /// Tokens per second and seconds left, as last told; display only.
     pub speed: Option<(f64, f64)>,
-    /// Mean and quartiles of every curve on every scale, computed once an evaluation.
-    summaries: BTreeMap<(CurveId, Scale), Summaries>,
+    /// The mean of every curve, computed once an evaluation.
+    means: BTreeMap<CurveId, Means>,
     /// What was already warned of.
     watch: Watch,
 }
 
-/// A curve over prompts: mean, first and third quartile.
+/// A curve's mean over prompts.
 #[derive(Debug, Clone, Default)]
-struct Summaries {
-    mean: Series,
-    low: Series,
-    high: Series,
+struct Means {
+    scales: BTreeMap<Scale, Series>,
+    /// Readings in a row that belong to one stage: the stage, and the place of the first of them.
+    stages: Vec<(usize, usize)>,
 }
 
 impl RunHistory {
@@ -60,7 +61,7 @@ impl RunHistory {
             TrainerEvent::RunStarted(run) => {
                 let phase = self.phase.take();
                 let detector = Detector::new(run.detector);
-                *self = Self { run: Some((**run).clone()), phase, detector, ..Self::default() };
+                *self = Self { run: Some(Arc::new((**run).clone())), phase, detector, ..Self::default() };
             }
             TrainerEvent::Phase { phase, step } => self.enter_phase(phase, *step),
             TrainerEvent::StageStarted { stage, step } => self.start_stage(*stage, *step),
@@ -110,42 +111,49 @@ impl RunHistory {
     fn add_step(&mut self, step: &StepMetrics) {
         self.step = step.step;
         for (key, &value) in &step.metrics {
-            self.metrics.entry(key.clone()).or_default().push(step.step, value);
+            match self.metrics.get_mut(key) {
+                Some(series) => series.push(step.step, value),
+                None => self.metrics.entry(key.clone()).or_default().push(step.step, value),
+            }
         }
         self.marks.extend(self.watch.step(step));
     }
 
-    fn add_evaluation(&mut self, evaluation: &Arc<Evaluation>) {
+    /// Folds in an evaluation, which is shared and not copied.
+    pub(super) fn add_evaluation(&mut self, evaluation: &Arc<Evaluation>) {
         self.step = self.step.max(evaluation.step);
         self.evaluations.push(Arc::clone(evaluation));
-        for curve in CurveId::all() {
-            for scale in Scale::ALL {
-                self.summarise(curve, scale, evaluation);
-            }
-        }
+        CurveId::all().for_each(|curve| self.add_reading(curve, evaluation));
         if let Some(run) = &self.run {
             self.marks.extend(self.watch.evaluation(run, evaluation));
             self.marks.extend(self.detector.observe(run, &self.stage_starts, &self.evaluations));
         }
     }
 
-    /// Adds one point to the cached curve. Prompts without such a response do not count; a NaN among those that have
+    /// Adds one point to the mean of a curve that was measured.
+    fn add_reading(&mut self, curve: CurveId, evaluation: &Evaluation) {
+        if curve.values(evaluation).is_none() {
+            return;
+        }
+        let means = Scale::ALL.map(|scale| (scale, mean(&self.sorted(curve, scale, evaluation))));
+        let known = self.means.entry(curve).or_default();
+        if known.stages.last().is_none_or(|&(stage, _)| stage != evaluation.stage) {
+            let readings = known.scales.values().next().map_or(0, Series::len);
+            known.stages.push((evaluation.stage, readings));
+        }
+        for (scale, mean) in means {
+            known.scales.entry(scale).or_default().push(evaluation.step, mean);
+        }
+    }
+
+    /// What a mean is over, in ascending order. Prompts without such a response do not count; a NaN among those that have
     /// one makes mean and quartiles NaN, a gap: a mean over whichever prompts happen to be finite is another quantity.
-    fn summarise(&mut self, curve: CurveId, scale: Scale, evaluation: &Evaluation) {
-        let Some(values) = self.scaled(curve, scale, evaluation) else { return };
-        let mut counted: Vec<f64> = values
-            .into_iter()
-            .enumerate()
-            .filter(|&(pair, _)| self.has_response(curve, pair))
-            .map(|(_, x)| x)
-            .collect();
+    fn sorted(&self, curve: CurveId, scale: Scale, evaluation: &Evaluation) -> Vec<f64> {
+        let values = self.scaled(curve, scale, evaluation).unwrap_or_default().into_iter().enumerate();
+        let mut counted: Vec<f64> =
+            values.filter(|&(pair, _)| self.has_response(curve, pair)).map(|(_, x)| x).collect();
         counted.sort_by(f64::total_cmp);
-        let quartile = |q| if counted.iter().any(|x| x.is_nan()) { f64::NAN } else { quantile(&counted, q) };
-        let (mean, low, high) = (mean(&counted), quartile(0.25), quartile(0.75));
-        let summaries = self.summaries.entry((curve, scale)).or_default();
-        summaries.mean.push(evaluation.step, mean);
-        summaries.low.push(evaluation.step, low);
-        summaries.high.push(evaluation.step, high);
+        counted
     }
 
     /// Whether the prompt has the response that the curve follows; true for a prompt that the run did not describe.
@@ -171,16 +179,21 @@ impl RunHistory {
         evaluations.chain(self.classes.iter().map(|r| r.step)).collect()
     }
 
+    /// The step of the last measurement.
+    pub fn last_measured(&self) -> Option<u64> {
+        self.classes.last().map(|r| r.step).or_else(|| self.evaluations.last().map(|e| e.step))
+    }
+
     /// Steps of the whole run, all stages together.
     pub fn total_steps(&self) -> u64 {
         self.run.as_ref().map_or(0, |r| r.stages.iter().map(|s| s.steps).sum())
     }
 
     /// The curve of one prompt, or the mean over all prompts that have the response, on the given scale. Empty where the
-    /// run has no such curve. The mean is cached: 16 curves a frame cost a copy each.
+    /// run has no such curve. The mean is cached and shared.
     pub fn curve(&self, curve: CurveId, scale: Scale, pair: Option<usize>) -> Series {
         let Some(pair) = pair else {
-            return self.summaries.get(&(curve, scale)).map(|s| s.mean.clone()).unwrap_or_default();
+            return self.means.get(&curve).and_then(|m| m.scales.get(&scale)).cloned().unwrap_or_default();
         };
         let mut series = Series::default();
         for evaluation in &self.evaluations {
@@ -193,9 +206,33 @@ impl RunHistory {
         series
     }
 
-    /// First and third quartile over prompts, on the given scale.
-    pub fn quartiles(&self, curve: CurveId, scale: Scale) -> (Series, Series) {
-        self.summaries.get(&(curve, scale)).map(|s| (s.low.clone(), s.high.clone())).unwrap_or_default()
+    /// First and third quartile over prompts, on the given scale, of a curve's readings at these places. Worked out anew: of
+    /// many readings, about `most` are looked at, evenly spread, the last among them.
+    pub fn quartiles(&self, curve: CurveId, scale: Scale, places: Range<usize>, most: usize) -> (Series, Series) {
+        let places = places.start..places.end.min(self.readings(curve));
+        let every = places.len().div_ceil(most.max(1)).max(1);
+        let wanted = |&(place, _): &(usize, &Arc<Evaluation>)| {
+            (place - places.start).is_multiple_of(every) || place + 1 == places.end
+        };
+        let all = self.readings(curve) == self.evaluations.len();
+        let measured = |e: &&Arc<Evaluation>| all || curve.values(e).is_some();
+        let readings = self.evaluations.iter().filter(measured).enumerate().take(places.end).skip(places.start);
+        let quartiles = readings.filter(wanted).map(|(_, evaluation)| {
+            let sorted = self.sorted(curve, scale, evaluation);
+            let quartile = |q| if sorted.iter().any(|x| x.is_nan()) { f64::NAN } else { quantile(&sorted, q) };
+            ((evaluation.step, quartile(0.25)), (evaluation.step, quartile(0.75)))
+        });
+        quartiles.unzip()
+    }
+
+    /// How often a curve was measured.
+    pub fn readings(&self, curve: CurveId) -> usize {
+        self.means.get(&curve).and_then(|m| m.scales.values().next()).map_or(0, Series::len)
+    }
+
+    /// The stages in which a curve was measured, each with the place of its first reading.
+    pub(super) fn stages_of(&self, curve: CurveId) -> &[(usize, usize)] {
+        self.means.get(&curve).map_or(&[], |means| &means.stages)
     }
 
     /// One value a prompt.

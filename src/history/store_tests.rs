@@ -47,9 +47,9 @@ fn events_fold_into_a_history() {
     let history = history(&events);
     assert_eq!((history.step, history.stage, history.total_steps()), (2, Some(1), 40));
     assert_eq!(history.stage_starts, [0, 2]);
-    assert_eq!(history.metrics[&MetricKey::LOSS].values, [3.0, 2.0]);
+    assert_eq!(history.metrics[&MetricKey::LOSS].values(), [3.0, 2.0]);
     assert_eq!(history.speed, Some((5.0, 1.0)));
-    assert_eq!(history.curve(CHOSEN, Scale::LogProb, None).values, [-15.0, -12.0]);
+    assert_eq!(history.curve(CHOSEN, Scale::LogProb, None).values(), [-15.0, -12.0]);
     let marks: Vec<_> = history.marks.iter().map(|m| (m.step, m.text.as_str())).collect();
     assert_eq!(marks[..3], [(0, "stage SFT begins"), (2, "paused"), (2, "stage DPO begins")]);
     assert_eq!(marks.last(), Some(&(2, "failed: disk <U+001B>[2J")));
@@ -84,14 +84,14 @@ fn scales_convert_per_prompt_before_the_mean() {
         (series.at(9), series.at(10), series.at(11), series.last()),
         (Some(-15.0), Some(-15.0), Some(-15.0), Some((10, -15.0)))
     );
-    assert_eq!(Series { steps: vec![5], values: vec![1.0] }.at(4), None);
+    assert_eq!(Series::new([5], [1.0]).at(4), None);
 }
 
 #[test]
 fn quartiles_are_over_prompts() {
     let history = history(&[started(4), evaluated(0, 0, &[-8.0, -1.0, -4.0, -2.0])]);
-    let (low, high) = history.quartiles(CHOSEN, Scale::LogProb);
-    assert_eq!((low.values, high.values), (vec![-5.0], vec![-1.75]));
+    let (low, high) = history.quartiles(CHOSEN, Scale::LogProb, 0..9, 9);
+    assert_eq!((low.values(), high.values()), (vec![-5.0], vec![-1.75]));
 }
 
 #[test]
@@ -103,10 +103,10 @@ fn a_nan_is_a_gap_but_a_missing_response_is_not() {
     history.apply(&evaluated(0, 0, &[-10.0, -20.0, f32::NAN]));
     history.apply(&evaluated(1, 0, &[-10.0, f32::NAN, f32::NAN]));
     history.apply(&evaluated(2, 0, &[-10.0, f32::NEG_INFINITY, f32::NAN]));
-    let mean = history.curve(CHOSEN, Scale::LogProb, None).values;
+    let mean = history.curve(CHOSEN, Scale::LogProb, None).values();
     assert_eq!((mean[0], mean[1].is_nan(), mean[2]), (-15.0, true, f64::NEG_INFINITY));
-    assert_eq!(history.curve(CHOSEN, Scale::Probability, None).values[2], (-1.0_f64).exp() / 2.0);
-    assert!(history.quartiles(CHOSEN, Scale::LogProb).0.values[1].is_nan());
+    assert_eq!(history.curve(CHOSEN, Scale::Probability, None).values()[2], (-1.0_f64).exp() / 2.0);
+    assert!(history.quartiles(CHOSEN, Scale::LogProb, 0..9, 9).0.values()[1].is_nan());
     assert_eq!(history.prompts(CHOSEN), 2);
     assert_eq!(warnings(&history), ["the log-prob of chosen is NaN on prompt 2 at step 1"]);
 }
@@ -116,8 +116,8 @@ fn a_curve_that_appears_late_has_its_own_origin() {
     let mut first = evaluation(1, 0, 0, &[], 0.0);
     first.logps.clear();
     let history = history(&[started(1), TrainerEvent::from(first), evaluated(5, 0, &[-3.0]), evaluated(9, 0, &[-1.0])]);
-    assert_eq!(history.curve(CHOSEN, Scale::Delta, None), Series { steps: vec![5, 9], values: vec![0.0, 2.0] });
-    assert_eq!(history.curve(CHOSEN, Scale::Delta, Some(0)).values, [0.0, 2.0]);
+    assert_eq!(history.curve(CHOSEN, Scale::Delta, None), Series::new([5, 9], [0.0, 2.0]));
+    assert_eq!(history.curve(CHOSEN, Scale::Delta, Some(0)).values(), [0.0, 2.0]);
 }
 
 #[test]

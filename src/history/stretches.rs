@@ -18,40 +18,42 @@ pub struct Stretch {
 impl Stretch {
     /// The stretch of a series that has one value a reading: the curve itself, or a quartile of it.
     pub fn of(&self, series: &Series) -> Series {
-        let mut part = Series::default();
-        if let Some(step) = self.origin {
-            part.push(step, 0.0);
+        let part = series.part(self.readings.clone());
+        match self.origin {
+            Some(step) => part.led_by(step, 0.0),
+            None => part,
         }
-        let places = self.readings.start.min(series.len())..self.readings.end.min(series.len());
-        part.steps.extend_from_slice(&series.steps[places.clone()]);
-        part.values.extend_from_slice(&series.values[places]);
-        part
+    }
+
+    /// First and third quartile of the curve over the stretch, as [`Stretch::of`]; see [`RunHistory::quartiles`].
+    pub fn band(&self, history: &RunHistory, curve: CurveId, scale: Scale, most: usize) -> (Series, Series) {
+        let (low, high) = history.quartiles(curve, scale, self.readings.clone(), most);
+        match self.origin {
+            Some(step) => (low.led_by(step, 0.0), high.led_by(step, 0.0)),
+            None => (low, high),
+        }
     }
 
     /// Appends the readings of [`Stretch::of`] to what the stretches before it gave: the way back to a value a reading.
     pub fn collect(&self, part: &Series, into: &mut Series) {
-        let from = usize::from(self.origin.is_some()).min(part.len());
-        into.steps.extend_from_slice(&part.steps[from..]);
-        into.values.extend_from_slice(&part.values[from..]);
+        into.extend(part.iter().skip(usize::from(self.origin.is_some())));
     }
 }
 
 impl RunHistory {
     /// The stretches of a curve on a scale, in order: one, or one a stage where every stage counts anew.
     pub fn stretches(&self, curve: CurveId, scale: Scale) -> Vec<Stretch> {
-        let stages: Vec<usize> =
-            self.evaluations.iter().filter(|e| curve.values(e).is_some()).map(|e| e.stage).collect();
+        let all = self.readings(curve);
         if scale != Scale::StageDelta {
-            return vec![Stretch { readings: 0..stages.len(), origin: None }];
+            return vec![Stretch { readings: 0..all, origin: None }];
         }
-        let mut start = 0;
-        let mut stretch = |part: &[usize]| {
-            let readings = start..start + part.len();
-            start = readings.end;
-            let origin = self.stage_evaluations(part[0]).iter().find(|e| curve.values(e).is_some());
-            Stretch { readings, origin: origin.filter(|e| e.stage != part[0]).map(|e| e.step) }
+        let stages = self.stages_of(curve);
+        let ends = stages.iter().skip(1).map(|&(_, next)| next).chain([all]);
+        let stretch = |(&(stage, begin), end): (&(usize, usize), usize)| {
+            let origin = self.stage_evaluations(stage).iter().find(|e| curve.values(e).is_some());
+            Stretch { readings: begin..end, origin: origin.filter(|e| e.stage != stage).map(|e| e.step) }
         };
-        stages.chunk_by(|a, b| a == b).map(&mut stretch).collect()
+        stages.iter().zip(ends).map(stretch).collect()
     }
 }
 
@@ -85,17 +87,11 @@ mod tests {
     fn every_stage_counts_from_the_evaluation_that_it_started_from() {
         let history = two_stages();
         let changes = history.curve(CHOSEN, Scale::StageDelta, None);
-        assert_eq!(changes, Series { steps: vec![0, 10, 20, 30, 40], values: vec![0.0, 6.0, 10.0, -3.0, -4.0] });
+        assert_eq!(changes, Series::new([0, 10, 20, 30, 40], [0.0, 6.0, 10.0, -3.0, -4.0]));
         assert_eq!(history.curve(CHOSEN, Scale::StageDelta, Some(0)), changes, "of one prompt as of the mean");
-        assert_eq!(history.curve(CHOSEN, Scale::Delta, None).values, [0.0, 6.0, 10.0, 7.0, 6.0]);
+        assert_eq!(history.curve(CHOSEN, Scale::Delta, None).values(), [0.0, 6.0, 10.0, 7.0, 6.0]);
         let lines: Vec<Series> = history.stretches(CHOSEN, Scale::StageDelta).iter().map(|s| s.of(&changes)).collect();
-        assert_eq!(
-            lines,
-            [
-                Series { steps: vec![0, 10, 20], values: vec![0.0, 6.0, 10.0] },
-                Series { steps: vec![20, 30, 40], values: vec![0.0, -3.0, -4.0] },
-            ]
-        );
+        assert_eq!(lines, [Series::new([0, 10, 20], [0.0, 6.0, 10.0]), Series::new([20, 30, 40], [0.0, -3.0, -4.0]),]);
         assert_eq!(history.stretches(CHOSEN, Scale::Delta).len(), 1);
     }
 
@@ -107,7 +103,7 @@ mod tests {
             evaluated(20, 0, -20.0),
             evaluated(30, 1, -23.0),
         ]);
-        assert_eq!(history.curve(CHOSEN, Scale::StageDelta, None).values, [0.0, 10.0, -3.0]);
+        assert_eq!(history.curve(CHOSEN, Scale::StageDelta, None).values(), [0.0, 10.0, -3.0]);
     }
 
     #[test]
@@ -122,9 +118,9 @@ mod tests {
             evaluated(30, 1, -23.0),
         ]);
         let changes = history.curve(CHOSEN, Scale::StageDelta, None);
-        assert_eq!(changes.values, [0.0, 10.0, 0.0, -2.5]);
+        assert_eq!(changes.values(), [0.0, 10.0, 0.0, -2.5]);
         let stretches = history.stretches(CHOSEN, Scale::StageDelta);
-        assert_eq!(stretches[1].of(&changes), Series { steps: vec![20, 30], values: vec![0.0, -2.5] });
+        assert_eq!(stretches[1].of(&changes), Series::new([20, 30], [0.0, -2.5]));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// The groups in which probes are shown and toggled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,7 +100,7 @@ impl fmt::Display for ProbeKind {
 }
 
 /// The name of a scalar that is logged every step, spelled as TRL spells it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct MetricKey(pub std::borrow::Cow<'static, str>);
 
@@ -136,8 +136,45 @@ impl MetricKey {
     /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.
     pub const WEIGHT_REJECTED: Self = Self::named("weights/rejected");
 
+    /// Every scalar that this program logs.
+    const KNOWN: [Self; 15] = [
+        Self::LOSS,
+        Self::GRAD_NORM,
+        Self::LEARNING_RATE,
+        Self::NUM_TOKENS,
+        Self::NUM_PICTURES,
+        Self::LOGPS_CHOSEN,
+        Self::LOGPS_REJECTED,
+        Self::REWARDS_CHOSEN,
+        Self::REWARDS_REJECTED,
+        Self::REWARDS_MARGINS,
+        Self::REWARDS_ACCURACIES,
+        Self::SAMPLED_REWARD_CHOSEN,
+        Self::SAMPLED_REWARD_REJECTED,
+        Self::WEIGHT_CHOSEN,
+        Self::WEIGHT_REJECTED,
+    ];
+
     const fn named(name: &'static str) -> Self {
         Self(std::borrow::Cow::Borrowed(name))
+    }
+}
+
+impl<'de> Deserialize<'de> for MetricKey {
+    /// A known name costs no memory: a long recording has millions of them.
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl de::Visitor<'_> for Name {
+            type Value = MetricKey;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<MetricKey, E> {
+                let known = MetricKey::KNOWN.into_iter().find(|known| known.0 == name);
+                Ok(known.unwrap_or_else(|| MetricKey(name.to_owned().into())))
+            }
+        }
+        d.deserialize_str(Name)
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod directory;
 pub mod import;
+mod load;
 pub mod reader;
 mod recording;
 pub mod summary;
@@ -10,6 +11,7 @@ pub mod writer;
 
 pub use directory::RunDirectory;
 pub use import::Trained;
+pub use load::{Loaded, Loader};
 pub use reader::{RunReader, read};
 pub use recording::Recording;
 pub use summary::{Outcome, Summary};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -27,16 +28,32 @@ const KNOWN: [&str; 8] = ["run_started", "phase", "stage_started", "step", "eval
 /// # Errors
 /// When a line is broken, and when the file does not hold the start of a run; as [`import::read`].
 pub fn read(path: &Path) -> Result<Recording> {
-    let mut reader = RunReader::open(path)?;
-    let beginning = reader.input.fill_buf().map_err(|e| Error::reading(path, &e))?;
-    if import::recognise(beginning) {
-        return Ok(import::read_from(path, reader.input, None)?.into_recording());
-    }
     let mut events = Vec::new();
-    while let Some(event) = reader.next_event()? {
+    let warnings = read_each(RunReader::open(path)?, |event, _| {
         events.push(event);
+        true
+    })?;
+    Ok(Recording { events, warnings })
+}
+
+/// Reads as [`read`] does and hands over one event after the other, with the bytes read up to it; ends early where `take`
+/// returns `false`. Returns what was passed over, in words.
+///
+/// # Errors
+/// As [`read`]; what came before the mistake has been handed over.
+pub(super) fn read_each(mut reader: RunReader, mut take: impl FnMut(TrainerEvent, u64) -> bool) -> Result<Vec<Shown>> {
+    let beginning = reader.input.fill_buf().map_err(|e| Error::reading(&reader.path, &e))?;
+    if import::recognise(beginning) {
+        let Recording { events, warnings } = import::read_from(&reader.path, reader.input, None)?.into_recording();
+        let _ = events.into_iter().all(|event| take(event, 0));
+        return Ok(warnings);
     }
-    Ok(Recording { events, warnings: reader.warnings()? })
+    while let Some(event) = reader.next_event()? {
+        if !take(event, reader.bytes) {
+            return Ok(Vec::new());
+        }
+    }
+    reader.warnings()
 }
 
 /// Reads events one by one, a line in memory at a time.
@@ -46,6 +63,7 @@ pub struct RunReader<R = BufReader<File>> {
     input: R,
     line: Vec<u8>,
     number: usize,
+    bytes: u64,
     step: u64,
     run: Option<Announced>,
     skipped: usize,
@@ -79,6 +97,7 @@ impl<R: BufRead> RunReader<R> {
             input,
             line: Vec::new(),
             number: 0,
+            bytes: 0,
             step: 0,
             run: None,
             skipped: 0,
@@ -96,10 +115,12 @@ impl<R: BufRead> RunReader<R> {
         loop {
             self.line.clear();
             let read = self.input.by_ref().take(MAX_LINE).read_until(b'\n', &mut self.line);
-            if read.map_err(|e| Error::reading(&self.path, &e))? == 0 {
+            let read = read.map_err(|e| Error::reading(&self.path, &e))?;
+            if read == 0 {
                 return Ok(None);
             }
             self.number += 1;
+            self.bytes += read as u64;
             let complete = self.line.ends_with(b"\n");
             if !complete && self.line.len() as u64 == MAX_LINE {
                 return Err(self.wrong("the line is longer than 256 MiB", "a run file has one event a line"));
@@ -265,8 +286,16 @@ impl<R: BufRead> RunReader<R> {
     }
 }
 
-/// The event on a line; `None` if its tag is unknown.
+/// The event on a line; `None` if its tag is unknown. What makes up most of a file is read straight into its place: an enum
+/// that carries its tag inside is read into a general value first.
 fn parse(line: &[u8]) -> Result<Option<TrainerEvent>, serde_json::Error> {
+    match leading_tag(line) {
+        Some(b"step") => return serde_json::from_slice(line).map(TrainerEvent::Step).map(Some),
+        Some(b"evaluation") => {
+            return serde_json::from_slice(line).map(Arc::new).map(TrainerEvent::Evaluation).map(Some);
+        }
+        _ => {}
+    }
     #[derive(Deserialize)]
     struct Tag<'a> {
         #[serde(borrow)]
@@ -278,6 +307,12 @@ fn parse(line: &[u8]) -> Result<Option<TrainerEvent>, serde_json::Error> {
         known if KNOWN.contains(&known) => serde_json::from_slice(line).map(Some),
         _ => Ok(None),
     }
+}
+
+/// The tag of a line that begins as this program writes it.
+fn leading_tag(line: &[u8]) -> Option<&[u8]> {
+    let tag = line.strip_prefix(br#"{"event":""#)?;
+    Some(&tag[..tag.iter().position(|&c| c == b'"')?])
 }
 
 /// The detector's settings refuse unknown fields, as an experiment must; a run file may come from a newer program.

@@ -260,9 +260,8 @@ fn stage_summary(history: &RunHistory, stage: usize) -> Option<StageSummary> {
     let start = *history.stage_starts.get(stage)?;
     let end = history.stage_starts.get(stage + 1).copied().unwrap_or(history.step);
     let metrics = history.metrics.iter().filter_map(|(key, series)| {
-        let logged = series.steps.partition_point(|&s| s <= end);
-        let last = logged.checked_sub(1).filter(|&i| series.steps[i] > start)?;
-        Some((key.clone(), series.values[last]))
+        let (step, last) = series.get(series.up_to(end).checked_sub(1)?)?;
+        (step > start).then(|| (key.clone(), last))
     });
     let steps = end.saturating_sub(start);
     Some(StageSummary { name: info.name.clone(), objective: info.objective.clone(), steps, metrics: metrics.collect() })

@@ -14,6 +14,7 @@ use crate::record::{self, Outcome, RunDirectory, Summary};
 use crate::text::Shown;
 use crate::tui::compare::{Compare, CompareView};
 use crate::tui::message::Ending;
+use crate::tui::run::Source;
 use crate::tui::screenful::Screenful as _;
 use crate::tui::theme::Theme;
 
@@ -39,7 +40,7 @@ pub fn compare(args: &CompareArgs) -> Result<()> {
         return write(&app, args, args.out.as_deref().unwrap_or(Path::new(".")));
     }
     let pictures = args.out.clone().map_or_else(|| pictures(&args.runs), Ok)?;
-    match crate::tui::show(app, None, started, screenshots(pictures))?.ending() {
+    match crate::tui::show(app, Source::Nothing, None, started, screenshots(pictures))?.ending() {
         Ending::Signal => Err(Error::Interrupted),
         Ending::Quit | Ending::Forced => Ok(()),
     }

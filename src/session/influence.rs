@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::Path;
 
+use crossbeam_channel::bounded;
+
 use crate::backend::BackendChoice;
 use crate::cli::{InfluenceArgs, Steps, say, tell};
 use crate::error::{Error, Result};
@@ -13,7 +15,9 @@ use crate::history::RunHistory;
 use crate::history::stats::mean;
 use crate::protocol::{Influence, ProbeKind, Question, TrainerEvent};
 use crate::record::{self, RunDirectory};
+use crate::text::Shown;
 use crate::train::{self, SavedState};
+use crate::tui::inquiry::Inquiry;
 
 /// Columns of the table.
 const TABLE_WIDTH: usize = 130;
@@ -44,13 +48,39 @@ pub fn influence(args: &InfluenceArgs) -> Result<()> {
         Ok(())
     });
     progress(until, until);
-    let (answer, run) = (answer?, history.run.as_ref());
+    let (answer, run) = (answer?, history.run.as_deref());
     if args.json {
         let json = export::influence::json(run, &answer);
         return say(&(json.map_err(|e| Error::failed(format!("the answer cannot be written: {e}")))? + "\n"));
     }
     let lines = export::influence::lines(run, &answer, args.top, TABLE_WIDTH);
     say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
+}
+
+/// Answers the screen's questions about a run on a thread of its own, from what is recorded when it is asked. The thread
+/// ends when nobody asks any more; one that is at work then is not waited for.
+///
+/// # Errors
+/// When the thread cannot be started.
+pub(super) fn inquiry(directory: RunDirectory) -> Result<Inquiry> {
+    let (questions, asked) = bounded(1);
+    let (told, answers) = bounded(1);
+    let answer = move |question: Question| {
+        let history = record::read(directory.events())?.history();
+        ask(&directory, &history, question, &mut |_: &TrainerEvent| Ok(()))
+    };
+    std::thread::Builder::new()
+        .name("inquiry".to_owned())
+        .spawn(move || {
+            for question in asked {
+                let answer = answer(question).map_err(|e: Error| Shown::new(&e.to_string()));
+                if told.send(answer).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(|e| Error::failed(format!("the thread that answers questions cannot be started: {e}")))?;
+    Ok(Inquiry { questions, answers })
 }
 
 /// Asks who moved an answer of a recorded run, on the backend that it was recorded on.

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, LabSettings};
 use crate::tui::lab::Lab;
 use crate::tui::message::Ending;
+use crate::tui::run::Source;
 
 /// Opens the lab on the terminal.
 ///
@@ -22,7 +23,7 @@ pub fn lab(experiment: &Experiment, settings: &LabSettings, display: &DisplayOpt
     let (theme, glyphs) = look(display);
     let lab = Lab::new(&experiment.name, settings, theme, glyphs)?.on_paper(display.paper());
     let pictures = screenshots(experiment.output.directory.join("screenshots"));
-    let left = crate::tui::show(lab, None, Instant::now(), pictures)?;
+    let left = crate::tui::show(lab, Source::Nothing, None, Instant::now(), pictures)?;
     if left.ending() == Ending::Signal { Err(Error::Interrupted) } else { Ok(()) }
 }
 

@@ -57,7 +57,7 @@ use crate::text::Shown;
 use crate::train::EventSink as _;
 use crate::tui::app::App;
 use crate::tui::message::{Ending, Message};
-use crate::tui::run::Live;
+use crate::tui::run::{Live, Source};
 
 /// How long the program waits for the trainer's last step after the terminal has gone.
 const LAST_STEP: Duration = Duration::from_secs(20);
@@ -179,7 +179,9 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
         app.update(Message::Trainer(Arc::new(event)));
     }
     let commands = live.commands.clone();
-    let left = crate::tui::show(app, Some(live), started, screenshots(directory.screenshots()));
+    let inquiry = influence::inquiry(directory.clone())?;
+    let left =
+        crate::tui::show(app, Source::Trainer(live), Some(&inquiry), started, screenshots(directory.screenshots()));
     // The screen has gone, and with it the channel that it read: the trainer cannot be waiting for it.
     let _ = commands.send(crate::protocol::TrainerCommand::Stop);
     let interrupted = left.as_ref().is_ok_and(|app| app.ending() != Ending::Quit);

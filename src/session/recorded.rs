@@ -1,10 +1,11 @@
 //! Commands over a run that is over: show it, check the paper's claims on it.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::display::look;
 use super::export::screenshots;
+use super::influence;
 use super::run_headless;
 use super::target::is_experiment;
 use crate::claims::{self, Checked};
@@ -12,33 +13,45 @@ use crate::cli::{DisplayOptions, RunOptions, VerifyArgs, say, tell};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
 use crate::history::RunHistory;
-use crate::record::{self, Recording, RunDirectory};
+use crate::record::{self, Loaded, Loader, RunDirectory};
 use crate::session::signals::Interrupts;
 use crate::text::Shown;
 use crate::tui::app::App;
+use crate::tui::message::{Ending, Message};
+use crate::tui::run::Source;
 
 /// Columns of the table of claims; the same everywhere, so that two tables can be compared.
 const TABLE_WIDTH: usize = 110;
 
-/// Shows a recorded run in the dashboard, at its end or at a step.
+/// How long a recording is read before the screen opens: a file that is read by then, or turns out to be broken, needs no
+/// word about it on the screen.
+const BEFORE_THE_SCREEN: Duration = Duration::from_millis(120);
+
+/// Shows a recorded run in the dashboard, at its end or at a step, while it is still being read.
 ///
 /// # Errors
-/// When the run cannot be read, or the terminal breaks.
+/// When the run cannot be read (of a long one that may show after the screen is left), or the terminal breaks.
 pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
     let directory = RunDirectory::open(run)?;
-    let Recording { events, warnings } = record::read(directory.events())?;
+    let loader = Loader::start(directory.events())?;
     let (theme, glyphs) = look(display);
-    let mut app = App::replay(events, theme, glyphs).on_paper(display.paper());
+    let mut app = App::arriving(theme, glyphs).on_paper(display.paper());
     if let Some(step) = step {
         app.seek_step(step);
     }
-    let left = crate::tui::show(app, None, started, screenshots(directory.screenshots()))?;
-    for warning in warnings {
-        tell(&warning);
+    for loaded in loader.first(BEFORE_THE_SCREEN) {
+        if matches!(loaded, Loaded::Broken(_)) {
+            return loader.end().map(drop);
+        }
+        app.update(Message::Recording(loaded));
     }
+    let source = Source::Recording(loader.arrivals());
+    let inquiry = influence::inquiry(directory.clone())?;
+    let left = crate::tui::show(app, source, Some(&inquiry), started, screenshots(directory.screenshots()))?;
+    loader.end()?.iter().for_each(tell);
     match left.ending() {
-        crate::tui::message::Ending::Signal => Err(Error::Interrupted),
+        Ending::Signal => Err(Error::Interrupted),
         _ => Ok(()),
     }
 }

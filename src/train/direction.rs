@@ -80,23 +80,39 @@ impl<B: Backend> Direction<B> {
 
     /// ⟨a, b⟩, in double precision.
     pub(super) fn dot(&self, other: &Self) -> f64 {
-        let of_part = |((_, a), (_, b)): (&(ParamId, Tensor<B, 1>), &(ParamId, Tensor<B, 1>))| {
-            let (a, b) = (floats(a.clone()), floats(b.clone()));
-            a.iter().zip(&b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum::<f64>()
-        };
-        self.0.iter().zip(&other.0).map(of_part).sum()
+        self.numbers().dot(other)
+    }
+
+    /// These, where arithmetic can reach them.
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers(self.0.iter().map(|(_, part)| floats(part.clone())).collect())
     }
 
     /// The model with these weights in the place of its own.
     pub(super) fn put_into<A: AutodiffBackend<InnerBackend = B>>(self, model: Transformer<A>) -> Transformer<A> {
         model.map(&mut Put { weights: self.0.into_iter().collect() })
     }
+}
 
-    /// The model, moved so far this way.
-    pub(super) fn moved(&self, model: Transformer<B>, by: f64) -> Transformer<B> {
-        let by = self.0.iter().map(|(id, part)| (*id, part.clone().mul_scalar(by))).collect();
-        model.map(&mut Move { by })
+/// The numbers of a direction, parameter by parameter.
+pub(super) struct Numbers(Vec<Vec<f32>>);
+
+impl Numbers {
+    /// ⟨a, b⟩, in double precision.
+    pub(super) fn dot<B: Backend>(&self, other: &Direction<B>) -> f64 {
+        self.0.iter().zip(&other.0).map(|(a, (_, b))| product(a, &floats(b.clone()))).sum()
     }
+}
+
+/// Σ aᵢbᵢ. Several sums side by side: in one chain each would wait for the one before.
+fn product(a: &[f32], b: &[f32]) -> f64 {
+    let ((parts_a, rest_a), (parts_b, rest_b)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0f64; 16];
+    for (a, b) in parts_a.iter().zip(parts_b) {
+        sums.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (&a, &b))| *sum += f64::from(a) * f64::from(b));
+    }
+    let rest = rest_a.iter().zip(rest_b).map(|(&a, &b)| f64::from(a) * f64::from(b));
+    sums.iter().sum::<f64>() + rest.sum::<f64>()
 }
 
 struct Weights<B: Backend>(HashMap<ParamId, Tensor<B, 1>>);
@@ -117,24 +133,6 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Flat<A::InnerBackend> {
         if let Some(gradient) = self.gradients.remove::<A::InnerBackend, D>(param.id) {
             self.parts.insert(param.id, gradient.flatten(0, D - 1));
         }
-    }
-}
-
-struct Move<B: Backend> {
-    by: HashMap<ParamId, Tensor<B, 1>>,
-}
-
-impl<B: Backend> ModuleMapper<B> for Move<B> {
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<B, D>>) -> Param<Tensor<B, D>> {
-        let (id, tensor, mapper) = param.consume();
-        let tensor = match self.by.remove(&id) {
-            Some(by) => {
-                let shape = tensor.shape();
-                tensor + by.reshape(shape)
-            }
-            None => tensor,
-        };
-        Param::from_mapped_value(id, tensor, mapper)
     }
 }
 

@@ -1,28 +1,32 @@
-//! Who did it: which training examples moved an observed answer in a window of steps, under any of the optimisers, without
-//! a gradient of any single example.
+//! Who did it: which training examples moved an observed answer in a window of steps, under any of the optimisers.
 //!
 //! The window is gone through twice. Forwards the steps are taken and kept (see [`Window`]). Along straight stretches of
 //! the weights' way G = ∫∇log π ds, so that ⟨G, Δθ⟩ is the change of the answer. Backwards, with q how far an update took
 //! the weights for each unit of its average of gradients and β its momentum, R_τ = q_τ ⊙ G + β·R_τ₊₁ is how the answer
-//! depends on what step τ's average gains, and (1 − β)⟨R_τ, g⟩ is the share of an example whose gradient is g. The inner
-//! product is the slope of the example's own log-prob along R_τ: a central difference, two passes over the whole batch.
+//! depends on what step τ's average gains, and (1 − β)⟨R_τ, g⟩ is the share of an example whose gradient is g.
+//!
+//! Each example's gradient is made once more, by itself: as many sums as the step itself. A difference of log-probs along
+//! R_τ would take fewer, and fails where an optimiser has seen few gradients: weights whose own were near zero then have
+//! an enormous reach.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
+use rayon::prelude::*;
 
 use super::direction::Direction;
 use super::halves::Halves;
-use super::observed::Observed;
+use super::language::Lesson;
+use super::observed::{Observed, gradient};
 use super::prepare::Pair;
 use super::window::{Window, WindowStep};
+use crate::backend::is_host;
 use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::quadrature::gauss_legendre;
 use crate::experiment::Precision;
 use crate::model::Transformer;
-use crate::probe::score;
 use crate::protocol::{Contribution, Influence, Question};
 
 /// Places on a stretch at which the answer's gradient is taken.
@@ -31,14 +35,6 @@ const NODES: usize = 4;
 const CLOSED: f64 = 2e-4;
 /// Of this, what any stretch may leave, however short: rounding is not mended by looking closer.
 const LEAST: f64 = 0.1;
-/// How far to either side a central difference goes: so far that the examples' log-probs change by this many nats, as a
-/// root mean square. The error of the difference is of second order in it; rounding, some 1e-5 nats, counts the more the
-/// less far.
-const CHANGE: f64 = 0.02;
-/// The same at first, as a share of the window's whole way.
-const FIRST: f64 = 0.005;
-/// How often the length of a difference is mended, at most.
-const TRIES: usize = 4;
 
 /// A part of a window along which the answer's gradient was integrated.
 struct Stretch<B: Backend> {
@@ -70,7 +66,6 @@ impl<B: AutodiffBackend> Inquiry<'_, B> {
         self.integrate(0..steps.len(), measured, &mut stretches);
         let (mut shares, mut decay, mut carried) = (Shares::new(), 0.0, 0.0);
         let mut dependence: Option<Direction<B::InnerBackend>> = None;
-        let mut far = self.first_reach();
         for Stretch { steps, gradient } in stretches.iter().rev() {
             for step in self.window.steps[steps.clone()].iter().rev() {
                 let here = step.reach.scaled_by(gradient);
@@ -81,7 +76,7 @@ impl<B: AutodiffBackend> Inquiry<'_, B> {
                 if step.decay != 0.0 {
                     decay += step.decay * gradient.dot(&Direction::of_model(&step.model, gradient));
                 }
-                self.share_out(step, &now.times(1.0 - self.window.momentum), &mut far, &mut shares);
+                self.share_out(step, &now.times(1.0 - self.window.momentum), &mut shares);
                 dependence = Some(now);
             }
         }
@@ -123,78 +118,38 @@ impl<B: AutodiffBackend> Inquiry<'_, B> {
         self.integrate(middle..steps.end, change - first, stretches);
     }
 
-    /// How far the first difference goes.
-    fn first_reach(&self) -> Reach {
-        let like = &self.window.steps[0].reach;
-        let [start, end] = [0, self.window.steps.len()].map(|at| Direction::of_model(self.window.model(at), like));
-        let way = end.minus(&start);
-        Reach::OfWay(FIRST * way.dot(&way).sqrt())
-    }
-
-    /// Adds what each example of a step did by moving the weights' average along `dependence`.
+    /// Adds what each example of a step did by moving the weights' average, which the answer depends on like that.
     fn share_out(
         &self,
         step: &WindowStep<B::InnerBackend>,
         dependence: &Direction<B::InnerBackend>,
-        far: &mut Reach,
         shares: &mut Shares,
     ) {
-        let mut answers = Vec::new();
-        for lesson in &step.lessons {
+        let model = Direction::of_model(&step.model, dependence).put_into(self.mould.clone());
+        let model = model.compute_in(Precision::F32);
+        let numbers = dependence.numbers();
+        let share = |model: &Transformer<B>, answer: &Sequence, weight: f64| {
+            let own = gradient(model, &[answer], 1.0, (self.tokenizer.pad(), self.checkpointing));
+            weight * numbers.dot(&Direction::of_gradient(model, own, dependence))
+        };
+        let of_lesson = |model: &mut Transformer<B>, lesson: &Lesson| {
             let Pair { chosen, rejected } = &step.pairs[lesson.pair];
-            answers.push((chosen, lesson.weights.pull));
-            answers.extend(rejected.as_ref().zip(lesson.weights.push));
-        }
-        let mut slopes = self.slopes(step, &answers, dependence, far).into_iter();
-        for lesson in &step.lessons {
-            let mut next = |weight: f64| weight * slopes.next().unwrap_or(f64::NAN);
-            let pull = next(lesson.weights.pull);
-            let push = step.pairs[lesson.pair].rejected.as_ref().and(lesson.weights.push).map_or(0.0, &mut next);
+            let pull = share(model, chosen, lesson.weights.pull);
+            let push = rejected.as_ref().zip(lesson.weights.push).map(|(answer, weight)| share(model, answer, weight));
+            Halves { pull, push }
+        };
+        let each: Vec<Halves<f64>> = if is_host::<B::InnerBackend>(&self.mould.device()) {
+            step.lessons.par_iter().map_with(model, of_lesson).collect()
+        } else {
+            let mut model = model;
+            step.lessons.iter().map(|lesson| of_lesson(&mut model, lesson)).collect()
+        };
+        for (lesson, Halves { pull, push }) in step.lessons.iter().zip(each) {
             let (times, sum) = shares.entry(lesson.pair).or_default();
             *times += 1;
             sum.pull += pull;
-            *sum.push.get_or_insert(0.0) += push;
+            *sum.push.get_or_insert(0.0) += push.unwrap_or_default();
         }
-    }
-
-    /// How fast the log-prob of each answer rises along a direction.
-    fn slopes(
-        &self,
-        step: &WindowStep<B::InnerBackend>,
-        answers: &[(&Sequence, f64)],
-        along: &Direction<B::InnerBackend>,
-        far: &mut Reach,
-    ) -> Vec<f64> {
-        let length = along.dot(along).sqrt();
-        if length == 0.0 {
-            return vec![0.0; answers.len()];
-        }
-        let sequences: Vec<&Sequence> = answers.iter().map(|(sequence, _)| *sequence).collect();
-        let logps = |by: f64| {
-            let scored = score::completions(&along.moved(step.model.clone(), by), &sequences, self.tokenizer.pad());
-            scored.iter().map(score::CompletionLogps::sum).collect::<Vec<f64>>()
-        };
-        let mut by = far.along(length);
-        let mut slopes = Vec::new();
-        for _ in 0..TRIES {
-            let (ahead, behind) = (logps(by), logps(-by));
-            slopes = ahead.iter().zip(behind).map(|(ahead, behind)| (ahead - behind) / (2.0 * by)).collect();
-            #[allow(clippy::cast_precision_loss, reason = "few answers")]
-            let change = by * (slopes.iter().map(|s| s * s).sum::<f64>() / slopes.len().max(1) as f64).sqrt();
-            // Within a factor of four it serves, and the next step begins where this one should have been.
-            let off = CHANGE / change;
-            if off.is_finite() && off > 0.0 {
-                let mended = by * off.clamp(1e-3, 1e3);
-                *far = Reach::Of(mended);
-                if (0.25..=4.0).contains(&off) {
-                    break;
-                }
-                by = mended;
-            } else {
-                break;
-            }
-        }
-        slopes
     }
 
     /// The examples by their texts, the strongest first.
@@ -221,24 +176,5 @@ impl<B: AutodiffBackend> Inquiry<'_, B> {
         let mut examples: Vec<Contribution> = shares.into_iter().map(contribution).collect();
         examples.sort_by(|a, b| b.strength().total_cmp(&a.strength()));
         examples
-    }
-}
-
-/// How far a difference goes.
-#[derive(Debug, Clone, Copy)]
-enum Reach {
-    /// As far in the weights.
-    OfWay(f64),
-    /// So many times the direction.
-    Of(f64),
-}
-
-impl Reach {
-    /// As a multiple of a direction of this length.
-    fn along(self, length: f64) -> f64 {
-        match self {
-            Self::OfWay(far) => far / length,
-            Self::Of(times) => times,
-        }
     }
 }

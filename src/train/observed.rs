@@ -76,27 +76,33 @@ impl Observed {
     }
 
     /// The gradient of the mean.
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "gradients are in single precision"
-    )]
+    #[allow(clippy::cast_precision_loss, reason = "few answers")]
     pub(super) fn gradient<B: AutodiffBackend>(
         &self,
         model: &Transformer<B>,
         pad: u32,
         checkpointing: bool,
     ) -> GradientsParams {
-        let mut sum = Accumulator::new();
-        let weight = 1.0 / self.answers.len() as f32;
-        for rows in self.answers.chunks(ROWS_AT_ONCE) {
-            let rows: Vec<&Sequence> = rows.iter().collect();
-            let pass = Pass::forward(model, Batch::whole(&rows, pad, &model.device()), checkpointing);
-            let weights = vec![weight; pass.batch.labels.len()];
-            pass.backward(model, &weights, &mut sum);
-        }
-        sum.grads()
+        let sequences: Vec<&Sequence> = self.answers.iter().collect();
+        gradient(model, &sequences, 1.0 / self.answers.len() as f32, (pad, checkpointing))
     }
+}
+
+/// The gradient of `weight` times the sum of the sequences' log-probs. Last the id that pads, and whether blocks are computed
+/// anew on the way back.
+pub(super) fn gradient<B: AutodiffBackend>(
+    model: &Transformer<B>,
+    sequences: &[&Sequence],
+    weight: f32,
+    (pad, checkpointing): (u32, bool),
+) -> GradientsParams {
+    let mut sum = Accumulator::new();
+    for rows in sequences.chunks(ROWS_AT_ONCE) {
+        let pass = Pass::forward(model, Batch::whole(rows, pad, &model.device()), checkpointing);
+        let weights = vec![weight; pass.batch.labels.len()];
+        pass.backward(model, &weights, &mut sum);
+    }
+    sum.grads()
 }
 
 #[allow(clippy::cast_precision_loss, reason = "few answers")]

@@ -34,6 +34,7 @@ use self::layout::{Layout, width};
 pub use self::line::ChartLine;
 use super::glyphs::Glyphs;
 use super::theme::Theme;
+use crate::history::Summary;
 use crate::history::reduce::{Columns, reduce};
 use crate::text::fit;
 
@@ -85,7 +86,8 @@ impl Chart<'_> {
             return;
         }
         self.lines.sort_by_key(ChartLine::rank);
-        let bounds = Bounds::new(self.y, || self.visible());
+        let visible = self.visible();
+        let bounds = Bounds::new(self.y, visible.finite);
         let height = area.height.saturating_sub(3);
         let ticks = axis::value_ticks(bounds, height);
         let tick_width = ticks.iter().map(|t| width(&t.label)).max().unwrap_or(0);
@@ -96,7 +98,7 @@ impl Chart<'_> {
             let title = fit(&self.title, usize::from(layout.title.width));
             buf.set_string(layout.title.x, layout.title.y, title, self.theme.dim());
         }
-        if self.visible().next().is_none() {
+        if visible.extremes.is_none() {
             let hint = fit(self.hint, usize::from(area.width));
             let x = area.x + (area.width - width(&hint)) / 2;
             buf.set_string(x, area.y + area.height / 2, hint, self.theme.dim());
@@ -110,15 +112,11 @@ impl Chart<'_> {
         labels::draw(&layout, ends, self.glyphs, buf);
     }
 
-    /// Every value in view that is no gap.
-    fn visible(&self) -> impl Iterator<Item = f64> {
-        let view = self.x.0.min(self.x.1)..=self.x.0.max(self.x.1);
-        self.lines.iter().flat_map(move |line| {
-            let steps = &line.series.steps;
-            let begin = steps.partition_point(|s| s < view.start());
-            let end = steps.partition_point(|s| s <= view.end()).min(line.series.values.len());
-            line.series.values[begin.min(end)..end].iter().copied().filter(|x| !x.is_nan())
-        })
+    /// What is in view of all lines.
+    fn visible(&self) -> Summary {
+        let view = (self.x.0.min(self.x.1), self.x.0.max(self.x.1));
+        let lines = self.lines.iter().map(|line| line.series.summary_of_steps(view));
+        lines.reduce(Summary::join).unwrap_or_default()
     }
 
     /// The cell column of a step, if it is in view.
@@ -198,7 +196,7 @@ impl Chart<'_> {
             // Markers of neighbouring lines are staggered so that they do not hide one another.
             let mut next_marker = (i as i64 * 5 % 14) * i64::from(self.glyphs.dots().0);
             let mut marks = Vec::new();
-            for (&step, &value) in points.steps.iter().zip(&points.values) {
+            for (step, value) in points.iter() {
                 if value.is_nan() {
                     pen.lift();
                     continue;

@@ -72,6 +72,8 @@ pub enum Action {
     NextSmoothing,
     /// List the prompts by how far the selected curve rose on them.
     OrderPrompts,
+    /// Ask who moved an answer.
+    Why,
     /// Type a filter for the focused list.
     Filter,
     /// Next event.
@@ -336,7 +338,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Replay, &[Char(' ')], Action::PlayPause, "play", "play or pause the recording"),
     bind(Replay, &[Char('.')], Action::EvaluationForward, "next", "forward to the next evaluation"),
     bind(Replay, &[Char(',')], Action::EvaluationBack, "back", "back to the previous evaluation"),
-    bind(Replay, &[Char('>')], Action::Faster, "faster", "play faster"),
+    bind(Replay, &[Char('>')], Action::Faster, "faster", "play faster, without limit"),
     bind(Replay, &[Char('<')], Action::Slower, "", "play slower"),
     bind(Replay, &[Named(KeyCode::Home)], Action::JumpStart, "", "to the beginning"),
     bind(Replay, &[Named(KeyCode::End)], Action::JumpEnd, "", "to the end"),
@@ -397,6 +399,7 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
     bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "list prompts by the rise of a curve (irr train): the leaks"),
+    bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (the prompt, if its panel has the focus) since the evaluation before"),
     bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
@@ -416,7 +419,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
     bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
 
-    bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close the help"),
+    bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
     bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
     bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
     bind(Help, &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),

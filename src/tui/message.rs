@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 
-use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::protocol::{Influence, Question, TrainerCommand, TrainerEvent};
+use crate::record::Loaded;
 use crate::text::Shown;
 
 /// What happened outside.
@@ -16,6 +17,8 @@ pub enum Message {
     Key(KeyEvent),
     /// The terminal has a new size.
     Resize,
+    /// More of a recording was read.
+    Recording(Loaded),
     /// The trainer said something.
     Trainer(Arc<TrainerEvent>),
     /// The trainer is no more; with what ended it, if it did not end well.
@@ -28,6 +31,8 @@ pub enum Message {
     ScreenshotWritten(Vec<PathBuf>),
     /// A screenshot was not written.
     ScreenshotFailed(Shown),
+    /// Who moved an answer, or why that cannot be told.
+    Influence(Box<Result<Influence, Shown>>),
     /// A signal asks the program to end.
     Terminate,
     /// A signal asks the program to stop until it is continued.
@@ -39,6 +44,8 @@ pub enum Message {
 pub enum Effect {
     /// Tell the trainer.
     Command(TrainerCommand),
+    /// Find out who moved an answer.
+    Ask(Question),
     /// Leave the screen.
     Quit,
     /// Hand the terminal to the shell until the program is continued.

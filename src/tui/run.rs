@@ -11,11 +11,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::input::{Input, Reader};
+use super::inquiry::Inquiry;
 use super::message::{Effect, Message};
 use super::screenful::{Screenful, WriteScreenshot};
 use super::terminal::{self, Guard, Screen};
 use crate::error::{Error, Result};
 use crate::protocol::{TrainerCommand, TrainerEvent};
+use crate::record::Loaded;
 use crate::text::Shown;
 
 /// The least time between two frames, when a key asks for one.
@@ -38,6 +40,17 @@ pub struct Live {
     pub finished: Receiver<std::result::Result<(), Shown>>,
 }
 
+/// Where a screen has from what it shows, besides the keyboard.
+#[derive(Debug)]
+pub enum Source {
+    /// From nowhere: it has it already.
+    Nothing,
+    /// A trainer.
+    Trainer(Live),
+    /// A recording that is being read.
+    Recording(Receiver<Loaded>),
+}
+
 /// Runs a screen on the terminal until it is left; returns the state it was left in ([`App::ending`](super::app::App::ending) says why of the
 /// dashboard). `started` is when the program began: the waiting screen counts from there. The trainer is told to stop if
 /// the user or a signal asks for it, and is never joined here. A panic while drawing becomes an error; the terminal is
@@ -45,7 +58,13 @@ pub struct Live {
 ///
 /// # Errors
 /// When there is no terminal, when it breaks, or when drawing panicked.
-pub fn show<S: Screenful>(app: S, live: Option<Live>, started: Instant, screenshot: WriteScreenshot<'_>) -> Result<S> {
+pub fn show<S: Screenful>(
+    app: S,
+    source: Source,
+    inquiry: Option<&Inquiry>,
+    started: Instant,
+    screenshot: WriteScreenshot<'_>,
+) -> Result<S> {
     let guard = Guard::enter()?;
     let signals = Signals::listen()?;
     let reader = Reader::start()?;
@@ -54,7 +73,9 @@ pub fn show<S: Screenful>(app: S, live: Option<Live>, started: Instant, screensh
         let mut screen = Screen::new(io::stdout());
         Loop {
             app,
-            live: live.as_ref(),
+            live: if let Source::Trainer(live) = &source { Some(live) } else { None },
+            recording: if let Source::Recording(recording) = &source { Some(recording) } else { None },
+            inquiry,
             input: &input,
             signals: &signals.receiver,
             started,
@@ -118,6 +139,8 @@ impl Drop for Signals {
 struct Loop<'a, S: Screenful, W: Write> {
     app: S,
     live: Option<&'a Live>,
+    inquiry: Option<&'a Inquiry>,
+    recording: Option<&'a Receiver<Loaded>>,
     input: &'a Receiver<Input>,
     signals: &'a Receiver<i32>,
     started: Instant,
@@ -129,9 +152,10 @@ struct Loop<'a, S: Screenful, W: Write> {
 
 impl<S: Screenful, W: Write> Loop<'_, S, W> {
     fn run(mut self) -> Result<S> {
-        let (no_events, no_end) = (never(), never());
+        let (no_events, no_end, no_recording, no_answers) = (never(), never(), never(), never());
         let mut gone = false;
         let mut closed = false;
+        let mut read = false;
         let mut dirty = true;
         let mut urgent = true;
         let mut drawn: Option<Instant> = None;
@@ -153,6 +177,8 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
             };
             let events = self.live.filter(|_| !closed).map_or(&no_events, |l| &l.events);
             let finished = self.live.filter(|_| !gone).map_or(&no_end, |l| &l.finished);
+            let answers = self.inquiry.map_or(&no_answers, |inquiry| &inquiry.answers);
+            let recording = self.recording.filter(|_| !read).unwrap_or(&no_recording);
             let mut messages = Vec::new();
             select! {
                 recv(self.input) -> input => {
@@ -164,12 +190,20 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     Ok(event) => messages.push(Message::Trainer(event)),
                     Err(_) => closed = true,
                 },
+                recv(recording) -> loaded => match loaded {
+                    Ok(loaded) => messages.push(Message::Recording(loaded)),
+                    Err(_) => read = true,
+                },
                 recv(finished) -> result => {
                     gone = true;
                     // What it said before it went comes first.
                     messages.extend(events.try_iter().map(Message::Trainer));
                     messages.push(Message::TrainerGone(result.unwrap_or(Ok(()))));
                 }
+                recv(answers) -> answer => match answer {
+                    Ok(answer) => messages.push(Message::Influence(Box::new(answer))),
+                    Err(_) => self.inquiry = None,
+                },
                 recv(timer) -> _ => {}
             }
             for input in self.input.try_iter().take(DRAIN) {
@@ -205,6 +239,12 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                         // A trainer that is gone says so through `finished`.
                         if let Some(live) = self.live {
                             let _ = live.commands.try_send(command);
+                        }
+                    }
+                    Effect::Ask(question) => {
+                        if self.inquiry.is_none_or(|inquiry| inquiry.questions.try_send(question).is_err()) {
+                            let nobody = Err(Shown::new("nobody is here to answer"));
+                            queue.push_back(Message::Influence(Box::new(nobody)));
                         }
                     }
                     Effect::Suspend => {

@@ -89,6 +89,8 @@ impl Bench {
         let app = Loop {
             app,
             live: Some(&self.live),
+            inquiry: None,
+            recording: None,
             input: &self.keys.1,
             signals: &self.signals.1,
             started: Instant::now(),

@@ -266,34 +266,34 @@ pub(crate) fn squeezing() -> App {
     detector.reason =
         "on 41 % of pairs y⁺ and y⁻ both fell while ' orchard' took 78 % of the freed probability".to_owned();
     detector.changes = vec![StateChange { step: 70, stage: 1, state: DynamicsState::Squeezing, share: 0.25 }];
-    detector.standings = (1..=4_u32)
-        .map(|i| Standing {
-            stage: 1,
-            of_means: false,
-            measured: PROMPTS,
-            rejected_measured: true,
-            flow_measured: true,
-            greedy: None,
-            step: 40 + 15 * u64::from(i),
-            since: 40,
-            displaced: (0..PROMPTS).map(|p| p < 2 * i as usize).collect(),
-            squeezed: (0..PROMPTS).map(|p| p < i as usize).collect(),
-            displacement_rate: f64::from(i) / 4.0,
-            interval: (f64::from(i) / 6.0, f64::from(i) / 4.0),
-            squeezing_rate: f64::from(i) / 8.0,
-            chosen: -1.5 * f64::from(i),
-            rejected: -4.0 * f64::from(i),
-            argmax: 1.2 * f64::from(i),
-            star_share: 0.38,
-            bystanders: -0.012,
-            entropy: -0.03,
-            top_gain: Some((" orchard".to_owned(), 0.78)),
-            direction: Direction::Worsening,
-            highest: (40, -50.0),
-            peak: None,
-            state: DynamicsState::Squeezing,
-        })
-        .collect();
+    (detector.standings, detector.courses) = Default::default();
+    let standings = (1..=4_u32).map(|i| Standing {
+        stage: 1,
+        of_means: false,
+        measured: PROMPTS,
+        rejected_measured: true,
+        flow_measured: true,
+        greedy: None,
+        step: 40 + 15 * u64::from(i),
+        since: 40,
+        displaced: (0..PROMPTS).map(|p| p < 2 * i as usize).collect(),
+        squeezed: (0..PROMPTS).map(|p| p < i as usize).collect(),
+        displacement_rate: f64::from(i) / 4.0,
+        interval: (f64::from(i) / 6.0, f64::from(i) / 4.0),
+        squeezing_rate: f64::from(i) / 8.0,
+        chosen: -1.5 * f64::from(i),
+        rejected: -4.0 * f64::from(i),
+        argmax: 1.2 * f64::from(i),
+        star_share: 0.38,
+        bystanders: -0.012,
+        entropy: -0.03,
+        top_gain: Some((" orchard".to_owned(), 0.78)),
+        direction: Direction::Worsening,
+        highest: (40, -50.0),
+        peak: None,
+        state: DynamicsState::Squeezing,
+    });
+    standings.for_each(|standing| detector.record(standing));
     app
 }
 

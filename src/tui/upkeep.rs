@@ -43,9 +43,11 @@ impl Upkeep {
             | Message::Tick(_)
             | Message::ScreenshotWritten(_)
             | Message::ScreenshotFailed(_)
+            | Message::Recording(_)
             | Message::Trainer(_)
             | Message::TrainerGone(_)
-            | Message::Dropped(_) => {}
+            | Message::Dropped(_)
+            | Message::Influence(_) => {}
         }
         Vec::new()
     }

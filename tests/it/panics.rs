@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use ldyn_tui::{App, BackendChoice, DisplayOptions, Experiment, Glyphs, Job, Live, Theme, show};
+use ldyn_tui::{App, BackendChoice, DisplayOptions, Experiment, Glyphs, Job, Live, Source, Theme, show};
 
 use super::pty::{Launch, Terminal};
 use super::sequences::assert_harmless;
@@ -58,7 +58,7 @@ fn a_panic_of_the_screen_gives_the_terminal_back() {
         let (_over, finished) = crossbeam_channel::bounded(1);
         let live = Live { events, commands, dropped: Arc::default(), finished };
         let app = App::live("made_up", Theme::default(), Glyphs::default());
-        let left = show(app, Some(live), Instant::now(), Box::new(|_, _| panic!("on purpose")));
+        let left = show(app, Source::Trainer(live), None, Instant::now(), Box::new(|_, _| panic!("on purpose")));
         assert!(left.is_err_and(|e| e.to_string().contains("on purpose")));
         return;
     }

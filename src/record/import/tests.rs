@@ -10,7 +10,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::history::{CurveId, DynamicsState, RunHistory, Scale};
+use crate::history::{CurveId, DynamicsState, RunHistory, Scale, Series};
 
 const SFT: &str = "curves_small_sft.jsonl";
 const DPO: &str = "curves_small_dpo.jsonl";
@@ -71,13 +71,13 @@ fn a_file_of_means_is_a_run_of_one_prompt_with_the_papers_names_sums_and_rows() 
     assert_eq!((run.run_id.as_str(), run.stages[0].steps, run.detector.tau), ("curves_small_sft", 2, 0.0));
     assert_eq!(run.probes[0].responses.keys().copied().collect::<Vec<_>>(), [ProbeKind::Chosen]);
     let chosen = history.curve(CurveId::Probe(ProbeKind::Chosen), Scale::LogProb, None);
-    assert_eq!((chosen.steps, chosen.values), (vec![0, 1, 2], vec![-150.25, -140.0, -130.5]));
-    assert_eq!(history.curve(CurveId::ArgmaxChosen, Scale::LogProb, None).values, [-60.5, -55.0, -54.0]);
+    assert_eq!(chosen, Series::new([0, 1, 2], [-150.25, -140.0, -130.5]));
+    assert_eq!(history.curve(CurveId::ArgmaxChosen, Scale::LogProb, None).values(), [-60.5, -55.0, -54.0]);
     let reading = &history.evaluations[1].chosen;
     assert!(reading.p_e == [0.75] && reading.energy[0].is_nan() && reading.a_frobenius == [250.5]);
     // Without token counts there is nothing per token.
     let per_token = history.curve(CurveId::Probe(ProbeKind::Chosen), Scale::PerToken, None);
-    assert!(per_token.values.iter().all(|x| x.is_nan()));
+    assert!(per_token.values().iter().all(|x| x.is_nan()));
     assert!(history.marks.iter().all(|m| m.kind != crate::history::MarkKind::Warning), "{:?}", history.marks);
 }
 
@@ -164,7 +164,7 @@ fn every_run_of_a_file_begins_at_step_0_and_the_longest_is_shown() {
         imported.warnings[0].as_str(),
         "curves_small_sft.jsonl: holds 2 runs: rows 0–2, 4, 6 and rows 3, 5; the longest is read"
     );
-    let ids = imported.runs.iter().map(|run| history(run).run.unwrap().run_id).collect::<Vec<_>>();
+    let ids = imported.runs.iter().map(|run| history(run).run.unwrap().run_id.clone()).collect::<Vec<_>>();
     assert_eq!(ids, ["curves_small_sft", "curves_small_sft-restart1"]);
     assert_eq!(imported.into_recording().history().step, 4);
 }

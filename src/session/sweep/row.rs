@@ -51,7 +51,7 @@ impl Classified {
     pub(super) fn of(history: &RunHistory) -> Option<Self> {
         let last = history.classes.last()?;
         let before = history.classes.iter().rev().nth(1).map_or(0, |reading| reading.step);
-        let losses = |series: &Series| series.values[series.steps.partition_point(|&s| s <= before)..].to_vec();
+        let losses = |series: &Series| series.part(series.up_to(before)..series.len()).values();
         Some(Self {
             accuracy: last.accuracy,
             pull: Pull::of(history).ok(),

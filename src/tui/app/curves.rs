@@ -3,6 +3,9 @@
 use super::viewstate::ViewState;
 use crate::history::{CurveId, RunHistory, Scale, Series};
 
+/// Readings of a stretch that its band is drawn from, at most: more than a screen has columns.
+const BAND: usize = 2048;
+
 /// One curve on the current scale: the mean over the probe prompts.
 #[derive(Debug, Clone)]
 pub struct Curve {
@@ -54,7 +57,6 @@ pub(super) fn curves(history: &RunHistory, view: &ViewState, scale: Scale) -> Ve
                 return None;
             }
             let level = if scale.is_change() { history.curve(id, Scale::LogProb, None) } else { raw.clone() };
-            let quartiles = (view.curve == Some(id)).then(|| history.quartiles(id, scale));
             let weight = view.smoothing.weight();
             let mut smooth = weight.map(|_| Series::default());
             let mut lines = Vec::new();
@@ -64,7 +66,7 @@ pub(super) fn curves(history: &RunHistory, view: &ViewState, scale: Scale) -> Ve
                     series = series.smoothed(weight);
                     stretch.collect(&series, smooth);
                 }
-                let band = quartiles.as_ref().map(|(low, high)| (stretch.of(low), stretch.of(high)));
+                let band = (view.curve == Some(id)).then(|| stretch.band(history, id, scale, BAND));
                 lines.push(Line { series, band });
             }
             let prompts = (!of_means).then(|| history.prompts(id)).filter(|&n| n > 0);

@@ -8,6 +8,7 @@ mod scale;
 mod still;
 mod update;
 mod viewstate;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -15,10 +16,11 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
-pub use replay::Replay;
+pub use replay::{Reading, Replay};
 #[cfg(test)]
 use scale::Since;
 pub use viewstate::{Dialog, ViewState};
+pub use why::{NAMED, Why};
 
 use super::glyphs::Glyphs;
 use super::keymap::{self, Action, Binding, Context};
@@ -45,6 +47,7 @@ pub struct App {
     frozen: Option<Box<RunHistory>>,
     replay: Option<Replay>,
     curves: Vec<Curve>,
+    why: Option<Why>,
     /// The scale that the curves are on.
     curves_scale: Scale,
     /// The last phase that a run file would hold.
@@ -72,6 +75,7 @@ impl App {
             frozen: None,
             replay: None,
             curves: Vec::new(),
+            why: None,
             curves_scale: Scale::default(),
             recorded_phase: None,
             requested: None,
@@ -93,6 +97,12 @@ impl App {
         app
     }
 
+    /// The dashboard over a recorded run that [arrives](super::message::Message::Recording) part by part, at the end of
+    /// what is there.
+    pub fn arriving(theme: Theme, glyphs: Glyphs) -> Self {
+        Self { replay: Some(Replay::arriving()), ..Self::live("", theme, glyphs) }
+    }
+
     /// The same with another look of files than the screen's.
     #[must_use]
     pub fn on_paper(mut self, paper: Paper) -> Self {
@@ -108,10 +118,11 @@ impl App {
         }
     }
 
-    /// Replay: goes to the state after everything that happened at or before an optimiser step.
+    /// Replay: goes to the state after everything that happened at or before an optimiser step, which may still arrive.
     pub fn seek_step(&mut self, step: u64) {
-        if let Some(replay) = &self.replay {
-            self.seek(replay.position_of(step));
+        if let Some(replay) = &mut self.replay {
+            replay.seek_step(&mut self.history, step);
+            self.settle();
         }
     }
 
@@ -262,7 +273,8 @@ impl App {
 
     /// Whether an action can do anything in this run: a classifier has no groups and no lists to filter.
     pub fn offers(&self, action: Action) -> bool {
-        !self.has_classes() || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter)
+        !self.has_classes()
+            || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter | Action::Why)
     }
 
     /// The keys that the help names.
@@ -272,8 +284,7 @@ impl App {
 
     /// How the stage stood at the evaluation at or before [`App::step`].
     pub fn standing(&self) -> Option<&Standing> {
-        let step = self.step();
-        self.shown().detector.standings.iter().rev().find(|s| s.step <= step)
+        self.shown().detector.standing_at(self.step())
     }
 
     /// First and last step of the chart.
@@ -284,7 +295,7 @@ impl App {
     /// The last step there is to show; at least 1, so that the axis has a length.
     fn last_step(&self) -> u64 {
         let history = self.shown();
-        history.measured_steps().last().copied().unwrap_or(0).max(history.step).max(1)
+        history.last_measured().unwrap_or(0).max(history.step).max(1)
     }
 
     /// What the trainer is doing, as the header says it. Pausing is how a run is watched and no part of what it is: with
@@ -337,7 +348,7 @@ impl App {
     /// Which keys work now.
     pub fn mode(&self) -> Context {
         match self.view.dialog {
-            Some(Dialog::Help(_)) => Context::Help,
+            Some(Dialog::Help(_) | Dialog::Why(_)) => Context::Help,
             Some(Dialog::Quit) => Context::Quit,
             Some(Dialog::Filter) => Context::Filter,
             None => self.dashboard_mode(),

@@ -80,6 +80,10 @@ impl App {
             self.view.dialog = Some(Dialog::Help(by.scrolled(row, rows)));
             return;
         }
+        if let Some(Dialog::Why(row)) = self.view.dialog {
+            self.view.dialog = Some(Dialog::Why(by.scrolled(row, self.why_lines())));
+            return;
+        }
         match self.focus().list() {
             List::Classes => {
                 let at = by.moved(Some(self.class()), self.shown().class_count());

@@ -2,51 +2,98 @@
 
 use std::time::Duration;
 
-use crate::history::RunHistory;
+use crate::history::{RunHistory, Timeline};
 use crate::protocol::TrainerEvent;
+use crate::record::Loaded;
+use crate::text::Shown;
 
-/// Optimiser steps per second.
-const RATES: [f64; 10] = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0];
 /// How long a whole run takes at the rate it is opened with, seconds, at most.
-const WHOLE_RUN_SECONDS: f64 = 30.0;
+const WHOLE_RUN_SECONDS: u64 = 30;
 
-/// A recorded run and how much of it has been applied.
-#[derive(Debug, Clone)]
+/// A recorded run, as far as it is read, and how much of it has been applied.
+#[derive(Debug, Clone, Default)]
 pub struct Replay {
-    events: Vec<TrainerEvent>,
-    /// Optimiser steps taken at each event; never falls.
-    steps: Vec<u64>,
+    timeline: Timeline,
+    reading: Reading,
     position: usize,
+    /// What is shown of a recording that is still being read.
+    aim: Aim,
     /// While playing: since when, and from which step.
     playing: Option<(Duration, u64)>,
-    rate: usize,
+    /// The rate that was chosen; `None` for one at which the run takes half a minute.
+    rate: Option<Rate>,
+}
+
+/// How much of the file is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Reading {
+    /// All of it.
+    #[default]
+    Done,
+    /// So many bytes.
+    Under {
+        /// Read.
+        read: u64,
+        /// In the file.
+        of: u64,
+    },
+    /// It cannot be read any further; why, in a line.
+    Broken(Shown),
+}
+
+/// What is shown as a recording arrives.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Aim {
+    /// The end of what is there.
+    #[default]
+    End,
+    /// A step, as soon as it is there.
+    Step(u64),
+    /// What is shown now: the user has chosen it.
+    Here,
+}
+
+/// Optimiser steps per second: 1, 2, 5, 10 and so on, without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Rate(u32);
+
+impl Rate {
+    /// Beyond it a number of steps is no number any more.
+    const LAST: Self = Self(56);
+
+    fn steps(self) -> u64 {
+        [1, 2, 5][(self.0 % 3) as usize] * 10_u64.pow(self.0 / 3)
+    }
+
+    /// The slowest that is no slower.
+    fn at_least(steps: u64) -> Self {
+        (0..Self::LAST.0).map(Self).find(|rate| rate.steps() >= steps).unwrap_or(Self::LAST)
+    }
+
+    fn next(self, faster: bool) -> Self {
+        Self(if faster { (self.0 + 1).min(Self::LAST.0) } else { self.0.saturating_sub(1) })
+    }
 }
 
 impl Replay {
     /// A recording of which nothing has been applied.
     pub fn new(events: Vec<TrainerEvent>) -> Self {
-        let mut last = 0;
-        let steps: Vec<u64> = events
-            .iter()
-            .map(|event| {
-                last = last.max(step_of(event).unwrap_or(last));
-                last
-            })
-            .collect();
-        #[allow(clippy::cast_precision_loss, reason = "a number of steps")]
-        let wanted = last as f64 / WHOLE_RUN_SECONDS;
-        let rate = RATES.iter().position(|&r| r >= wanted).unwrap_or(RATES.len() - 1);
-        Self { events, steps, position: 0, playing: None, rate }
+        Self { timeline: Timeline::new(events), ..Self::default() }
     }
 
-    /// Events in all.
+    /// A recording that is being read.
+    pub fn arriving() -> Self {
+        Self { reading: Reading::Under { read: 0, of: 0 }, ..Self::default() }
+    }
+
+    /// Events that are known.
     pub fn len(&self) -> usize {
-        self.events.len()
+        self.timeline.len()
     }
 
     /// Whether the recording is empty.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty()
+        self.timeline.is_empty()
     }
 
     /// Events applied.
@@ -54,50 +101,90 @@ impl Replay {
         self.position
     }
 
+    /// How much of it is read.
+    pub fn reading(&self) -> &Reading {
+        &self.reading
+    }
+
+    /// Whether more is to come.
+    fn is_arriving(&self) -> bool {
+        matches!(self.reading, Reading::Under { .. })
+    }
+
     /// Whether it plays.
     pub fn is_playing(&self) -> bool {
         self.playing.is_some()
     }
 
-    /// Optimiser steps per second.
-    pub fn rate(&self) -> f64 {
-        RATES[self.rate]
+    /// Optimiser steps per second, `announced` being those of the whole run.
+    pub fn rate(&self, announced: u64) -> u64 {
+        self.rate_of(announced).steps()
+    }
+
+    fn rate_of(&self, announced: u64) -> Rate {
+        let known = self.timeline.step_at(self.len());
+        let whole = if self.is_arriving() { announced.max(known) } else { known };
+        self.rate.unwrap_or_else(|| Rate::at_least(whole.div_ceil(WHOLE_RUN_SECONDS)))
+    }
+
+    /// Takes what was read; returns whether the history changed.
+    pub fn arrived(&mut self, loaded: Loaded, history: &mut RunHistory) -> bool {
+        match loaded {
+            Loaded::Part { part, after, read, of } => {
+                self.timeline.extend((part, after));
+                self.reading = Reading::Under { read, of };
+            }
+            Loaded::Whole => self.reading = Reading::Done,
+            Loaded::Broken(why) => self.reading = Reading::Broken(why),
+        }
+        let position = match self.aim {
+            Aim::End => self.len(),
+            Aim::Step(step) => self.position_of(step),
+            Aim::Here => self.position,
+        };
+        let moved = position != self.position;
+        self.go(history, position);
+        moved
     }
 
     /// The position after the last event at or before `step`.
     pub fn position_of(&self, step: u64) -> usize {
-        self.steps.partition_point(|&s| s <= step)
+        self.timeline.up_to(step)
     }
 
     /// The position after the next evaluation, or the end.
     pub fn next_evaluation(&self) -> usize {
-        let rest = &self.events[self.position..];
-        rest.iter().position(is_evaluation).map_or(self.len(), |i| self.position + i + 1)
+        self.timeline.next_measurement(self.position).unwrap_or(self.len())
     }
 
     /// The position after the evaluation before the one last applied, or the beginning of the measurements.
     pub fn previous_evaluation(&self) -> usize {
-        let mut applied = self.events[..self.position].iter().enumerate().rev().filter(|(_, e)| is_evaluation(e));
-        let last = applied.next().map_or(0, |(i, _)| i + 1);
+        let Some(last) = self.timeline.last_measurement(self.position) else { return 0 };
         // Within the steps after an evaluation, "back" goes to that evaluation first.
-        if last < self.position { last } else { applied.next().map_or(last, |(i, _)| i + 1) }
+        if last < self.position { last } else { self.timeline.last_measurement(last - 1).unwrap_or(last) }
     }
 
-    /// Applies events up to `position`; going back starts from nothing, since a history only grows.
+    /// Applies events up to `position`, and stays there.
     pub fn seek(&mut self, history: &mut RunHistory, position: usize) {
+        self.aim = if position >= self.len() { Aim::End } else { Aim::Here };
+        self.go(history, position);
+    }
+
+    /// Goes to the state after everything that happened at or before a step, which may not be read yet.
+    pub fn seek_step(&mut self, history: &mut RunHistory, step: u64) {
+        self.aim = Aim::Step(step);
+        self.go(history, self.position_of(step));
+    }
+
+    fn go(&mut self, history: &mut RunHistory, position: usize) {
         let position = position.min(self.len());
-        if position < self.position {
-            *history = RunHistory::default();
-            self.position = 0;
-        }
-        for event in &self.events[self.position..position] {
-            history.apply(event);
-        }
+        self.timeline.seek(history, self.position, position);
         self.position = position;
     }
 
     /// Starts, from the beginning if it is at its end, or stops.
     pub fn toggle(&mut self, history: &mut RunHistory, now: Duration) {
+        self.aim = Aim::Here;
         if self.playing.take().is_some() {
             return;
         }
@@ -113,8 +200,8 @@ impl Replay {
     }
 
     /// Changes the rate.
-    pub fn change_rate(&mut self, faster: bool, now: Duration) {
-        self.rate = if faster { (self.rate + 1).min(RATES.len() - 1) } else { self.rate.saturating_sub(1) };
+    pub fn change_rate(&mut self, faster: bool, announced: u64, now: Duration) {
+        self.rate = Some(self.rate_of(announced).next(faster));
         if self.playing.is_some() {
             self.playing = Some((now, self.step()));
         }
@@ -123,36 +210,22 @@ impl Replay {
     /// Goes on playing; returns whether anything was applied.
     pub fn tick(&mut self, history: &mut RunHistory, now: Duration) -> bool {
         let Some((since, from)) = self.playing else { return false };
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, never negative")]
-        let played = (now.saturating_sub(since).as_secs_f64() * self.rate()) as u64;
-        let target = self.position_of(from.saturating_add(played));
+        let rate = u128::from(self.rate(history.total_steps()));
+        let played = now.saturating_sub(since).as_micros().saturating_mul(rate) / 1_000_000;
+        let target = self.position_of(from.saturating_add(u64::try_from(played).unwrap_or(u64::MAX)));
         let moved = target > self.position;
         if moved {
-            self.seek(history, target);
+            self.go(history, target);
         }
         if self.position == self.len() {
-            self.playing = None;
-            return true;
+            // What is not read yet is waited for.
+            self.playing = self.is_arriving().then(|| (now, self.step()));
+            return moved || self.playing.is_none();
         }
         moved
     }
 
     fn step(&self) -> u64 {
-        self.position.checked_sub(1).map_or(0, |last| self.steps[last])
-    }
-}
-
-fn is_evaluation(event: &TrainerEvent) -> bool {
-    matches!(event, TrainerEvent::Evaluation(_) | TrainerEvent::Classes(_))
-}
-
-fn step_of(event: &TrainerEvent) -> Option<u64> {
-    match event {
-        TrainerEvent::RunStarted(_) | TrainerEvent::Speed { .. } => None,
-        TrainerEvent::Phase { step, .. } | TrainerEvent::StageStarted { step, .. } => Some(*step),
-        TrainerEvent::Step(metrics) => Some(metrics.step),
-        TrainerEvent::Evaluation(evaluation) => Some(evaluation.step),
-        TrainerEvent::Forces(forces) => Some(forces.step),
-        TrainerEvent::Classes(reading) => Some(reading.step),
+        self.timeline.step_at(self.position)
     }
 }

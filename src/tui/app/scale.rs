@@ -113,7 +113,7 @@ impl App {
             return Some(now);
         }
         let from = match self.since() {
-            Since::Start => *curve.raw.values.first()?,
+            Since::Start => curve.raw.first()?.1,
             Since::Stage(stage) => {
                 let mut span = self.shown().stage_evaluations(stage).iter();
                 curve.at(span.find(|e| curve.id.values(e).is_some())?.step)?

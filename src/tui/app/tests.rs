@@ -1,5 +1,6 @@
 //! What every key does, and that a replay is the live run again.
 
+mod arriving;
 mod scale;
 
 use std::sync::Arc;
@@ -148,7 +149,7 @@ fn the_cursor_moves_by_evaluations_and_every_panel_follows() {
     let chosen = app.curves().iter().find(|c| c.id == CurveId::Probe(ProbeKind::Chosen));
     let direct = app.history().curve(CurveId::Probe(ProbeKind::Chosen), Scale::Delta, None);
     assert_eq!(chosen.and_then(|c| c.at(5)), direct.at(5));
-    assert_eq!(chosen.and_then(|c| app.change(c)), Some(direct.values[1] - direct.values[0]));
+    assert_eq!(chosen.and_then(|c| app.change(c)), Some(direct.values()[1] - direct.values()[0]));
     press(&mut app, 'r');
     assert_eq!(app.view.cursor, None);
 }
@@ -188,7 +189,7 @@ fn scale_and_smoothing_change_what_is_drawn_and_not_what_was_measured() {
     type_in(&mut app, "mm");
     assert_eq!(app.curves()[0].lines[0].series, raw);
     assert_eq!(app.scale(), Scale::Delta);
-    assert_eq!(app.curves()[0].raw.values[0], 0.0);
+    assert_eq!(app.curves()[0].raw.values()[0], 0.0);
     press(&mut app, 'y');
     assert_eq!(app.scale(), Scale::LogProb);
     assert_ne!(app.curves()[0].raw, raw);
@@ -336,16 +337,21 @@ fn a_recording_plays_steps_and_jumps() {
     press(&mut app, ',');
     assert_eq!(app.history().evaluations.len(), 1, "there is none before");
     press(&mut app, ' ');
-    let rate = app.recording().map_or(0.0, Replay::rate);
-    app.update(Message::Tick(Duration::from_secs_f64(20.0 / rate)));
+    let rate = |app: &App| app.recording().map_or(0, |replay| replay.rate(0));
+    app.update(Message::Tick(Duration::from_secs(20 / rate(&app))));
     assert_eq!(app.step(), 20);
+    let before = rate(&app);
     press(&mut app, '>');
-    assert!(app.recording().map_or(0.0, Replay::rate) > rate);
+    assert!(rate(&app) > before);
     press(&mut app, '<');
     app.update(Message::Tick(Duration::from_secs(3600)));
     assert_eq!((app.step(), app.tick_interval()), (100, None), "stops at its end");
     press(&mut app, ' ');
     assert_eq!(app.step(), 0, "and plays from the beginning again");
+    type_in(&mut app, &">".repeat(60));
+    assert!(rate(&app) > 1_000_000_000, "there is no top speed");
+    app.update(Message::Tick(Duration::from_secs(3601)));
+    assert_eq!(app.step(), 100);
     named(&mut app, KeyCode::End);
     assert_eq!((app.step(), app.recording().map(Replay::is_playing)), (100, Some(false)));
     assert_eq!(press(&mut app, 'e'), [], "there is no trainer in a recording");

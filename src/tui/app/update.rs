@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::curves::curves;
 use super::{App, Dialog, Panel};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
+use crate::record::Loaded;
 use crate::text::Shown;
 use crate::tui::keymap::{self, Action};
 use crate::tui::message::{Effect, Ending, Message};
@@ -31,6 +32,7 @@ impl App {
             Message::Key(key) => self.key(key),
             Message::Resize => self.changed(),
             Message::Trainer(event) => self.trainer(&event),
+            Message::Recording(loaded) => self.recording_arrived(loaded),
             Message::TrainerGone(result) => self.trainer_gone(result),
             Message::Tick(now) => self.tick(now),
             Message::Dropped(events) => {
@@ -39,17 +41,18 @@ impl App {
             }
             // The notices took it.
             Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => Vec::new(),
+            Message::Influence(answer) => self.told_why(*answer),
             Message::Terminate => self.leave(Ending::Signal),
             Message::Suspend => vec![Effect::Suspend],
         }
     }
 
-    fn changed(&mut self) -> Vec<Effect> {
+    pub(super) fn changed(&mut self) -> Vec<Effect> {
         self.dirty = true;
         Vec::new()
     }
 
-    fn notify(&mut self, text: &str, failure: bool) -> Vec<Effect> {
+    pub(super) fn notify(&mut self, text: &str, failure: bool) -> Vec<Effect> {
         self.notices.tell(text, failure);
         self.changed()
     }
@@ -88,6 +91,13 @@ impl App {
         }
         if self.frozen.is_none() && matches!(event, TrainerEvent::RunStarted(_) | TrainerEvent::Evaluation(_)) {
             self.refresh();
+        }
+        self.changed()
+    }
+
+    fn recording_arrived(&mut self, loaded: Loaded) -> Vec<Effect> {
+        if self.replay.as_mut().is_some_and(|replay| replay.arrived(loaded, &mut self.history)) {
+            self.settle();
         }
         self.changed()
     }
@@ -165,6 +175,7 @@ impl App {
                 self.refresh();
             }
             Action::OrderPrompts => self.order_prompts(),
+            Action::Why => return self.ask_why(),
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
             Action::PreviousEvent => self.jump_event(false),
@@ -264,7 +275,9 @@ impl App {
         let Some(replay) = &mut self.replay else { return };
         match action {
             Action::PlayPause => replay.toggle(&mut self.history, now),
-            Action::Faster | Action::Slower => replay.change_rate(action == Action::Faster, now),
+            Action::Faster | Action::Slower => {
+                replay.change_rate(action == Action::Faster, self.history.total_steps(), now)
+            }
             _ => {
                 replay.stop();
                 let position = match action {

@@ -45,6 +45,8 @@ impl Smoothing {
 pub enum Dialog {
     /// The help overlay, scrolled down by this many rows.
     Help(u16),
+    /// Who moved an answer, scrolled down by this many lines.
+    Why(u16),
     /// "Stop the trainer and quit?"
     Quit,
     /// A filter is being typed.

@@ -17,19 +17,13 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
-    /// The bounds that were asked for, or those that hold the finite values with a little air.
-    pub(super) fn new<I: Iterator<Item = f64>>(asked: Option<(f64, f64)>, values: impl FnOnce() -> I) -> Self {
+    /// The bounds that were asked for, or those that hold the finite values, `held` being the smallest and the largest of
+    /// them, with a little air.
+    pub(super) fn new(asked: Option<(f64, f64)>, held: Option<(f64, f64)>) -> Self {
         // Half of what f64 holds, so that a difference of two bounds is finite.
         const LIMIT: f64 = f64::MAX / 4.0;
         let asked = asked.filter(|(a, b)| a.is_finite() && b.is_finite());
-        let (low, high) = asked.unwrap_or_else(|| {
-            values()
-                .filter(|x| x.is_finite())
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(x), high.max(x)))
-        });
-        if low > high && asked.is_none() {
-            return Self { low: -1.0, high: 1.0 };
-        }
+        let Some((low, high)) = asked.or(held) else { return Self { low: -1.0, high: 1.0 } };
         let (low, high) = (low.min(high).clamp(-LIMIT, LIMIT), low.max(high).clamp(-LIMIT, LIMIT));
         if high - low <= low.abs().max(high.abs()) * 1e-12 {
             let air = (high.abs() * 0.05).max(1e-9).max(if high == 0.0 { 1.0 } else { 0.0 });
@@ -269,9 +263,10 @@ fn axis_name(name: &str, room: Rect, theme: &Theme, buf: &mut Buffer) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::Series;
 
     fn labels(low: f64, high: f64, rows: u16) -> Vec<String> {
-        let bounds = Bounds::new(Some((low, high)), std::iter::empty);
+        let bounds = Bounds::new(Some((low, high)), None);
         value_ticks(bounds, rows).into_iter().map(|t| t.label).collect()
     }
 
@@ -303,8 +298,8 @@ mod tests {
     #[test]
     fn bounds_hold_everything_that_can_be_shown() {
         let fit = |values: &[f64]| {
-            let values = values.to_vec();
-            Bounds::new(None, || values.into_iter())
+            let series = Series::new(0.., values.iter().copied());
+            Bounds::new(None, series.summary(0..series.len()).finite)
         };
         for values in [
             vec![],
@@ -324,7 +319,7 @@ mod tests {
 
     #[test]
     fn infinities_clamp_at_the_edges() {
-        let bounds = Bounds::new(Some((-10.0, 0.0)), std::iter::empty);
+        let bounds = Bounds::new(Some((-10.0, 0.0)), None);
         assert_eq!(bounds.dot(f64::NEG_INFINITY, 40), 39);
         assert_eq!(bounds.dot(f64::INFINITY, 40), 0);
         assert_eq!(bounds.dot(0.0, 40), 0);

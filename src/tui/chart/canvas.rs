@@ -191,7 +191,7 @@ impl Canvas {
         let heights = |series: &Series| {
             let mut known = vec![None; dots_x as usize];
             let mut before: Option<(i64, i64)> = None;
-            for (&step, &value) in series.steps.iter().zip(&series.values) {
+            for (step, value) in series.iter() {
                 if value.is_nan() {
                     before = None;
                     continue;

@@ -12,7 +12,7 @@ use crate::tui::theme::CurveLook;
 pub struct ChartLine<'a> {
     /// The label at its end; displayable text. A line that goes on elsewhere has none: it is empty.
     pub label: String,
-    /// The values of the line. Series of many thousand points belong through `history::reduce` first.
+    /// The values of the line, however many.
     pub series: Cow<'a, Series>,
     /// A band around it, lower and upper values; drawn while the line is focused.
     pub band: Option<(Cow<'a, Series>, Cow<'a, Series>)>,

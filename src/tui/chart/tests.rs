@@ -15,8 +15,7 @@ const THEME: Theme = Theme { kind: ThemeKind::Dark, depth: ColorDepth::True };
 
 fn line(label: &str, values: &[f64]) -> ChartLine<'static> {
     let look = CurveLook { style: Style::new().fg(Color::Cyan), dash: Dash::Solid, marker: '●' };
-    let steps = (0..values.len() as u64).map(|i| i * 10).collect();
-    let series = Series { steps, values: values.to_vec() };
+    let series = Series::new((0..).step_by(10), values.iter().copied());
     ChartLine { label: label.into(), series: Cow::Owned(series), band: None, look, focused: false }
 }
 
@@ -42,10 +41,7 @@ fn full(theme: &'static Theme) -> Chart<'static> {
         line.look = theme.curve(curve);
         line.focused = i == 5;
         line.band = line.focused.then(|| {
-            let moved = |by: f64| {
-                let values = line.series.values.iter().map(|x| x + by).collect();
-                Cow::Owned(Series { steps: line.series.steps.clone(), values })
-            };
+            let moved = |by: f64| Cow::Owned(line.series.iter().map(|(step, x)| (step, x + by)).collect());
             (moved(-4.0), moved(2.0))
         });
         line
@@ -119,10 +115,8 @@ fn a_gap_stays_empty_and_an_infinity_has_a_mark() {
 #[test]
 fn one_outlier_in_a_million_points_is_visible_at_forty_columns() {
     let values: Vec<f64> = (0..1_000_000).map(|i| if i == 123_456 { 50.0 } else { 0.0 }).collect();
-    let mut chart = chart(vec![ChartLine {
-        series: Cow::Owned(Series { steps: (0..1_000_000).collect(), values }),
-        ..line("loss", &[])
-    }]);
+    let mut chart =
+        chart(vec![ChartLine { series: Cow::Owned(Series::new(0..1_000_000, values)), ..line("loss", &[]) }]);
     chart.x = (0, 999_999);
     let buffer = drawn(chart, 40, 12);
     let top: Vec<_> = (0..40).filter(|&x| buffer[(x, 2)].fg == Color::Cyan).collect();

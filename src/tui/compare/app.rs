@@ -132,7 +132,7 @@ impl Compare {
         self.rows.clear();
         let Ok(aligned) = &self.aligned else { return };
         let CompareView { curve, scale, arm, .. } = self.view;
-        let series = |values: Vec<f64>| Series { steps: places(aligned), values };
+        let series = |values: Vec<f64>| Series::new(places(aligned), values);
         self.overlays = (0..self.arms.len())
             .map(|at| {
                 let band = (at == arm).then(|| aligned.quartiles(at, curve, scale));

@@ -37,7 +37,7 @@ pub fn figure(
         block.render(row, &mut buf);
         let line = |(at, arm): (usize, &crate::history::Arm)| ChartLine {
             label: arm.label.to_string(),
-            series: Cow::Owned(Series { steps: places.clone(), values: aligned.mean(at, curve, Scale::StageDelta) }),
+            series: Cow::Owned(Series::new(places.clone(), aligned.mean(at, curve, Scale::StageDelta))),
             band: None,
             look: theme.arm(at),
             focused: false,

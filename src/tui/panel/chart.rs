@@ -75,7 +75,7 @@ fn averaged(app: &App) -> String {
 /// A line for every stretch of every curve; the last that is in view carries the curve's label.
 fn lines<'a>(app: &'a App, (from, to): (u64, u64)) -> Vec<ChartLine<'a>> {
     let view = &app.view;
-    let in_view = |line: &Line| line.series.steps.iter().any(|step| (from..=to).contains(step));
+    let in_view = |line: &Line| line.series.up_to(to) > line.series.before(from);
     let of_curve = |curve: &'a Curve| -> Vec<ChartLine<'a>> {
         let labelled = curve.lines.iter().rposition(in_view);
         let line = |(at, line): (usize, &'a Line)| ChartLine {

@@ -87,47 +87,46 @@ fn measures(app: &App) -> Vec<Measure> {
 }
 
 fn of_the_detector(app: &App, now: &Standing) -> [Measure; 5] {
-    let course = |read: fn(&Standing) -> f64| {
-        let mut series = Series::default();
-        for standing in app.shown().detector.standings.iter().filter(|s| s.stage == now.stage) {
-            series.push(standing.step, read(standing));
-        }
-        series
-    };
+    let detector = &app.shown().detector;
+    // Stages follow one another, and so do their standings.
+    let begin = detector.standings.partition_point(|s| s.stage < now.stage);
+    let end = detector.standings.partition_point(|s| s.stage <= now.stage);
+    let course = |all: &Series| all.part(begin..end);
+    let courses = &detector.courses;
     let (low, high) = now.interval;
     [
         Measure {
             name: "displaced pairs".into(),
             value: format!("{} [{:.0}–{:.0}]", percent(now.displacement_rate), low * 100.0, high * 100.0),
-            course: course(|s| s.displacement_rate),
+            course: course(&courses.displacement_rate),
             bounds: RATE,
             meaning: "y⁺ and y⁻ both fell since the stage began; 95 % interval",
         },
         Measure {
             name: "squeezed pairs".into(),
             value: percent(now.squeezing_rate),
-            course: course(|s| s.squeezing_rate),
+            course: course(&courses.squeezing_rate),
             bounds: RATE,
             meaning: "of these, the argmax y* took the freed probability",
         },
         Measure {
             name: "share to y*".into(),
             value: percent(now.star_share),
-            course: course(|s| s.star_share),
+            course: course(&courses.star_share),
             bounds: RATE,
             meaning: "of all probability that any token gained",
         },
         Measure {
             name: "to bystanders".into(),
             value: change(now.bystanders, 4),
-            course: course(|s| s.bystanders),
+            course: course(&courses.bystanders),
             bounds: None,
             meaning: "net probability of every other token, per position",
         },
         Measure {
             name: "entropy".into(),
             value: format!("{} nats", change(now.entropy, 3)),
-            course: course(|s| s.entropy),
+            course: course(&courses.entropy),
             bounds: None,
             meaning: "falling: peakier; rising: flattening out",
         },

@@ -42,6 +42,9 @@ pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
     for mark in marks.iter().skip(selected + 1) {
         let room = height.saturating_sub(lines.len());
+        if room == 0 {
+            break;
+        }
         lines.extend(entry(app, mark, width, false).into_iter().take(room));
     }
     Paragraph::new(lines).render(inner, buf);

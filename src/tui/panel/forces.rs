@@ -217,7 +217,7 @@ fn accumulated(app: &App, part: &Part) -> Vec<Series> {
     for entry in app.shown().forces.entries.iter().filter(|entry| entry.step <= step) {
         let Some(force) = entry.since_stage(kind, None) else { continue };
         if stages.last().is_none_or(|(stage, _)| *stage != entry.stage) {
-            stages.push((entry.stage, Series { steps: vec![entry.since], values: vec![0.0] }));
+            stages.push((entry.stage, Series::new([entry.since], [0.0])));
         }
         if let Some((_, series)) = stages.last_mut() {
             series.push(entry.step, (part.of)(force));
@@ -245,7 +245,7 @@ pub(in crate::tui) fn lines(app: &App) -> Vec<ChartLine<'static>> {
     let of_part = |part: &'static Part| {
         let series = accumulated(app, part);
         let last = series.len();
-        let there = part.name != "decay" || series.iter().any(|s| s.values.iter().any(|&x| x != 0.0));
+        let there = part.name != "decay" || series.iter().any(|s| s.iter().any(|(_, x)| x != 0.0));
         let line = move |(at, series): (usize, Series)| ChartLine {
             label: if at + 1 == last { part.name.to_owned() } else { String::new() },
             series: Cow::Owned(series),

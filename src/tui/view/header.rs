@@ -12,8 +12,8 @@ use super::layout::Places;
 use super::text::{clock, fit};
 use crate::history::DynamicsState;
 use crate::protocol::{ProbeGroup, RunPhase, TrainerCommand};
-use crate::text::Shown;
-use crate::tui::app::{App, Replay};
+use crate::text::{Shown, bytes};
+use crate::tui::app::{App, Reading, Replay};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::panel::classes;
 
@@ -110,6 +110,11 @@ fn progress(app: &App, area: Rect, buf: &mut Buffer) {
     if history.run.is_none() {
         return;
     }
+    if let (Some(Reading::Broken(why)), false) = (app.recording().map(Replay::reading), app.hide_clock) {
+        let text = format!(" not all could be read: {why}");
+        Line::styled(fit(&text, area.width.into()), theme.warning()).render(area, buf);
+        return;
+    }
     let count = format!(" step {}/{total} ", history.step);
     let told = if app.hide_clock { String::new() } else { watched(app) };
     let told = fit(&told, usize::from(area.width).saturating_sub(count.len() + 8));
@@ -132,7 +137,7 @@ fn progress(app: &App, area: Rect, buf: &mut Buffer) {
 fn watched(app: &App) -> String {
     let mut parts = Vec::new();
     if let Some(replay) = app.recording() {
-        parts.push(transport(replay));
+        parts.push(transport(replay, app.history().total_steps()));
     } else if let (Some((speed, left)), true) = (app.history().speed, app.is_training()) {
         let what = if app.has_classes() { "pictures" } else { "tokens" };
         parts.push(format!("{speed:.0} {what}/s"));
@@ -146,9 +151,37 @@ fn watched(app: &App) -> String {
     parts.join(" · ")
 }
 
-fn transport(replay: &Replay) -> String {
-    let state = if replay.is_playing() { "playing" } else { "recording" };
-    format!("{state}, {} steps/s, event {}/{}", replay.rate(), replay.position(), replay.len())
+/// How a recording is played, and how much of it is read while that is not all of it.
+fn transport(replay: &Replay, announced: u64) -> String {
+    let rate = format!("{} steps/s", brief(replay.rate(announced)));
+    let place = format!("event {}/{}", replay.position(), replay.len());
+    match replay.reading() {
+        Reading::Under { .. } if replay.is_playing() => format!("{}, playing, {rate}", loading(replay)),
+        Reading::Under { .. } => loading(replay),
+        _ if replay.is_playing() => format!("playing, {rate}, {place}"),
+        _ => format!("recording, {rate}, {place}"),
+    }
+}
+
+/// How much of a recording is read.
+pub(super) fn loading(replay: &Replay) -> String {
+    match *replay.reading() {
+        Reading::Under { read, of } if of > 0 => {
+            format!("loading {} % of {}", u128::from(read) * 100 / u128::from(of), bytes(of))
+        }
+        _ => "loading".to_owned(),
+    }
+}
+
+/// A round number in few columns.
+#[allow(clippy::cast_precision_loss, reason = "one digit of it is shown")]
+fn brief(n: u64) -> String {
+    match n {
+        0..10_000 => n.to_string(),
+        10_000..1_000_000 => format!("{}k", n / 1000),
+        1_000_000..1_000_000_000 => format!("{}M", n / 1_000_000),
+        _ => format!("{:.0e}", n as f64),
+    }
 }
 
 /// The groups, each with the digit that toggles it.

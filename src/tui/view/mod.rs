@@ -7,6 +7,7 @@ mod header;
 mod layout;
 pub(super) mod text;
 mod waiting;
+mod why;
 
 #[cfg(test)]
 mod tests;
@@ -79,6 +80,7 @@ fn parts(app: &App, area: Rect, buf: &mut Buffer) {
     }
     match app.view.dialog {
         Some(Dialog::Help(row)) => dialogs::help(app, row, places.body, buf),
+        Some(Dialog::Why(row)) => why::render(app, row, places.body, buf),
         Some(Dialog::Quit) => dialogs::quit(app, places.body, buf),
         Some(Dialog::Filter) | None => {}
     }

@@ -265,9 +265,9 @@ fn a_stage_that_pushes_nothing_down_has_no_squeezed_pairs() {
         (screen.contains("squeezed pairs"), screen.contains("share to y*"), screen.contains("─ squeezed "))
     };
     assert_eq!(named(&app), (true, true, true));
-    app.history_mut().detector.standings.iter_mut().for_each(|s| s.stage = 0);
+    app.history_mut().detector.standings.iter_mut().for_each(|s| Arc::make_mut(s).stage = 0);
     assert_eq!(named(&app), (false, true, false));
-    app.history_mut().detector.standings.iter_mut().for_each(|s| s.step = 40);
+    app.history_mut().detector.standings.iter_mut().for_each(|s| Arc::make_mut(s).step = 40);
     assert_eq!(named(&app), (false, false, false), "another stage's standings say nothing of this one");
 }
 

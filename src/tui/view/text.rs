@@ -202,29 +202,26 @@ pub(in crate::tui) fn spark(
 
 /// The mean of the finite values of each of `width` columns over the steps `from` to `to`; NaN is a gap. A column between
 /// two values has the later one, which stands for the steps up to it; after the last there is nothing.
-#[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "columns of a screen")]
 fn bins(series: &Series, (from, to): (u64, u64), width: usize) -> Vec<f64> {
     let span = u128::from(to.saturating_sub(from).max(1));
-    let column = |step: u64| ((u128::from(step - from) * width as u128).div_ceil(span) as usize).saturating_sub(1);
-    let mut sums = vec![(0.0, 0_u32, false); width];
-    let begin = series.steps.partition_point(|&s| s < from);
-    let end = series.steps.partition_point(|&s| s <= to);
-    for (&step, &value) in series.steps[begin..end].iter().zip(&series.values[begin..end]) {
-        let Some((sum, count, measured)) = sums.get_mut(column(step)) else { continue };
-        *measured = true;
-        if value.is_finite() {
-            *sum += value;
-            *count += 1;
-        }
-    }
+    // The last step of a column.
+    let until = |column: usize| {
+        let steps = (column as u128 + 1) * span / width as u128;
+        u64::try_from(u128::from(from) + steps).unwrap_or(u64::MAX).min(to)
+    };
+    let mut begin = series.before(from);
+    let columns = (0..width).map(|column| {
+        let places = begin..series.up_to(until(column)).max(begin);
+        begin = places.end;
+        (!places.is_empty()).then(|| series.summary(places).mean())
+    });
+    let columns: Vec<Option<f64>> = columns.collect();
     let mut next = f64::NAN;
-    let mut bins: Vec<f64> = sums
+    let mut bins: Vec<f64> = columns
         .into_iter()
         .rev()
-        .map(|(sum, count, measured)| {
-            if measured {
-                next = if count > 0 { sum / f64::from(count) } else { f64::NAN };
-            }
+        .map(|measured| {
+            next = measured.unwrap_or(next);
             next
         })
         .collect();
@@ -269,22 +266,21 @@ mod tests {
     #[test]
     fn bars_are_means_of_their_columns() {
         let noise: Vec<f64> = (0..1000).map(|i| if i % 2 == 0 { 1.0 } else { 3.0 } + f64::from(i / 500)).collect();
-        let series = Series { steps: (1..=1000).collect(), values: noise };
+        let series = Series::new(1..=1000, noise);
         assert_eq!(bins(&series, (0, 1000), 4), [2.0, 2.0, 3.0, 3.0]);
         assert_eq!(spark(&series, (0, 1000), None, 4, Glyphs::Braille), "▁▁██");
     }
 
     #[test]
     fn a_rate_is_read_off_the_height_of_its_bar() {
-        let rate =
-            |x: f64| spark(&Series { steps: vec![1], values: vec![x] }, (0, 1), Some((0.0, 1.0)), 1, Glyphs::Braille);
+        let rate = |x: f64| spark(&Series::new([1], [x]), (0, 1), Some((0.0, 1.0)), 1, Glyphs::Braille);
         assert_eq!([0.0, 0.08, 0.5, 0.92, 1.0].map(rate), ["▁", "▁", "▅", "█", "█"]);
     }
 
     #[test]
     fn rows_are_aligned_in_time_and_gaps_stay() {
-        let dense = Series { steps: (1..=12).collect(), values: vec![1.0; 12] };
-        let sparse = Series { steps: vec![4, 8, 10], values: vec![2.0, f64::NAN, 4.0] };
+        let dense = Series::new(1..=12, [1.0; 12]);
+        let sparse = Series::new([4, 8, 10], [2.0, f64::NAN, 4.0]);
         assert_eq!(spark(&dense, (0, 12), None, 6, Glyphs::Braille), "▅▅▅▅▅▅");
         assert_eq!(
             spark(&sparse, (0, 12), None, 6, Glyphs::Braille),

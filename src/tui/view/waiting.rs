@@ -5,10 +5,11 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
+use super::header::loading;
 use super::text::{fit, panel, title, words, wrap};
 use crate::protocol::RunPhase;
 use crate::text::Shown;
-use crate::tui::app::App;
+use crate::tui::app::{App, Reading};
 
 const TEACH: &str = "Soon: one line for each kind of answer. Upwards, the model finds it more likely; downwards, less. \
                      y⁺ is the preferred answer and is pulled up, y⁻ the dispreferred one and is pushed down. Watch where \
@@ -40,8 +41,14 @@ fn wait(app: &App, columns: usize) -> Line<'static> {
             return Line::styled(fit(&format!("failed: {}", Shown::new(why)), columns), theme.warning());
         }
         Some(phase) if phase.is_terminal() => "the run ended before its first event".to_owned(),
-        _ if app.recording().is_some() => "the recording has not begun: Space plays it".to_owned(),
-        _ => "starting".to_owned(),
+        _ => match app.recording() {
+            Some(replay) if replay.is_empty() => match replay.reading() {
+                Reading::Broken(why) => return Line::styled(fit(why.as_str(), columns), theme.warning()),
+                _ => loading(replay),
+            },
+            Some(_) => "the recording has not begun: Space plays it".to_owned(),
+            None => "starting".to_owned(),
+        },
     };
     let mut spans = vec![Span::styled(fit(&what, columns.saturating_sub(9)), theme.accent())];
     if app.is_waiting() && !app.hide_clock {

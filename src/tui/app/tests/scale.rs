@@ -21,7 +21,7 @@ fn a_stage_that_pushes_down_shows_what_it_did_until_the_user_chooses() {
     assert_eq!((app.scale(), app.since()), (Scale::StageDelta, Since::Stage(1)));
     assert!(app.change(chosen(&app)).unwrap() < -4.0, "y⁺ fell in the stage");
     assert_eq!(chosen(&app).lines.len(), 2, "a line a stage");
-    let starts: Vec<_> = chosen(&app).lines.iter().map(|l| (l.series.steps[0], l.series.values[0])).collect();
+    let starts: Vec<_> = chosen(&app).lines.iter().map(|l| l.series.first().unwrap_or_default()).collect();
     assert_eq!(starts, [(0, 0.0), (40, 0.0)]);
     to_the_boundary(&mut app);
     assert_eq!((app.step(), app.scale()), (40, Scale::Delta), "the cursor is in the other stage");
