@@ -1,6 +1,7 @@
 //! The dashboard's state. [`App::update`] turns a [`Message`](super::message::Message) into a new state and
 //! [effects](super::message::Effect): it does no I/O and reads no clock, so the same messages give the same screens.
 
+mod ask;
 mod curves;
 mod navigate;
 mod replay;
