@@ -13,15 +13,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
-use rayon::prelude::*;
 
 use super::direction::Direction;
 use super::halves::Halves;
-use super::language::Lesson;
 use super::observed::{Observed, gradient};
 use super::prepare::Pair;
 use super::window::{Window, WindowStep};
-use crate::backend::is_host;
 use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::quadrature::gauss_legendre;
@@ -128,26 +125,16 @@ impl<B: AutodiffBackend> Inquiry<'_, B> {
         let model = Direction::of_model(&step.model, dependence).put_into(self.mould.clone());
         let model = model.compute_in(Precision::F32);
         let numbers = dependence.numbers();
-        let share = |model: &Transformer<B>, answer: &Sequence, weight: f64| {
-            let own = gradient(model, &[answer], 1.0, (self.tokenizer.pad(), self.checkpointing));
-            weight * numbers.dot(&Direction::of_gradient(model, own, dependence))
+        let share = |answer: &Sequence, weight: f64| {
+            let own = gradient(&model, &[answer], 1.0, (self.tokenizer.pad(), self.checkpointing));
+            weight * numbers.dot(&Direction::of_gradient(&model, own, dependence))
         };
-        let of_lesson = |model: &mut Transformer<B>, lesson: &Lesson| {
+        for lesson in &step.lessons {
             let Pair { chosen, rejected } = &step.pairs[lesson.pair];
-            let pull = share(model, chosen, lesson.weights.pull);
-            let push = rejected.as_ref().zip(lesson.weights.push).map(|(answer, weight)| share(model, answer, weight));
-            Halves { pull, push }
-        };
-        let each: Vec<Halves<f64>> = if is_host::<B::InnerBackend>(&self.mould.device()) {
-            step.lessons.par_iter().map_with(model, of_lesson).collect()
-        } else {
-            let mut model = model;
-            step.lessons.iter().map(|lesson| of_lesson(&mut model, lesson)).collect()
-        };
-        for (lesson, Halves { pull, push }) in step.lessons.iter().zip(each) {
+            let push = rejected.as_ref().zip(lesson.weights.push).map(|(answer, weight)| share(answer, weight));
             let (times, sum) = shares.entry(lesson.pair).or_default();
             *times += 1;
-            sum.pull += pull;
+            sum.pull += share(chosen, lesson.weights.pull);
             *sum.push.get_or_insert(0.0) += push.unwrap_or_default();
         }
     }

@@ -399,7 +399,7 @@ pub const BINDINGS: &[Binding] = &[
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
     bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "list prompts by the rise of a curve (irr train): the leaks"),
-    bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (the prompt, if its panel has the focus) since the evaluation before"),
+    bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (or prompt) since the evaluation before"),
     bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
