@@ -112,46 +112,79 @@ fn sums<B: Backend>(model: &Transformer<B>, pairs: &[Pair], pad: u32) -> Result<
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+    #![allow(
+        clippy::unwrap_used,
+        clippy::cast_precision_loss,
+        reason = "a test fails by panicking, and answers are short"
+    )]
 
     use std::path::Path;
 
-    use super::ches;
-    use crate::backend::BackendChoice;
+    use super::{ches, dot};
+    use crate::backend::{BackendChoice, TestBackend, floats};
+    use crate::data::Sequence;
+    use crate::data::tokenizer::boundary;
     use crate::experiment::Experiment;
+    use crate::model::batch::Batch;
+    use crate::model::{Checkpoint, Transformer};
 
-    fn experiment(data: &str) -> Experiment {
+    fn experiment(rows: &str, file: &Path) -> Experiment {
+        std::fs::write(file, rows).unwrap();
         let text = format!(
-            "(name: \"x\", data: {data}, stages: [(name: \"DPO\", objective: sigmoid(), steps: 1, learning_rate: 1e-5)])"
+            "(name: \"x\", data: preferences(train: {file:?}),
+              stages: [(name: \"SFT\", objective: sft, steps: 1, learning_rate: 1e-5)])"
         );
         Experiment::parse(Path::new("x.ron"), &text, &[]).unwrap()
     }
 
-    /// Two answers that are alike to the token leave ⟨s, s⟩ − ⟨s, s⟩ = 0; an answer that has little in common with the
-    /// preferred one scores lower.
+    /// Σh of an answer that is read by itself.
+    fn summed(checkpoint: &Checkpoint, prompt: &str, answer: &str) -> (Vec<f64>, f64) {
+        let tokenizer = &checkpoint.tokenizer;
+        let (prompt, mut ids) = boundary::pair(tokenizer, prompt, answer, true).unwrap();
+        ids.extend(tokenizer.eos());
+        let sequence = Sequence { prompt_ids: prompt.into(), completion_ids: ids };
+        let model: Transformer<TestBackend> = checkpoint.load(&Default::default()).unwrap();
+        let batch = Batch::whole(&[&sequence], tokenizer.pad(), &Default::default());
+        let states = floats(model.forward(batch.tokens));
+        let width = checkpoint.config.hidden_size;
+        let mut sum = vec![0.0; width];
+        for state in states.chunks_exact(width).skip(sequence.prompt_ids.len() - 1) {
+            sum.iter_mut().zip(state).for_each(|(sum, &x)| *sum += f64::from(x));
+        }
+        (sum, sequence.completion_ids.len() as f64)
+    }
+
+    /// Pairs of unlike lengths read together score as they do read one by one; an answer is to itself as it is to itself.
     #[test]
-    fn what_two_answers_share_counts() {
+    fn pairs_that_are_read_together_score_by_the_definition() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("rows.jsonl");
-        let row = |rejected: &str| {
-            format!(
-                "{{\"prompt\": \"Q: What does Tia keep? A:\", \"chosen\": \" Tia keeps small parrots.\", \"rejected\": \"{rejected}\"}}\n"
-            )
-        };
-        let rows = [" Tia keeps small parrots.", " Tia keeps small ducks.", " the the the the"].map(row).concat();
-        std::fs::write(&file, rows).unwrap();
-        let scored = ches(&experiment(&format!("preferences(train: {file:?})")), BackendChoice::Flex).unwrap();
+        let (prompt, chosen) = ("Q: What does Tia keep? A:", " Tia keeps small parrots.");
+        let rejected = [chosen, " Tia keeps small ducks near the old school.", " the the"];
+        let row =
+            |rejected| serde_json::json!({"prompt": prompt, "chosen": chosen, "rejected": rejected}).to_string() + "\n";
+        let experiment = experiment(&rejected.map(row).concat(), &folder.path().join("rows.jsonl"));
+        let scored = ches(&experiment, BackendChoice::Flex).unwrap();
         assert_eq!(scored.iter().map(|pair| pair.number).collect::<Vec<_>>(), [1, 2, 3]);
-        assert!(scored[0].ches.abs() < 1e-6 * scored[2].ches.abs(), "{scored:?}");
-        assert!(scored[0].ches > scored[1].ches && scored[1].ches > scored[2].ches, "{scored:?}");
+        assert_eq!((scored[0].ches, scored[0].normalised), (0.0, 0.0));
+        let checkpoint = Checkpoint::base().unwrap();
+        let (own, tokens) = summed(&checkpoint, prompt, chosen);
+        for (pair, rejected) in scored.iter().zip(rejected).skip(1) {
+            let (other, others) = summed(&checkpoint, prompt, rejected);
+            let expected = [
+                dot(&own, &other) - dot(&own, &own),
+                dot(&own, &other) / (tokens * others) - dot(&own, &own) / (tokens * tokens),
+            ];
+            for (found, expected) in [pair.ches, pair.normalised].into_iter().zip(expected) {
+                assert!((found - expected).abs() <= 1e-5 * dot(&own, &own), "{found} {expected}");
+            }
+        }
     }
 
     #[test]
     fn a_pair_without_a_rejected_answer_is_told() {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("rows.jsonl");
-        std::fs::write(&file, "{\"prompt\": \"Q:\", \"completion\": \" A.\"}\n").unwrap();
-        let error = ches(&experiment(&format!("preferences(train: {file:?})")), BackendChoice::Flex).unwrap_err();
+        let row = "{\"prompt\": \"Q:\", \"completion\": \" A.\"}\n";
+        let error = ches(&experiment(row, &folder.path().join("rows.jsonl")), BackendChoice::Flex).unwrap_err();
         assert!(error.to_string().contains("without one"), "{error}");
         assert_eq!(error.exit_status(), 2);
     }

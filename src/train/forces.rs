@@ -25,6 +25,9 @@ use crate::protocol::{self, Evaluation, ForceParts};
 const CHANGE: f64 = 0.003;
 const NEAREST: f64 = 0.005;
 const FURTHEST: f64 = 0.05;
+/// The same of weight decay: all of its way, on which next to nothing bends. It is so short that less of it would drown in
+/// rounding, and nothing has to cancel it.
+const OF_DECAY: f64 = 1.0;
 
 /// Follows why the answers to the observed prompts move.
 pub(super) struct Forces<B: Backend> {
@@ -190,6 +193,7 @@ impl<B: Backend> Window<B> {
     fn integrate(&self, subset: &Subset, parts: &[Part], nodes: usize, reach: f64) -> Shares {
         let mut shares = Shares::default();
         for &part in parts {
+            let reach = if part == Part::Decay { OF_DECAY } else { reach };
             for (place, weight) in gauss_legendre(nodes) {
                 let logps = |by: f64| subset.logps(&self.model_at(place, part, by));
                 let (ahead, behind) = (logps(reach), logps(-reach));
