@@ -10,7 +10,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::history::{CurveId, DynamicsState, RunHistory, Scale};
+use crate::history::{CurveId, DynamicsState, RunHistory, Scale, Series};
 
 const SFT: &str = "curves_small_sft.jsonl";
 const DPO: &str = "curves_small_dpo.jsonl";
@@ -164,7 +164,7 @@ fn every_run_of_a_file_begins_at_step_0_and_the_longest_is_shown() {
         imported.warnings[0].as_str(),
         "curves_small_sft.jsonl: holds 2 runs: rows 0–2, 4, 6 and rows 3, 5; the longest is read"
     );
-    let ids = imported.runs.iter().map(|run| history(run).run.unwrap().run_id).collect::<Vec<_>>();
+    let ids = imported.runs.iter().map(|run| history(run).run.unwrap().run_id.clone()).collect::<Vec<_>>();
     assert_eq!(ids, ["curves_small_sft", "curves_small_sft-restart1"]);
     assert_eq!(imported.into_recording().history().step, 4);
 }
