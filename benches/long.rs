@@ -203,7 +203,6 @@ fn write(path: &Path, steps: u64) -> f64 {
         }
     }
     say(TrainerEvent::Phase { phase: RunPhase::Finished, step: steps });
-    drop(say);
     out.flush().unwrap();
     std::fs::metadata(path).unwrap().len() as f64
 }

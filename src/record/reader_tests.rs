@@ -95,7 +95,7 @@ fn what_cannot_be_is_refused_with_its_place() {
         (join(&lines[1..]), "run/events.jsonl:1: an event before run_started"),
         (join(&[lines[0], "{\"event\":\"step\",", lines[1]]), "run/events.jsonl:2:16: not an event: EOF while parsing"),
         (join(&[lines[0], "nonsense\u{1b}[2J", lines[1]]), "run/events.jsonl:2:2: not an event: expected ident"),
-        (join(&[lines[0], "{\"event\":\"step\"}"]), "run/events.jsonl:2: not an event: missing field `step`"),
+        (join(&[lines[0], "{\"event\":\"step\"}"]), "run/events.jsonl:2:16: not an event: missing field `step`"),
         (foreign, "run/events.jsonl:1:30: not an event: missing field `event`"),
         (newer, "run/events.jsonl:1: format 2 is newer than this program's 1"),
         (join(&[lines[0], lines[0]]), "run/events.jsonl:2: a second run begins"),

@@ -39,10 +39,13 @@ fn bench() -> Bench {
     Bench { keys: unbounded(), signals: unbounded(), events, commands, finished, live }
 }
 
+/// What is done with a frame's text.
+type OnFrame<'a> = Box<dyn FnMut(&str) + 'a>;
+
 /// The dashboard, which tells what every frame shows: what a test does next depends on it, and on no clock.
 struct Watched<'a> {
     app: App,
-    frame: RefCell<Box<dyn FnMut(&str) + 'a>>,
+    frame: RefCell<OnFrame<'a>>,
 }
 
 impl Screenful for Watched<'_> {

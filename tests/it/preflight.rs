@@ -18,7 +18,8 @@ fn text(output: &Output) -> String {
 fn pairs_are_ranked_dropped_and_held_against_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
-    let preflight = ["preflight", "dpo_offpolicy", "--set", "data.train=16", "--set", "data.held_out=8"];
+    let few = ["--set", "data.train=16", "--set", "data.held_out=8", "--set", "probes.prompts=4"];
+    let preflight = [&["preflight", "dpo_offpolicy"], &few[..]].concat();
     let with = |further: &[&str]| ldyn(at, &[&preflight[..], further].concat());
 
     let ranked = with(&["--top", "2", "--csv", "all.csv", "--drop", "25%", "--out", "kept.jsonl"]);
@@ -51,7 +52,7 @@ fn what_cannot_be_ranked_or_written_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     std::fs::write(at.join("there.csv"), "").unwrap();
-    let few = ["--set", "data.train=4", "--set", "data.held_out=2"];
+    let few = ["--set", "data.train=4", "--set", "data.held_out=2", "--set", "probes.prompts=2"];
     for (args, expected) in [
         (vec!["preflight", "digits"], "this experiment's data has pictures"),
         (vec!["preflight", "sft", "--drop", "5%"], "--out"),

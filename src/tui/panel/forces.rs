@@ -237,7 +237,7 @@ pub(in crate::tui) fn averaged(app: &App) -> String {
 pub(in crate::tui) fn lines(app: &App) -> Vec<ChartLine<'static>> {
     let theme = &app.view.theme;
     let look = |part: &Part| match part.name {
-        "pull" => CurveLook { style: theme.gain(), dash: Dash::LongDash, marker: '▲' },
+        "pull" => CurveLook { style: theme.gain(), dash: Dash::Long, marker: '▲' },
         "push" => CurveLook { style: theme.loss(), dash: Dash::Dashed, marker: '▼' },
         "measured" => theme.curve(CurveId::Probe(app.forced())),
         _ => CurveLook { style: theme.dim(), dash: Dash::Dotted, marker: '○' },

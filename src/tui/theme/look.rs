@@ -2,7 +2,7 @@
 
 use ratatui::style::{Color as C, Modifier, Style};
 
-use self::Dash::{DashDot, DashDotDot, Dashed, Dotted, LongDash, Solid, Sparse};
+use self::Dash::{Alternating, Dashed, Dotted, Long, Solid, Sparse, TwoDots};
 use super::{Ink, Theme};
 use crate::history::CurveId;
 use crate::protocol::ProbeKind as P;
@@ -18,18 +18,18 @@ pub enum Dash {
     /// · · · ·
     Dotted,
     /// ── · ── ·
-    DashDot,
+    Alternating,
     /// ───── ─────
-    LongDash,
+    Long,
     /// ── · · ── · ·
-    DashDotDot,
+    TwoDots,
     /// ·   ·   ·
     Sparse,
 }
 
 impl Dash {
     /// Every dash, those that differ most first.
-    const ALL: [Self; 7] = [Solid, Dashed, LongDash, DashDot, Dotted, DashDotDot, Sparse];
+    const ALL: [Self; 7] = [Solid, Dashed, Long, Alternating, Dotted, TwoDots, Sparse];
 
     /// Dots drawn and dots left out, in turn, along the line. A solid line has no pattern.
     pub fn pattern(self) -> &'static [u8] {
@@ -37,9 +37,9 @@ impl Dash {
             Self::Solid => &[],
             Self::Dashed => &[4, 4],
             Self::Dotted => &[1, 3],
-            Self::DashDot => &[5, 3, 1, 3],
-            Self::LongDash => &[10, 4],
-            Self::DashDotDot => &[6, 2, 1, 2, 1, 2],
+            Self::Alternating => &[5, 3, 1, 3],
+            Self::Long => &[10, 4],
+            Self::TwoDots => &[6, 2, 1, 2, 1, 2],
             Self::Sparse => &[1, 7],
         }
     }
@@ -125,25 +125,25 @@ const LOOKS: [(CurveId, Dash, char, Ink, Ink); 16] = [
     // Blue.
     (CurveId::Probe(P::Chosen), Solid, '●', Ink(0x4F_B9F7, C::LightCyan), Ink(0x00_5FA8, C::Blue)),
     (CurveId::Probe(P::ChosenInitial), Dotted, '○', Ink(0x94_B7D6, C::Cyan), Ink(0x4B_6F93, C::Blue)),
-    (CurveId::Probe(P::ChosenSelfr), DashDot, '◎', Ink(0x7F_A6D9, C::Cyan), Ink(0x3B_66A0, C::Blue)),
+    (CurveId::Probe(P::ChosenSelfr), Alternating, '◎', Ink(0x7F_A6D9, C::Cyan), Ink(0x3B_66A0, C::Blue)),
     (CurveId::Probe(P::ChosenGptsemantic), Dashed, '◐', Ink(0x63_A0CC, C::Cyan), Ink(0x1F_6C9E, C::Blue)),
-    (CurveId::Probe(P::ChosenGptformat), DashDotDot, '◒', Ink(0x6F_93C4, C::Cyan), Ink(0x47_5A80, C::Blue)),
+    (CurveId::Probe(P::ChosenGptformat), TwoDots, '◒', Ink(0x6F_93C4, C::Cyan), Ink(0x47_5A80, C::Blue)),
     // Vermilion.
     (CurveId::Probe(P::Rejected), Solid, '■', Ink(0xFF_7A33, C::LightRed), Ink(0xC2_4100, C::Red)),
     (CurveId::Probe(P::RejectGptsemantic), Dashed, '□', Ink(0xDB_9067, C::Red), Ink(0x9A_5530, C::Red)),
     (CurveId::Probe(P::RejectGptformat), Dotted, '▪', Ink(0xC9_8466, C::Red), Ink(0x8A_5A44, C::Red)),
     // Bluish green.
-    (CurveId::Probe(P::IrrTrain), LongDash, '▲', Ink(0x32_C38C, C::LightGreen), Ink(0x00_7355, C::Green)),
-    (CurveId::Probe(P::IrrTest), DashDotDot, '△', Ink(0x6F_CBB3, C::Green), Ink(0x1F_8355, C::Green)),
+    (CurveId::Probe(P::IrrTrain), Long, '▲', Ink(0x32_C38C, C::LightGreen), Ink(0x00_7355, C::Green)),
+    (CurveId::Probe(P::IrrTest), TwoDots, '△', Ink(0x6F_CBB3, C::Green), Ink(0x1F_8355, C::Green)),
     (CurveId::Probe(P::Repeater), Sparse, '▸', Ink(0x5B_A98F, C::Green), Ink(0x47_7060, C::Green)),
     // Reddish purple.
-    (CurveId::Probe(P::IrrHum), LongDash, '◆', Ink(0xDD_8CBB, C::LightMagenta), Ink(0x9B_3E82, C::Magenta)),
+    (CurveId::Probe(P::IrrHum), Long, '◆', Ink(0xDD_8CBB, C::LightMagenta), Ink(0x9B_3E82, C::Magenta)),
     // Grey.
     (CurveId::Probe(P::RandomPermute), Dashed, '✕', Ink(0xA4_ABB3, C::Gray), Ink(0x5E_646B, C::DarkGray)),
-    (CurveId::Probe(P::RandomNonhum), DashDot, '+', Ink(0x8C_949D, C::Gray), Ink(0x6E_7379, C::DarkGray)),
+    (CurveId::Probe(P::RandomNonhum), Alternating, '+', Ink(0x8C_949D, C::Gray), Ink(0x6E_7379, C::DarkGray)),
     // Yellow, which on a light ground is black.
     (CurveId::ArgmaxChosen, Solid, '★', Ink(0xFF_E83D, C::LightYellow), Ink(0x00_0000, C::Black)),
-    (CurveId::ArgmaxRejected, DashDotDot, '☆', Ink(0xCF_BF5A, C::Yellow), Ink(0x42_3D30, C::Black)),
+    (CurveId::ArgmaxRejected, TwoDots, '☆', Ink(0xCF_BF5A, C::Yellow), Ink(0x42_3D30, C::Black)),
 ];
 
 /// Markers of curves without a row.
