@@ -31,7 +31,8 @@ fn pairs_are_ranked_dropped_and_held_against_a_run() {
     let scores: Vec<f64> = table.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect();
     assert!(scores.len() == 16 && scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
     // What is left can be ranked again, and begins where the first four ended.
-    let fits = format!("(name: \"kept\", data: preferences(train: {:?}), stages: [])", at.join("kept.jsonl"));
+    let stage = "(name: \"SFT\", objective: sft, steps: 1, learning_rate: 1e-5)";
+    let fits = format!("(name: \"kept\", data: preferences(train: {:?}), stages: [{stage}])", at.join("kept.jsonl"));
     std::fs::write(at.join("kept.ron"), fits).unwrap();
     let again = ldyn(at, &["preflight", "kept.ron", "--csv", "kept.csv"]);
     assert_eq!(again.status.code(), Some(0), "{}", text(&again));

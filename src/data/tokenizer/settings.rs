@@ -273,7 +273,7 @@ fn decoder(tokens: &Value) -> Result<BTreeMap<u32, AddedToken>, (String, &'stati
             id.parse().map_err(|_| (format!("the id {id:?} in added_tokens_decoder"), "is not a whole number"))?;
         let of = |problem| (format!("token {id} of added_tokens_decoder"), problem);
         let token = token(Some(value).filter(|value| value.is_object())).map_err(of)?;
-        added.insert(number, token.ok_or_else(|| of("is no object with the token's content"))?);
+        added.insert(number, token.ok_or_else(|| of("is not an object with the token's content"))?);
     }
     Ok(added)
 }
