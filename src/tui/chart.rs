@@ -21,6 +21,8 @@ mod line;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
@@ -44,7 +46,7 @@ pub struct ChartMark {
     /// The step at which it stands.
     pub step: u64,
     /// The letter or short word at the top; displayable text.
-    pub label: String,
+    pub label: Cow<'static, str>,
     /// How it is drawn.
     pub style: Style,
 }
@@ -132,10 +134,18 @@ impl Chart<'_> {
         let mut free = layout.marks.x;
         let mut marks: Vec<_> = self.marks.iter().collect();
         marks.sort_by_key(|m| m.step);
-        for mark in marks {
-            let Some(x) = self.column(layout.plot, mark.step) else { continue };
-            for y in layout.plot.y..layout.plot.bottom() {
-                buf[(x, y)].set_symbol(symbol).set_style(mark.style);
+        let placed = marks.into_iter().filter_map(|mark| Some((self.column(layout.plot, mark.step)?, mark)));
+        let mut placed = placed.peekable();
+        while let Some((x, mark)) = placed.next() {
+            // Of many in one column the last is seen.
+            if placed.peek().is_none_or(|(next, _)| *next != x) {
+                for y in layout.plot.y..layout.plot.bottom() {
+                    buf[(x, y)].set_symbol(symbol).set_style(mark.style);
+                }
+            }
+            // No label is wider than its bytes: this one has no room.
+            if usize::from(free) > usize::from(x) + mark.label.len() {
+                continue;
             }
             let text = fit(&mark.label, usize::from(layout.marks.right().saturating_sub(free.max(layout.marks.x))));
             let wide = width(&text);

@@ -187,7 +187,7 @@ proptest! {
         for cell in &mut buffer.content {
             cell.set_symbol("~");
         }
-        let marks = marks.into_iter().map(|(step, label)| ChartMark { step, label, style: Style::new() }).collect();
+        let marks = marks.into_iter().map(|(step, label)| ChartMark { step, label: label.into(), style: Style::new() }).collect();
         let chart = Chart { marks, x, y, cursor, glyphs, ..chart(lines) };
         chart.clone().render(area, &mut buffer);
         for y in 0..whole.height {

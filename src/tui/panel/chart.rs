@@ -100,9 +100,9 @@ pub(in crate::tui) fn marks(app: &App, (from, to): (u64, u64)) -> Vec<ChartMark>
         .filter(|m| (from..=to).contains(&m.step))
         .filter_map(|mark| {
             let (label, style) = match mark.kind {
-                MarkKind::Stage => (stage_name(app, mark), theme.dim()),
-                MarkKind::State => ("•".to_owned(), theme.accent()),
-                MarkKind::Alarm | MarkKind::Warning => ("!".to_owned(), theme.warning()),
+                MarkKind::Stage => (stage_name(app, mark).into(), theme.dim()),
+                MarkKind::State => (Cow::Borrowed("•"), theme.accent()),
+                MarkKind::Alarm | MarkKind::Warning => ("!".into(), theme.warning()),
                 MarkKind::Phase => return None,
             };
             let style = if selected == Some(mark) { theme.selection() } else { style };
