@@ -40,8 +40,8 @@ fn pairs_are_ranked_dropped_and_held_against_a_run() {
     let kept: Vec<f64> = kept.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect();
     assert!(kept.len() == 12 && kept.iter().zip(&scores[4..]).all(|(a, b)| (a / b - 1.0).abs() < 1e-5), "{kept:?}");
 
-    let run =
-        train(at, &["dpo_offpolicy", "--headless", "--set", "stages[SFT].steps=2", "--set", "stages[DPO].steps=2"]);
+    let short = ["--set", "stages[SFT].steps=2", "--set", "stages[DPO].steps=2", "--set", "stages[DPO].warmup_steps=0"];
+    let run = train(at, &[&["dpo_offpolicy", "--headless"], &short[..]].concat());
     assert_eq!(run.status.code(), Some(0), "{}", text(&run));
     let judged = with(&["--top", "0", "--against", "runs/dpo_offpolicy-seed42"]);
     let said = text(&judged);
