@@ -20,12 +20,17 @@
     reason = "a bench prints and may fail, and calls the library of products as the program does"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "not every bench needs all of it")]
+mod common;
+
 use std::path::Path;
 use std::time::Instant;
 
 use gemm::Parallelism;
 use ldyn_tui::protocol::{MetricKey, ProbeKind, TrainerEvent};
 use ldyn_tui::{BackendChoice, Experiment, train};
+
+use common::{arguments, median};
 
 /// The program's.
 #[global_allocator]
@@ -146,14 +151,8 @@ fn floor(products: &Products) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments = arguments();
     let repeats: usize = arguments.first().map_or(3, |s| s.parse().expect("REPEATS is a number"));
     let (source, pairs, folder) = match &arguments[arguments.len().min(1)..] {
         [model, data, folder] => {

@@ -15,6 +15,11 @@
     reason = "a bench prints and may fail"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "not every bench needs all of it")]
+mod common;
+
+use common::arguments;
+
 #[cfg(unix)]
 #[path = "../tests/it/pty.rs"]
 #[allow(dead_code, unreachable_pub, clippy::panic, reason = "shared with the tests")]
@@ -23,7 +28,7 @@ mod pty;
 #[cfg(unix)]
 fn main() {
     use std::time::{Duration, Instant};
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments = arguments();
     let experiment = arguments.first().map_or("experiments/sft.ron", String::as_str);
     let keys: usize = arguments.get(1).map_or(200, |s| s.parse().expect("KEYS is a number"));
     let folder = tempfile::tempdir().unwrap();

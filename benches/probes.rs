@@ -18,6 +18,9 @@
     reason = "a bench prints and may fail"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "not every bench needs all of it")]
+mod common;
+
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -25,6 +28,8 @@ use std::time::Instant;
 
 use ldyn_tui::protocol::{Evaluation, RunStarted, TrainerEvent};
 use ldyn_tui::{BackendChoice, Experiment, train};
+
+use common::{arguments, median};
 
 /// The program's.
 #[global_allocator]
@@ -95,14 +100,8 @@ fn peer(python: &str, folder: &str, data: &Path) -> (f64, f64) {
     (said["seconds"].as_f64().unwrap(), said["apart"].as_f64().unwrap())
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn main() {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments = arguments();
     let repeats: usize = arguments.first().map_or(3, |s| s.parse().expect("REPEATS is a number"));
     let python = arguments.get(1);
     let base = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/base").to_owned();

@@ -16,6 +16,9 @@
     reason = "a bench prints and may fail"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "not every bench needs all of it")]
+mod common;
+
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -24,6 +27,8 @@ use ldyn_tui::BackendChoice;
 use ldyn_tui::Experiment;
 use ldyn_tui::protocol::TrainerEvent;
 use ldyn_tui::{EventSink, spawn};
+
+use common::arguments;
 
 /// When optimiser steps were taken.
 #[derive(Clone, Default)]
@@ -59,8 +64,7 @@ fn seconds_per_step(every: u64, on_policy: bool) -> f64 {
 }
 
 fn main() {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments = arguments();
     let every: u64 = arguments.first().map_or(16, |s| s.parse().expect("EVERY is a number"));
     let repeats: usize = arguments.get(1).map_or(3, |s| s.parse().expect("REPEATS is a number"));
     let mut ratios = Vec::new();

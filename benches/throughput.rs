@@ -14,6 +14,12 @@
     reason = "a bench prints and may fail"
 )]
 
+#[allow(dead_code, unreachable_pub, reason = "not every bench needs all of it")]
+mod common;
+
+#[cfg(unix)]
+use common::{arguments, median};
+
 #[cfg(unix)]
 #[path = "../tests/it/pty.rs"]
 #[allow(dead_code, unreachable_pub, clippy::panic, reason = "shared with the tests")]
@@ -21,8 +27,7 @@ mod pty;
 
 #[cfg(unix)]
 fn main() {
-    // `cargo bench` adds `--bench`.
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let arguments = arguments();
     let experiment = arguments.first().map_or("experiments/sft.ron", String::as_str);
     let steps: u64 = arguments.get(1).map_or(96, |s| s.parse().expect("STEPS is a number"));
     let repeats: u64 = arguments.get(2).map_or(3, |s| s.parse().expect("REPEATS is a number"));
@@ -59,11 +64,6 @@ struct Course {
 #[allow(clippy::cast_precision_loss, reason = "few steps")]
 fn rate(course: &Course) -> f64 {
     course.steps as f64 / course.seconds
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 /// Runs in a terminal of 160×50; counts from the first recorded evaluation to the end, start-up excluded.

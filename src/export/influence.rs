@@ -1,10 +1,9 @@
 //! Who moved an answer, as lines of text and as JSON.
 
 use serde::Serialize;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::protocol::{Contribution, Influence, RunStarted};
-use crate::text::Shown;
+use crate::text::{Shown, fit};
 
 /// Columns of a number.
 const NUMBER: usize = 9;
@@ -99,19 +98,6 @@ fn remarks(example: &Contribution) -> (Option<String>, Option<&'static str>) {
 /// A number with its sign; one that is none as a dash.
 fn nats(x: f64) -> String {
     if x.is_finite() { format!("{x:+NUMBER$.3}") } else { format!("{:>NUMBER$}", "–") }
-}
-
-/// At most so many columns of a text, with an ellipsis where it is cut.
-fn fit(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut used = 1;
-    let keep = text.chars().take_while(|c| {
-        used += c.width().unwrap_or(0);
-        used <= width
-    });
-    keep.collect::<String>() + "…"
 }
 
 /// An influence as JSON. Prompts and examples count from 1, as on the screen.

@@ -1,10 +1,10 @@
 //! Who moved an answer of a recorded run: the run's experiment is taken up again, and what comes of it printed.
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
 use crossbeam_channel::bounded;
+use indicatif::ProgressBar;
 
 use crate::backend::BackendChoice;
 use crate::cli::{InfluenceArgs, Steps, say, tell};
@@ -41,13 +41,15 @@ pub fn influence(args: &InfluenceArgs) -> Result<()> {
         None => steepest(&history, args.probe, prompt)?,
     };
     let question = Question { kind: args.probe, prompt, since, until };
+    // Draws nothing where stderr is no terminal.
+    let bar = ProgressBar::new(until);
     let answer = ask(&directory, &history, question, &mut |event: &TrainerEvent| {
         if let TrainerEvent::Phase { step, .. } = event {
-            progress(*step, until);
+            bar.set_position(*step);
         }
         Ok(())
     });
-    progress(until, until);
+    bar.finish_and_clear();
     let (answer, run) = (answer?, history.run.as_deref());
     if args.json {
         let json = export::influence::json(run, &answer);
@@ -84,7 +86,7 @@ pub(super) fn inquiry(directory: RunDirectory) -> Result<Inquiry> {
 }
 
 /// Asks who moved an answer of a recorded run, on the backend that it was recorded on.
-pub(super) fn ask(
+fn ask(
     directory: &RunDirectory,
     history: &RunHistory,
     question: Question,
@@ -126,15 +128,4 @@ fn steepest(history: &RunHistory, kind: ProbeKind, prompt: Option<usize>) -> Res
     steepest.map(|pair| Steps { since: pair[0].0, until: pair[1].0 }).ok_or_else(|| {
         Error::usage(format!("the run has no two measurements of {kind} for this prompt: name a --window"))
     })
-}
-
-/// Tells a terminal how far it is; at the end the line is taken back.
-fn progress(step: u64, until: u64) {
-    use std::io::IsTerminal as _;
-    let mut err = std::io::stderr().lock();
-    if err.is_terminal() {
-        // A closed stderr is no reason to stop.
-        let _ = if step < until { write!(err, "\rstep {step} of {until}") } else { write!(err, "\r\u{1b}[K") };
-        let _ = err.flush();
-    }
 }

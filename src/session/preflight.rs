@@ -1,10 +1,10 @@
 //! `preflight`: which training pairs are likeliest to lose their preferred answer, told before anything is trained.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::target::create;
+use super::target::{absent, create};
 use crate::cli::{PreflightArgs, say};
 use crate::error::{Error, Location, Result};
 use crate::experiment::{DataSource, Experiment};
@@ -12,14 +12,14 @@ use crate::export::csv::{Table, defused, number};
 use crate::history::stats::{auroc, float};
 use crate::protocol::{ProbeKind, ProbePrompt};
 use crate::record::{self, RunDirectory};
-use crate::text::Shown;
+use crate::text::{Shown, fit};
 use crate::train::{ScoredPair, ches};
 
 /// Bars of the histogram.
 const BARS: usize = 12;
 /// Cells of the longest bar.
 const WIDEST: usize = 40;
-/// Characters of an answer that are shown.
+/// Columns of a text that are shown.
 const SHOWN: usize = 96;
 
 /// Ranks an experiment's training pairs, shows the first ones, and writes what was asked for.
@@ -27,6 +27,8 @@ const SHOWN: usize = 96;
 /// # Errors
 /// On a bad experiment or bad data, a file that is there already, and runs that do not belong to the experiment.
 pub fn preflight(args: &PreflightArgs) -> Result<()> {
+    // Scoring takes long: what cannot be written is told before it.
+    args.csv.iter().chain(&args.out).try_for_each(|file| absent(file))?;
     let experiment = args.experiment()?;
     let mut pairs = ches(&experiment, args.backend)?;
     let against = args.against.iter().map(|run| outcome(run)).collect::<Result<Vec<_>>>()?;
@@ -60,10 +62,7 @@ fn report(experiment: &Experiment, pairs: &[ScoredPair], top: usize) -> String {
         let (ches, normalised) = (number(round(pair.ches)), number(round(pair.normalised)));
         let _ = writeln!(out, "\n{:>3}. row {}: CHES {ches}, by tokens {normalised}", rank + 1, pair.number);
         for (label, text) in [("  ", &pair.prompt), ("y⁺", &pair.chosen), ("y⁻", &pair.rejected)] {
-            let text = Shown::new(text.trim());
-            let cut: String = text.as_str().chars().take(SHOWN).collect();
-            let more = if cut.len() < text.as_str().len() { "…" } else { "" };
-            let _ = writeln!(out, "     {label} {cut}{more}");
+            let _ = writeln!(out, "     {label} {}", fit(Shown::new(text.trim()).as_str(), SHOWN));
         }
     }
     out
@@ -122,7 +121,7 @@ fn rows(experiment: &Experiment, dropped: &[ScoredPair], kept: &[ScoredPair]) ->
         let advice = "unpack it, or write it as JSON lines: in Python, Dataset.to_json(\"train.jsonl\")";
         Error::input(Location::file(&files.train), "--drop writes JSON lines, and this file has none", advice)
     })?;
-    let gone: Vec<usize> = dropped.iter().map(|pair| pair.number).collect();
+    let gone: BTreeSet<usize> = dropped.iter().map(|pair| pair.number).collect();
     let lines = text.split_inclusive('\n').enumerate().filter(|(index, _)| !gone.contains(&(index + 1)));
     Ok(lines.map(|(_, line)| line).collect())
 }

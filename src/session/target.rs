@@ -9,11 +9,18 @@ use crate::error::{Error, Location, Result};
 pub(super) fn create(file: &Path, text: &str) -> Result<()> {
     match std::fs::OpenOptions::new().write(true).create_new(true).open(file) {
         Ok(mut out) => out.write_all(text.as_bytes()).map_err(|e| Error::writing(file, &e)),
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {
-            Err(Error::input(Location::file(file), "is there already", "name another file, or remove this one"))
-        }
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(is_there(file)),
         Err(e) => Err(Error::writing(file, &e)),
     }
+}
+
+/// Says before the work that makes a file whether it can be written at its end.
+pub(super) fn absent(file: &Path) -> Result<()> {
+    if file.exists() { Err(is_there(file)) } else { Ok(()) }
+}
+
+fn is_there(file: &Path) -> Error {
+    Error::input(Location::file(file), "is there already", "name another file, or remove this one")
 }
 
 /// Whether a target of `verify` is an experiment, and no recorded run.

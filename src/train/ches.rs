@@ -10,6 +10,7 @@ use crate::data::lengths::Trainable;
 use crate::data::{self, Sequence};
 use crate::error::{Error, Result};
 use crate::experiment::Experiment;
+use crate::history::stats::float;
 use crate::model::batch::Batch;
 use crate::model::{Checkpoint, Transformer, model_files};
 use crate::protocol::ProbeKind;
@@ -38,7 +39,8 @@ pub(crate) struct ScoredPair {
 /// The scores of all training pairs of an experiment under the model that it starts from, in the data's order.
 ///
 /// # Errors
-/// On bad data, where a pair has no rejected answer, and when the backend or the model is not to be had.
+/// On bad data, where a pair has no rejected answer, when the backend or the model is not to be had, and where a score is
+/// not a number.
 pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec<ScoredPair>> {
     struct Read<'a>(&'a Checkpoint, &'a [Pair]);
     impl Work for Read<'_> {
@@ -71,11 +73,17 @@ pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec
     })?;
     let sums = on(find_sound(choice)?.0, Read(&checkpoint, &pairs))?;
     for ((scored, [chosen, rejected]), pair) in scored.iter_mut().zip(sums).zip(&pairs) {
-        let tokens = |sequence: &Sequence| f64::from(u32::try_from(sequence.completion_ids.len()).unwrap_or(u32::MAX));
+        let tokens = |sequence: &Sequence| float(sequence.completion_ids.len());
         let (of_chosen, of_rejected) = (tokens(&pair.chosen), tokens(prepare::rejected(pair)?));
         let (alike, own) = (dot(&chosen, &rejected), dot(&chosen, &chosen));
         scored.ches = alike - own;
         scored.normalised = alike / (of_chosen * of_rejected) - own / (of_chosen * of_chosen);
+        if !scored.ches.is_finite() {
+            return Err(Error::failed(format!(
+                "the score of row {} is not a number: the model's hidden states must be finite; is its checkpoint sound?",
+                scored.number
+            )));
+        }
     }
     Ok(scored)
 }

@@ -39,8 +39,8 @@ struct Stretch<B: Backend> {
     gradient: Direction<B>,
 }
 
-/// What is known of a window and an observed answer.
-pub(super) struct Inquiry<'a, B: AutodiffBackend> {
+/// A window and an observed answer whose change is shared out among the examples.
+pub(super) struct Attribution<'a, B: AutodiffBackend> {
     pub(super) question: Question,
     pub(super) stage: &'a str,
     pub(super) observed: &'a Observed,
@@ -54,7 +54,7 @@ pub(super) struct Inquiry<'a, B: AutodiffBackend> {
 /// Shares of the examples, by index: how often each was learnt, what its halves did.
 type Shares = BTreeMap<usize, (usize, Halves<f64>)>;
 
-impl<B: AutodiffBackend> Inquiry<'_, B> {
+impl<B: AutodiffBackend> Attribution<'_, B> {
     /// Who moved the answer.
     pub(super) fn answer(&self) -> Influence {
         let steps = &self.window.steps;

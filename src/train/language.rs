@@ -10,6 +10,7 @@ use burn::tensor::backend::AutodiffBackend;
 
 use super::backprop::{Accumulator, Pass};
 use super::control::Control;
+use super::device_check;
 use super::fingerprint::fingerprint;
 use super::forces::Forces;
 use super::gradients::{Clipped, clip};
@@ -18,7 +19,6 @@ use super::memory;
 use super::metrics::{Means, add_sampled};
 use super::on_policy::Sampled;
 use super::optimizer::Optimizer;
-use super::preflight;
 use super::prepare::{self, Material, Pair, rejected};
 use super::run::{Learner, Prepared, Progress, StepNumber, UnderWay, must_be_finite};
 use super::schedule::learning_rate;
@@ -88,7 +88,7 @@ pub(super) fn prepare<B: AutodiffBackend>(
     if experiment.check_device && !host {
         starting("holding the device against the CPU")?;
         let batch = prepare::first_batch(experiment, &pairs);
-        let found = preflight::check::<B>(&checkpoint, &batch, experiment.precision, device, backend)?;
+        let found = device_check::check::<B>(&checkpoint, &batch, experiment.precision, device, backend)?;
         tracing::info!("{found}");
     }
     starting("loading the model")?;

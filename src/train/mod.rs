@@ -10,6 +10,7 @@ mod classify;
 #[cfg(test)]
 mod classify_tests;
 mod control;
+mod device_check;
 mod direction;
 mod fingerprint;
 pub mod footprint;
@@ -31,7 +32,6 @@ mod on_policy;
 mod optimizer;
 mod order;
 mod parameter;
-mod preflight;
 mod prepare;
 mod reference;
 mod resume;

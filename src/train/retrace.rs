@@ -5,7 +5,7 @@ use burn::tensor::backend::AutodiffBackend;
 use crossbeam_channel::never;
 
 use super::control::Control;
-use super::influence::Inquiry;
+use super::influence::Attribution;
 use super::language::{self, Language, LanguageStage};
 use super::observed::Observed;
 use super::run::{Learner as _, Prepared, StepNumber, UnderWay};
@@ -75,7 +75,7 @@ pub(super) fn on_device<B: AutodiffBackend>(
     let window = retrace.window(saved)?;
     retrace.check_measured(&window)?;
     let Retrace { observed, learner, .. } = retrace;
-    let inquiry = Inquiry {
+    let attribution = Attribution {
         question,
         stage: &stage.name,
         observed: &observed,
@@ -84,7 +84,7 @@ pub(super) fn on_device<B: AutodiffBackend>(
         checkpointing: stage.gradient_checkpointing,
         tokenizer: learner.tokenizer(),
     };
-    Ok(inquiry.answer())
+    Ok(attribution.answer())
 }
 
 /// The stage that a window lies in.

@@ -243,7 +243,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     }
                     Effect::Ask(question) => {
                         if self.inquiry.is_none_or(|inquiry| inquiry.questions.try_send(question).is_err()) {
-                            let nobody = Err(Shown::new("nobody is here to answer"));
+                            let nobody = Err(Shown::new("this screen has no run whose steps could be taken again"));
                             queue.push_back(Message::Influence(Box::new(nobody)));
                         }
                     }

@@ -106,7 +106,7 @@ impl ChatTemplate {
         let adapted = source::adapted(source).map_err(|(line, problem)| {
             let mut location = Location::file(origin);
             location.line = Some(line);
-            Error::input(location, "the chat template would be read otherwise than Jinja2 reads it", problem)
+            Error::input(location, "the chat template would be read differently here than by Jinja2", problem)
         })?;
         environment.add_template_owned(NAME, adapted).map_err(|error| {
             let mut location = Location::file(origin);

@@ -33,7 +33,9 @@ pub(super) fn mended(tag: &str) -> Result<Cow<'_, str>, String> {
     let tokens = tokens(tag);
     let is_text = |token: &str| token.starts_with(['"', '\'']);
     if tokens.iter().any(|token| is_text(token) && token.contains("\\N{")) {
-        return Err("it names a character (\"\\N{…}\"); write the character itself, or its \\u number".to_owned());
+        return Err(
+            "characters cannot be given by name (\"\\N{…}\"); write the character itself, or its \\u number".to_owned()
+        );
     }
     let words: Vec<(usize, &str)> =
         tokens.iter().copied().enumerate().filter(|(_, token)| !token.starts_with(char::is_whitespace)).collect();
@@ -43,16 +45,18 @@ pub(super) fn mended(tag: &str) -> Result<Cow<'_, str>, String> {
         ));
     }
     let marks = words.windows(2).any(|pair| pair[0].1 == "|" && MARKING.contains(&pair[1].1));
-    if marks && words.iter().any(|&(_, token)| matches!(token, "+" | "%")) && is_expression(&words) {
-        return Err("it adds to a text that is marked as safe or escaped; join them with ~ instead".to_owned());
+    if marks && adds(&words) {
+        return Err(
+            "Jinja2 escapes what is added to a text marked by safe or escape; join the two with ~ instead".to_owned()
+        );
     }
     Ok(with_attributes(tag, &tokens, &words))
 }
 
-/// Whether an operator stands within an expression, not only in the tag's own brackets: `{%+ … %}`.
-fn is_expression(words: &[(usize, &str)]) -> bool {
+/// Whether a tag adds or formats: the signs in its own brackets, as in `{%+ … -%}`, do not count.
+fn adds(words: &[(usize, &str)]) -> bool {
     let inner = words.get(2..words.len().saturating_sub(2)).unwrap_or_default();
-    inner.iter().skip_while(|(_, token)| matches!(*token, "+" | "-")).any(|(_, token)| matches!(*token, "+" | "%"))
+    inner.iter().skip_while(|(_, token)| *token == "+").any(|(_, token)| matches!(*token, "+" | "%"))
 }
 
 /// The parameter that one of a macro's defaults names.
@@ -127,7 +131,7 @@ impl Object for Method {
 pub(super) fn refuse_methods(value: &Value) -> Result<(), Error> {
     match value.downcast_object_ref::<Method>() {
         Some(Method(name)) => Err(wrong(format!(
-            "it writes the method \"{name}\" without a call; a key of that name is read by ['{name}']"
+            "\"{name}\" is a method here, and it is not called; read a key of that name as ['{name}']"
         ))),
         None => Ok(()),
     }
@@ -155,9 +159,9 @@ mod tests {
         for (tag, expected) in [
             ("{% macro f(a, b=a) %}", "parameter \"a\""),
             ("{%- macro f(a, b=[1, a.x]) -%}", "parameter \"a\""),
-            ("{{ '\\N{BULLET}' }}", "names a character"),
-            ("{{ (a | safe) + b }}", "marked as safe"),
-            ("{% set x = 'a' + b|e %}", "marked as safe"),
+            ("{{ '\\N{BULLET}' }}", "given by name"),
+            ("{{ (a | safe) + b }}", "marked by safe"),
+            ("{% set x = 'a' + b|e %}", "marked by safe"),
         ] {
             assert!(mended(tag).is_err_and(|problem| problem.contains(expected)), "{tag}");
         }
