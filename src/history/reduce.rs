@@ -42,7 +42,7 @@ impl Columns {
     }
 
     /// The first step that falls on the column or after it.
-    fn start(&self, column: u32) -> u64 {
+    pub fn start(&self, column: u32) -> u64 {
         let gaps = u128::from(self.count - 1);
         let twice = (2 * u128::from(column)).saturating_sub(1) * u128::from(self.span);
         if column == 0 {

@@ -128,13 +128,28 @@ impl Chart<'_> {
         u16::try_from(column).ok().filter(|&c| c < plot.width).map(|c| plot.x + c)
     }
 
+    /// The first step after those of a cell column.
+    fn end_of(&self, plot: Rect, column: u16) -> u64 {
+        let dots = u32::from(self.glyphs.dots().0);
+        let columns = Columns::new(self.x, u32::from(plot.width) * dots);
+        columns.start((u32::from(column - plot.x) + 1) * dots)
+    }
+
     /// Vertical lines below the curves; their labels stay apart from each other or are left out.
     fn draw_marks(&self, layout: &Layout, buf: &mut Buffer) {
         let symbol = if self.glyphs == Glyphs::Ascii { ":" } else { "┊" };
         let mut free = layout.marks.x;
         let mut marks: Vec<_> = self.marks.iter().collect();
         marks.sort_by_key(|m| m.step);
-        let placed = marks.into_iter().filter_map(|mark| Some((self.column(layout.plot, mark.step)?, mark)));
+        // There may be many in one column, which is then worked out once.
+        let (mut column, mut until) = (None, 0);
+        let placed = marks.into_iter().filter_map(|mark| {
+            if mark.step >= until {
+                column = self.column(layout.plot, mark.step);
+                until = column.map_or(mark.step.saturating_add(1), |x| self.end_of(layout.plot, x));
+            }
+            Some((column?, mark))
+        });
         let mut placed = placed.peekable();
         while let Some((x, mark)) = placed.next() {
             // Of many in one column the last is seen.
