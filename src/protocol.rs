@@ -14,6 +14,7 @@ mod kinds;
 mod measured;
 mod shared;
 mod started;
+mod tokens;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ pub use influence::{Contribution, Influence, Question};
 pub use kinds::{MetricKey, ProbeGroup, ProbeKind};
 pub use measured::{ClassReading, Evaluation, GreedyAnswer, MassFlow, PairFlow, PrefixReading, StepMetrics, TokenFlow};
 pub use started::{DetectorSettings, ProbePrompt, ProbeResponse, RunStarted, StageInfo};
+pub use tokens::TokenLists;
 
 /// Version of the run-file format; a reader refuses a larger one.
 pub const FORMAT_VERSION: u32 = 1;

@@ -157,7 +157,7 @@ impl Observer {
             energy: mean(|r| r.energy),
             a_frobenius: mean(|r| r.a_frobenius),
             entropy: mean(|r| r.entropy),
-            argmax_tokens: tokens,
+            argmax_tokens: tokens.into_iter().collect(),
         }
     }
 }

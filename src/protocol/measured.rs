@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::floats;
 use super::kinds::{MetricKey, ProbeKind};
+use super::tokens::TokenLists;
 
 /// Scalars of one optimiser step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct PrefixReading {
     #[serde(with = "floats::list")]
     pub entropy: Vec<f32>,
     /// The greedy token at each position, as text.
-    pub argmax_tokens: Vec<Vec<String>>,
+    pub argmax_tokens: TokenLists,
 }
 
 /// Probability mass that one token gained (positive) or lost (negative), summed over positions.

@@ -136,7 +136,7 @@ fn evaluation(step: u64) -> Evaluation {
     let said: Vec<_> = if dpo > 0.4 { TOKENS_LATER } else { TOKENS }.split_inclusive(' ').map(str::to_owned).collect();
     let reading = |base: f64| PrefixReading {
         argmax_logps: value(base, 1.0, -2.5),
-        argmax_tokens: vec![said.clone(); PROMPTS],
+        argmax_tokens: vec![&said; PROMPTS].into_iter().collect(),
         ..PrefixReading::default()
     };
     let now = if dpo > 0.4 { "an orchard an orchard near the orchard" } else { "an orchard near the harbour" };

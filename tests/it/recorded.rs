@@ -88,7 +88,7 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
         energy: flat(0.4),
         a_frobenius: flat(7.0),
         entropy: flat(1.0 - 0.5 * squeeze),
-        argmax_tokens: vec![(0..4).map(|i| text(70 + i)).collect(); PAIRS],
+        argmax_tokens: (0..PAIRS).map(|_| (0..4).map(|i| text(70 + i))).collect(),
     };
     let flow = MassFlow {
         since: step.saturating_sub(3 * EVERY),

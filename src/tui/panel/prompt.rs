@@ -103,8 +103,7 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
         sections.extend(response(app, run, kind, label, between, pair));
     }
     sections.extend(flows(app, now, pair));
-    let along = |e: Option<&Evaluation>| e.and_then(|e| e.chosen.argmax_tokens.get(pair)).cloned().unwrap_or_default();
-    let (start, now) = (along(first), along(now));
+    let (start, now) = (argmax(first, pair), argmax(now, pair));
     if !now.is_empty() {
         // Along the prefixes of y⁺: what the model would put at each position; where it would not say y⁺, emphasised.
         let labels = &probe.chosen_tokens;
@@ -130,11 +129,16 @@ fn response(
     Some(Section { label, style, words: text })
 }
 
+/// The argmax at each position of y⁺.
+fn argmax(evaluation: Option<&Evaluation>, pair: usize) -> Vec<&str> {
+    evaluation.into_iter().flat_map(|e| e.chosen.argmax_tokens.list(pair)).collect()
+}
+
 /// The argmax at each position of an answer; emphasised where it is not the answer's own token.
-fn tokens(app: &App, argmax: &[String], labels: &[String]) -> Words {
+fn tokens(app: &App, argmax: &[&str], labels: &[String]) -> Words {
     let theme = &app.view.theme;
-    let word = |(at, token): (usize, &String)| {
-        let differs = labels.get(at).is_some_and(|label| label != token);
+    let word = |(at, token): (usize, &&str)| {
+        let differs = labels.get(at).is_some_and(|label| label != *token);
         let style = if differs { theme.warning().add_modifier(Modifier::BOLD) } else { theme.dim() };
         (Shown::new(token.trim()).to_string(), style)
     };
