@@ -6,12 +6,12 @@ use std::path::Path;
 
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::cli::{Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, has_screen, say, var};
+use crate::cli::{Cli, Command, DisplayOptions, ModelQuestion, RunOptions, ScoreArgs, Settings, has_screen, say, var};
 use crate::error::{Error, Result};
 use crate::experiment::{DataSource, Experiment, is_slip, slips};
 use crate::model::{hub, inspect};
 use crate::score;
-use crate::session::{self, Job, starter};
+use crate::session::{self, Chosen, Job, starter};
 use crate::text::Shown;
 use crate::train::Outlook;
 use crate::tui::environment;
@@ -37,10 +37,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
         Err(e) => return Err(mistyped_command(&args).unwrap_or_else(|| usage(&e.render().to_string()))),
     };
     session::catch_panics();
+    let settings = Settings::load(var)?;
+    let display = settings.under(&cli.display);
     match (cli.command, cli.experiment, cli.resume) {
-        (Some(command), ..) => answer(command),
-        (None, Some(path), _) => train(new(&path, &cli.options)?, &cli.options, &cli.display),
-        (None, None, Some(run)) => train(Job::Resume(run), &cli.options, &cli.display),
+        (Some(command), ..) => answer(command, &settings),
+        (None, Some(path), _) => train(new(&path, &cli.options)?, &cli.options, &display),
+        (None, None, Some(run)) => train(Job::Resume(run), &cli.options, &display),
+        (None, None, None) if has_screen() => start(&cli.options, &display),
         (None, None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
     }
 }
@@ -56,14 +59,14 @@ fn mistyped_command(args: &[OsString]) -> Option<Error> {
     Some(Error::usage(format!("there is no command `{written}`, and no such file\n  did you mean `{near}`?")))
 }
 
-fn answer(command: Command) -> Result<()> {
+fn answer(command: Command, settings: &Settings) -> Result<()> {
     match command {
         Command::Run { experiment: Some(path), options, display, .. } => {
-            train(new(&path, &options)?, &options, &display)
+            train(new(&path, &options)?, &options, &settings.under(&display))
         }
         Command::Run { experiment: None, resume, options, display } => {
             let run = resume.ok_or_else(|| Error::usage("run needs an experiment, or --resume and a run"))?;
-            train(Job::Resume(run), &options, &display)
+            train(Job::Resume(run), &options, &settings.under(&display))
         }
         Command::New { file, model, data, held_out } => {
             starter::write(&file, &starter::model_named(&model)?, &data, held_out.as_deref())?;
@@ -73,15 +76,20 @@ fn answer(command: Command) -> Result<()> {
         Command::Check { experiments } => check(&experiments),
         Command::Replay { run, step, display } => {
             need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
-            session::replay(&run, step, &display)
+            session::replay(&run, step, &settings.under(&display))
         }
+        Command::Runs { folder, display } => session::runs(&folder, &settings.under(&display)),
+        Command::Config => say(&settings.lines(var).iter().map(|line| format!("{line}\n")).collect::<String>()),
         Command::Influence(args) => session::influence(&args),
         Command::Score(args) => score_file(&args),
         Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
         Command::Preflight(args) => session::preflight(&args),
         Command::Verify(args) => session::verify(&args),
         Command::Export(args) => session::export(&args),
-        Command::Compare(args) => session::compare(&args),
+        Command::Compare(mut args) => {
+            args.display = settings.under(&args.display);
+            session::compare(&args)
+        }
         Command::Sweep(args) => session::sweep(&args),
         Command::Selftest { backend } => crate::selftest::selftest(backend, &mut say),
         Command::Completions { shell } => {
@@ -96,6 +104,15 @@ fn answer(command: Command) -> Result<()> {
                 .map_err(|e| Error::failed(format!("the manual cannot be written: {e}")))?;
             say(&String::from_utf8_lossy(&out))
         }
+    }
+}
+
+/// The menu of experiments and recordings, and what is chosen from it.
+fn start(options: &RunOptions, display: &DisplayOptions) -> Result<()> {
+    match session::menu(display)? {
+        Some(Chosen::Experiment(path)) => train(new(&path, options)?, options, display),
+        Some(Chosen::Recording(run)) => session::replay(&run, None, display),
+        None => Ok(()),
     }
 }
 

@@ -138,6 +138,23 @@ pub enum Command {
         #[arg(long, value_enum, default_value_t)]
         backend: BackendChoice,
     },
+    /// List recorded runs with their verdict, last numbers and age; on a terminal one opens from the list.
+    Runs {
+        /// The folder that is searched; `runs` if absent.
+        #[arg(value_name = "DIR", default_value = "runs")]
+        folder: PathBuf,
+        /// How to show it.
+        #[command(flatten)]
+        display: DisplayOptions,
+    },
+    /// Print the settings that hold, and where each comes from.
+    ///
+    /// Settings lie in one RON file, `ldyn-tui/settings.ron` in the platform's folder for configuration (LDYN_TUI_CONFIG
+    /// names another file, or none if it is empty), such as
+    /// (theme: light, marker: braille, view: story, narration: true, bell: true, on_alarm: "notify-send $LDYN_TUI_STATE").
+    /// Flags say more than the file. `view` is `story` or `all`; `on_alarm` is given to the shell at every alarm of a
+    /// training, with LDYN_TUI_RUN, LDYN_TUI_STEP and LDYN_TUI_STATE in its environment.
+    Config,
     /// Print a completion script for a shell.
     Completions {
         /// The shell.

@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum as _};
 
+use super::settings::Opening;
 use crate::tui::environment;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::paper::Paper;
@@ -26,6 +27,9 @@ pub struct DisplayOptions {
     /// No colour on the screen; the environment variable NO_COLOR does the same. Files too, unless --theme names one.
     #[arg(long)]
     pub no_color: bool,
+    /// How the dashboard opens: as the user's settings have it.
+    #[arg(skip)]
+    pub(crate) opening: Opening,
 }
 
 impl DisplayOptions {
@@ -57,6 +61,16 @@ impl DisplayOptions {
 pub struct Marker(Option<Glyphs>);
 
 impl Marker {
+    /// The glyphs that are named, else those that are set.
+    pub(crate) fn or(self, set: Option<Glyphs>) -> Self {
+        Self(self.0.or(set))
+    }
+
+    #[cfg(test)]
+    pub(crate) fn named(self) -> Option<Glyphs> {
+        self.0
+    }
+
     const AUTO: &str = "auto";
 
     fn parser() -> impl TypedValueParser<Value = Self> {
@@ -84,8 +98,7 @@ mod tests {
         let unnamed = DisplayOptions::default();
         assert_eq!(unnamed.theme(terminal), Theme { kind: ThemeKind::Mono, depth: ColorDepth::Ansi });
         assert_eq!((unnamed.glyphs(terminal), unnamed.paper()), (Glyphs::Ascii, Paper::default()));
-        let named =
-            DisplayOptions { theme: Some(ThemeKind::Light), marker: Marker(Some(Glyphs::Half)), no_color: false };
+        let named = DisplayOptions { theme: Some(ThemeKind::Light), marker: Marker(Some(Glyphs::Half)), ..unnamed };
         assert_eq!((named.theme(terminal).kind, named.glyphs(terminal)), (ThemeKind::Mono, Glyphs::Half));
         assert_eq!(named.paper(), Paper { kind: ThemeKind::Light, glyphs: Glyphs::Half });
         assert_eq!(named.theme(|_| None).kind, ThemeKind::Light);

@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod display;
 mod influence;
+mod settings;
 
 pub use args::{
     Cli, Command, CompareArgs, ExportArgs, ModelQuestion, PreflightArgs, RunOptions, ScoreArgs, SweepArgs, VerifyArgs,
@@ -11,3 +12,4 @@ pub use args::{
 pub(crate) use console::{has_screen, say, tell, var};
 pub use display::DisplayOptions;
 pub use influence::{InfluenceArgs, Steps};
+pub use settings::Settings;

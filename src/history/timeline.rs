@@ -199,6 +199,11 @@ impl Timeline {
         }
     }
 
+    /// The history after everything that is known.
+    pub fn whole(&self) -> &RunHistory {
+        &self.whole
+    }
+
     /// Events in all.
     pub fn len(&self) -> usize {
         self.len

@@ -6,6 +6,7 @@
 //!        └─────────── commands ────────────────────────┘
 //! ```
 
+mod alarm;
 mod compare;
 mod display;
 mod export;
@@ -14,6 +15,7 @@ mod imported;
 mod influence;
 mod lab;
 mod log;
+mod menu;
 mod preflight;
 mod recorded;
 mod recorder;
@@ -36,18 +38,20 @@ pub use export::export;
 pub use influence::influence;
 pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
+pub use menu::{Chosen, menu, runs};
 pub use preflight::preflight;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
 
-use self::display::look;
+use self::alarm::Alarmed;
+use self::display::{look, opened};
 use self::export::screenshots;
 use self::recorder::Recorder;
 use self::resume::Resumed;
 use self::signals::Interrupts;
 use self::sink::{CAPACITY, LiveSink};
 use crate::backend::BackendChoice;
-use crate::cli::{DisplayOptions, say};
+use crate::cli::{DisplayOptions, Settings, say, var};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, ModelSource};
 use crate::history::RunHistory;
@@ -120,6 +124,7 @@ impl Session {
         let Resumed { directory, experiment, backend, past, recorder, remark } = run;
         let before = recorder.before;
         log::write_to(&directory.log())?;
+        let on_alarm = Settings::load(var)?.on_alarm;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
         let (screen, events) = bounded(CAPACITY);
@@ -130,6 +135,7 @@ impl Session {
             sink.emit(&TrainerEvent::Phase { phase: RunPhase::Starting(remark), step: 0 })?;
         }
         let model_folder = experiment.output.save_model.then(|| directory.root().join("model"));
+        let sink = Alarmed::new(sink, on_alarm, &past);
         let trainer = crate::train::spawn(experiment.clone(), backend, model_folder, Box::new(sink))?;
         let commands = trainer.commands.clone();
         let (tell_screen, finished) = bounded(1);
@@ -174,7 +180,7 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
     let started = Instant::now();
     let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
     let (theme, glyphs) = look(display);
-    let mut app = App::live(&experiment.name, theme, glyphs).on_paper(display.paper());
+    let mut app = opened(App::live(&experiment.name, theme, glyphs).on_paper(display.paper()), display);
     for event in past {
         app.update(Message::Trainer(Arc::new(event)));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::display::look;
+use super::display::{look, opened};
 use super::export::screenshots;
 use super::influence;
 use super::run_headless;
@@ -36,7 +36,7 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
     let directory = RunDirectory::open(run)?;
     let loader = Loader::start(directory.events())?;
     let (theme, glyphs) = look(display);
-    let mut app = App::arriving(theme, glyphs).on_paper(display.paper());
+    let mut app = opened(App::arriving(theme, glyphs).on_paper(display.paper()), display);
     if let Some(step) = step {
         app.seek_step(step);
     }

@@ -33,7 +33,7 @@ pub use self::axis::XAxis;
 use self::canvas::{Canvas, Pen};
 use self::labels::EndLabel;
 use self::layout::{Layout, width};
-pub use self::line::ChartLine;
+pub use self::line::{ChartLine, Weight};
 use super::glyphs::Glyphs;
 use super::theme::Theme;
 use crate::history::Summary;
@@ -93,7 +93,8 @@ impl Chart<'_> {
         let height = area.height.saturating_sub(3);
         let ticks = axis::value_ticks(bounds, height);
         let tick_width = ticks.iter().map(|t| width(&t.label)).max().unwrap_or(0);
-        let label_width = self.lines.iter().map(|l| labels::width_of(&l.label)).max().unwrap_or(0);
+        let labelled = self.lines.iter().filter(|l| l.focused || l.weight != Weight::Faint);
+        let label_width = labelled.map(|l| labels::width_of(&l.label)).max().unwrap_or(0);
         let layout = Layout::new(area, tick_width, label_width, !self.marks.is_empty());
 
         if !layout.title.is_empty() {
@@ -111,14 +112,18 @@ impl Chart<'_> {
         self.draw_marks(&layout, buf);
         self.draw_cursor(&layout, x_axis, buf);
         let ends = self.draw_lines(&layout, bounds, buf);
-        labels::draw(&layout, ends, self.glyphs, buf);
+        labels::draw(&layout, ends, self.glyphs, self.theme, buf);
     }
 
-    /// What is in view of all lines.
+    /// What is in view of the lines that matter; of all lines, where none of those is there.
     fn visible(&self) -> Summary {
         let view = (self.x.0.min(self.x.1), self.x.0.max(self.x.1));
-        let lines = self.lines.iter().map(|line| line.series.summary_of_steps(view));
-        lines.reduce(Summary::join).unwrap_or_default()
+        let of = |faint: bool| {
+            let lines = self.lines.iter().filter(|line| faint || line.weight != Weight::Faint);
+            lines.map(|line| line.series.summary_of_steps(view)).reduce(Summary::join).unwrap_or_default()
+        };
+        let matter = of(false);
+        if matter.extremes.is_some() { matter } else { of(true) }
     }
 
     /// The cell column of a step, if it is in view.
@@ -216,7 +221,11 @@ impl Chart<'_> {
         let spacing = 14 * i64::from(self.glyphs.dots().0);
         for (i, line) in self.lines.iter().enumerate() {
             let points = reduce(&line.series, columns);
+            let faint = line.weight == Weight::Faint && !line.focused;
             let mut pen = Pen::new(line.style(), line.look.dash, line.rank());
+            if line.weight == Weight::Thick {
+                pen = pen.thick();
+            }
             let mut last = None;
             // Markers of neighbouring lines are staggered so that they do not hide one another.
             let mut next_marker = (i as i64 * 5 % 14) * i64::from(self.glyphs.dots().0);
@@ -228,8 +237,18 @@ impl Chart<'_> {
                 }
                 let (x, y) = place(step, value);
                 canvas.line_to(&mut pen, x, y);
+                if faint {
+                    continue;
+                }
                 if value.is_infinite() {
                     marks.push((x, y, if value < 0.0 { '▼' } else { '▲' }));
+                } else if !(0..i64::from(dots_y)).contains(&y) {
+                    // Beyond the bounds that were asked for: an arrow at the edge, so that nothing leaves unseen.
+                    if x >= next_marker {
+                        let edge = if y < 0 { 0 } else { i64::from(dots_y) - 1 };
+                        marks.push((x, edge, if y < 0 { '▲' } else { '▼' }));
+                        next_marker = x + spacing;
+                    }
                 } else if x >= next_marker || line.focused && x >= next_marker - spacing / 2 {
                     marks.push((x, y, line.look.marker));
                     next_marker = x + spacing;
@@ -241,7 +260,7 @@ impl Chart<'_> {
             for (x, y, marker) in marks {
                 canvas.marker(x, y, marker, &pen);
             }
-            if let (Some((x, y)), false) = (last, line.label.is_empty()) {
+            if let (Some((x, y)), false) = (last, line.label.is_empty() || faint) {
                 ends.push(EndLabel::new(line, x, y.clamp(0, i64::from(dots_y) - 1), self.glyphs));
             }
         }

@@ -10,6 +10,8 @@ use crate::protocol::ProbeGroup;
 pub enum Action {
     /// Open or close the help overlay.
     Help,
+    /// What the words and signs of the focused panel mean.
+    Glossary,
     /// Quit; asks first while training.
     Quit,
     /// Ctrl-C: like [`Action::Quit`], and without asking the second time.
@@ -36,6 +38,8 @@ pub enum Action {
     JumpStart,
     /// Replay: to the end.
     JumpEnd,
+    /// Replay: stop at every event, or play on.
+    Narration,
     /// Keep the panels as they are while the run goes on.
     Freeze,
     /// Show or hide a group of probes.
@@ -68,10 +72,18 @@ pub enum Action {
     NextScale,
     /// Compare: the next measure that runs are aligned by.
     NextAlignment,
+    /// Count changes from the cursor's step, or again as the scale does.
+    CountFromHere,
+    /// The story's curves stand out, or all alike.
+    ToggleStory,
+    /// The y axis without values far from most, or with all.
+    ToggleRobust,
     /// Next strength of smoothing.
     NextSmoothing,
     /// List the prompts by how far the selected curve rose on them.
     OrderPrompts,
+    /// The next squeezed pair, or the one before.
+    NextSqueezed(bool),
     /// Ask who moved an answer.
     Why,
     /// Type a filter for the focused list.
@@ -207,6 +219,8 @@ pub enum Context {
     Filter,
     /// The squeeze lab.
     Lab,
+    /// The menu of experiments and recordings.
+    Menu,
 }
 
 impl Context {
@@ -216,8 +230,8 @@ impl Context {
         match self {
             Self::Always => true,
             Self::Elsewhere => mode != Self::Live,
-            Self::Still => matches!(mode, Self::Replay | Self::Compare | Self::Lab),
-            Self::Screen => matches!(mode, Self::Live | Self::Replay | Self::Compare | Self::Lab),
+            Self::Still => matches!(mode, Self::Replay | Self::Compare | Self::Lab | Self::Menu),
+            Self::Screen => matches!(mode, Self::Live | Self::Replay | Self::Compare | Self::Lab | Self::Menu),
             Self::Dashboard => matches!(mode, Self::Live | Self::Replay),
             _ => self == mode,
         }
@@ -317,13 +331,14 @@ const fn bind(
     Binding { keys, action, context, hint, help }
 }
 
-use Context::{Always, Compare, Dashboard, Elsewhere, Filter, Help, Lab, Live, Quit, Replay, Screen, Still};
+use Context::{Always, Compare, Dashboard, Elsewhere, Filter, Help, Lab, Live, Menu, Quit, Replay, Screen, Still};
 use Key::{Char, Ctrl, Named, Shift};
 
 /// Every key, in the order of the footer and of the help overlay.
 #[rustfmt::skip]
 pub const BINDINGS: &[Binding] = &[
     bind(Screen, &[Char('?')], Action::Help, "help", "this help"),
+    bind(Dashboard, &[Char('w')], Action::Glossary, "words", "what the words and signs of the focused panel mean"),
     bind(Live, &[Char('q')], Action::Quit, "quit", "quit; asks while training"),
     bind(Still, &[Char('q')], Action::Quit, "quit", "quit"),
     bind(Live, &[Ctrl('c')], Action::Interrupt, "", "quit; a second time without waiting"),
@@ -340,6 +355,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Replay, &[Char(',')], Action::EvaluationBack, "back", "back to the previous evaluation"),
     bind(Replay, &[Char('>')], Action::Faster, "faster", "play faster, without limit"),
     bind(Replay, &[Char('<')], Action::Slower, "", "play slower"),
+    bind(Replay, &[Char('v')], Action::Narration, "", "stop at every event and say what to look at, or play on"),
     bind(Replay, &[Named(KeyCode::Home)], Action::JumpStart, "", "to the beginning"),
     bind(Replay, &[Named(KeyCode::End)], Action::JumpEnd, "", "to the end"),
 
@@ -372,7 +388,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Shift(KeyCode::Left)], Action::Cursor(-10), "", "ten evaluations back"),
     bind(Dashboard, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "select", "next row: curve, prompt or event of the focused panel"),
     bind(Dashboard, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "previous row"),
-    bind(Dashboard, &[Named(KeyCode::PageDown)], Action::List(Rows::PageDown), "", "a page of rows on"),
+    bind(Dashboard, &[Named(KeyCode::PageDown)], Action::List(Rows::PageDown), "", "a page of rows on; in the prompt panel its text"),
     bind(Dashboard, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page of rows back"),
     bind(Dashboard, &[Char('g')], Action::List(Rows::First), "", "first row"),
     bind(Dashboard, &[Char('G')], Action::List(Rows::Last), "", "last row"),
@@ -380,6 +396,9 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('N')], Action::PreviousEvent, "", "cursor to the previous event"),
 
     bind(Dashboard, &[Char('y')], Action::NextScale, "scale", "y axis: Δ of the stage, Δ of the run, log p, per token, p"),
+    bind(Dashboard, &[Char('a')], Action::ToggleStory, "all curves", "the story (y⁺, y⁻, y* stand out; digits add), or all alike"),
+    bind(Dashboard, &[Char('c')], Action::CountFromHere, "", "count changes from the cursor's step, or as the scale does"),
+    bind(Dashboard, &[Char('z')], Action::ToggleRobust, "", "y axis without values far from most, or with all"),
     bind(Dashboard, &[Char('m')], Action::NextSmoothing, "smooth", "smoothing: none, light, strong (for display only)"),
     bind(Dashboard, &[Char('+'), Char('=')], Action::ZoomIn, "zoom", "zoom in around the cursor"),
     bind(Dashboard, &[Char('-')], Action::ZoomOut, "", "zoom out"),
@@ -395,10 +414,12 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('5')], Action::Toggle(ProbeGroup::Unrelated), "", "show or hide: unrelated (fluent, answers nothing)"),
     bind(Dashboard, &[Char('6')], Action::Toggle(ProbeGroup::NotLanguage), "", "show or hide: not language (shuffled words)"),
     bind(Dashboard, &[Char('!')], Action::Solo, "solo", "only the group last touched; again for all"),
-    bind(Dashboard, &[Char('0')], Action::ShowAll, "all", "show every group"),
+    bind(Dashboard, &[Char('0')], Action::ShowAll, "all", "show every group, all curves alike"),
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
-    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "list prompts by the rise of a curve (irr train): the leaks"),
+    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "prompts by the rise of a curve (leaks); pairs by other columns"),
+    bind(Dashboard, &[Char('x')], Action::NextSqueezed(true), "squeezed", "the next squeezed pair, the gravest first"),
+    bind(Dashboard, &[Char('X')], Action::NextSqueezed(false), "", "the squeezed pair before"),
     bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (or prompt) since the evaluation before"),
     bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
@@ -418,6 +439,15 @@ pub const BINDINGS: &[Binding] = &[
     bind(Compare, &[Char('y')], Action::NextScale, "scale", "y axis: Δ of the stage, Δ of the run, log p, per token, p"),
     bind(Compare, &[Named(KeyCode::Tab)], Action::FocusNext, "arm", "the next arm in the panel of differences, with its quartiles"),
     bind(Compare, &[Named(KeyCode::BackTab)], Action::FocusPrevious, "", "the previous arm"),
+
+    bind(Menu, &[Named(KeyCode::Enter)], Action::Confirm, "open", "open the line: train the experiment, or show the recording"),
+    bind(Menu, &[Named(KeyCode::Esc)], Action::Quit, "", "leave the menu"),
+    bind(Menu, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "select", "next line"),
+    bind(Menu, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "previous line"),
+    bind(Menu, &[Named(KeyCode::PageDown)], Action::List(Rows::PageDown), "", "a page of lines on"),
+    bind(Menu, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page of lines back"),
+    bind(Menu, &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "first line"),
+    bind(Menu, &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "last line"),
 
     bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
     bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),

@@ -52,6 +52,8 @@ pub enum Effect {
     Suspend,
     /// Draw the screen off-screen, without clocks, and write it.
     Screenshot,
+    /// Ring the terminal's bell.
+    Bell,
     /// Write the whole screen again: something else has drawn on it.
     Redraw,
 }

@@ -10,6 +10,7 @@ pub(super) mod forces;
 mod frame;
 mod heatmap;
 mod measure;
+pub(super) mod pairs;
 pub(super) mod prompt;
 
 /// Hands the table of panels, in the order of Tab, to a macro: variant, the word in titles and file names, runs, list, the
@@ -20,9 +21,11 @@ macro_rules! each_panel {
             /// The curves of a language model's run over steps.
             Chart = "chart" in Answers, keys: Curves, at: [Head], drawn by chart.render;
             /// The curves as a table: the read-out of the cursor.
-            Curves = "curves" in Answers, keys: Curves, at: [Aside], drawn by curves.render;
+            Curves = "curves" in Answers, keys: Curves, at: [Aside, Beside], drawn by curves.render;
             /// One prompt and its answers.
             Prompt = "prompt" in Answers, keys: Prompts, at: [Below, Lower], drawn by prompt.render;
+            /// Every pair: how far y⁺, y⁻ and y* moved on it.
+            Pairs = "pairs" in Pairs, keys: Pairs, at: [Beside, Lower], drawn by pairs.render;
             /// What a classifier says of pictures of one class, over steps.
             Answers = "chart" in Classes, keys: Classes, at: [Head], drawn by classes.chart;
             /// What learning from each class did to the others.
@@ -30,11 +33,11 @@ macro_rules! each_panel {
             /// How alike a classifier finds the classes.
             Kernel = "kernel" in Classes, keys: Classes, at: [Below, Aside], drawn by classes.kernel;
             /// What happened.
-            Events = "events" in Every, keys: Events, at: [Foot, Lower], drawn by events.render;
+            Events = "events" in Every, keys: Events, at: [Foot, Beside, Lower], drawn by events.render;
             /// The measures behind the verdict.
-            Dynamics = "dynamics" in Answers, keys: Prompts, at: [Measures, Lower], drawn by dynamics.render;
+            Dynamics = "dynamics" in Answers, keys: Prompts, at: [Measures, Beside, Lower], drawn by dynamics.render;
             /// What pulled every kind of answer up, and what pushed it down.
-            Forces = "forces" in Forces, keys: Curves, at: [Between, Measures, Lower], drawn by forces.render;
+            Forces = "forces" in Forces, keys: Curves, at: [Between, Beside, Measures, Lower], drawn by forces.render;
             /// The measures of a classifier's learning.
             Learning = "dynamics" in Classes, keys: Classes, at: [Measures, Lower], drawn by classes.learning;
         }
@@ -48,6 +51,8 @@ enum In {
     Every,
     /// Runs of a language model.
     Answers,
+    /// Runs of a language model that tell their pairs apart.
+    Pairs,
     /// Runs of a language model whose forces were measured.
     Forces,
     /// Runs of a classifier.
@@ -59,6 +64,8 @@ enum In {
 pub struct Shows {
     /// Whether a classifier is trained.
     pub classes: bool,
+    /// Whether the pairs of a language model's run are told apart.
+    pub pairs: bool,
     /// Whether forces were measured.
     pub forces: bool,
 }
@@ -68,6 +75,7 @@ pub struct Shows {
 pub(super) enum List {
     Curves,
     Prompts,
+    Pairs,
     Classes,
     Events,
 }
@@ -78,8 +86,10 @@ pub(super) enum List {
 pub(super) enum Slot {
     /// The large place, for the chart.
     Head,
-    /// Beside the head.
+    /// Beside the head, for the table of curves.
     Aside,
+    /// Below the head, beside what else is there.
+    Beside,
     /// Between the head and what lies below it, on tall screens.
     Between,
     /// Below the head, or below what lies aside.
@@ -130,15 +140,16 @@ impl Panel {
         let has = move |runs: In| match runs {
             In::Every => true,
             In::Answers => !run.classes,
+            In::Pairs => run.pairs,
             In::Forces => run.forces,
             In::Classes => run.classes,
         };
         PANELS.iter().filter(move |row| has(row.runs)).map(|row| row.panel)
     }
 
-    /// The panel that a run opens on, and the one in the lower place of a small screen.
-    pub(super) fn first(of_classes: bool) -> (Self, Self) {
-        if of_classes { (Self::Answers, Self::Learning) } else { (Self::Chart, Self::Prompt) }
+    /// The panel that a run opens on.
+    pub(super) fn first(of_classes: bool) -> Self {
+        if of_classes { Self::Answers } else { Self::Chart }
     }
 
     fn row(self) -> &'static Row {
@@ -159,11 +170,6 @@ impl Panel {
     pub(super) fn slots(self) -> &'static [Slot] {
         self.row().slots
     }
-
-    /// Whether it can take the lower place of a small screen.
-    pub(super) fn is_lower(self) -> bool {
-        self.slots().contains(&Slot::Lower)
-    }
 }
 
 #[cfg(test)]
@@ -172,11 +178,12 @@ mod tests {
 
     #[test]
     fn every_run_has_its_panels_and_opens_on_one_of_them() {
-        for (classes, forces, panels) in [(false, false, 5), (false, true, 6), (true, false, 5)] {
-            let all: Vec<_> = Panel::all(Shows { classes, forces }).collect();
+        for (classes, pairs, forces, panels) in
+            [(false, false, false, 5), (false, true, false, 6), (false, true, true, 7), (true, false, false, 5)]
+        {
+            let all: Vec<_> = Panel::all(Shows { classes, pairs, forces }).collect();
             assert_eq!(all.len(), panels);
-            let (focus, lower) = Panel::first(classes);
-            assert!(all.contains(&focus) && all.contains(&lower) && lower.is_lower());
+            assert!(all.contains(&Panel::first(classes)));
         }
         assert!(PANELS.iter().all(|row| row.panel.row().panel == row.panel));
     }

@@ -253,6 +253,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                         queue.push_back(Message::Resize);
                     }
                     Effect::Screenshot => queue.push_back(self.shoot()),
+                    Effect::Bell => self.screen.bell().map_err(terminal_gone)?,
                     Effect::Redraw => queue.push_back(Message::Resize),
                 }
             }

@@ -165,6 +165,15 @@ impl<W: Write> Screen<W> {
         Ok(wrapped.len())
     }
 
+    /// Rings the terminal's bell.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn bell(&mut self) -> io::Result<()> {
+        self.out.write_all(b"\x07")?;
+        self.out.flush()
+    }
+
     /// Names the window, if it has another name.
     ///
     /// # Errors

@@ -42,7 +42,7 @@ fn dashboards(glyphs: Glyphs) -> Vec<App> {
     apps.push(App::replay(run_events(), theme(), glyphs));
     for panel in [Panel::Prompt, Panel::Events, Panel::Dynamics, Panel::Chart] {
         let mut app = squeezing();
-        (app.view.focus, app.view.lower, app.view.maximised) = (panel, panel, true);
+        (app.view.focus, app.view.maximised) = (panel, true);
         app.view.cursor = Some(60);
         apps.push(app);
     }

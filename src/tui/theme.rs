@@ -17,11 +17,12 @@ mod vision;
 use ratatui::style::{Color, Modifier, Style};
 
 use self::depth::nearest_indexed;
-pub use self::look::{CurveLook, Dash};
+pub use self::look::{CurveLook, Dash, leads};
 use crate::history::DynamicsState;
 
 /// Which palette.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ThemeKind {
     /// Colour-blind-safe on a dark ground.
     #[default]

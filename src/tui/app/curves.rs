@@ -52,11 +52,15 @@ pub(super) fn curves(history: &RunHistory, view: &ViewState, scale: Scale) -> Ve
     let of_means = history.run.as_ref().is_some_and(|run| run.means);
     CurveId::all()
         .filter_map(|id| {
-            let raw = history.curve(id, scale, None);
+            let mut raw = history.curve(id, scale, None);
             if raw.is_empty() {
                 return None;
             }
             let level = if scale.is_change() { history.curve(id, Scale::LogProb, None) } else { raw.clone() };
+            if let Some(anchor) = view.anchor {
+                let from = level.at(anchor).unwrap_or(f64::NAN);
+                raw = level.iter().map(|(step, value)| (step, value - from)).collect();
+            }
             let weight = view.smoothing.weight();
             let mut smooth = weight.map(|_| Series::default());
             let mut lines = Vec::new();
@@ -66,7 +70,9 @@ pub(super) fn curves(history: &RunHistory, view: &ViewState, scale: Scale) -> Ve
                     series = series.smoothed(weight);
                     stretch.collect(&series, smooth);
                 }
-                let band = (view.curve == Some(id)).then(|| stretch.band(history, id, scale, BAND));
+                // Quartiles are those of changes since a start that the history knows.
+                let band =
+                    (view.curve == Some(id) && view.anchor.is_none()).then(|| stretch.band(history, id, scale, BAND));
                 lines.push(Line { series, band });
             }
             let prompts = (!of_means).then(|| history.prompts(id)).filter(|&n| n > 0);

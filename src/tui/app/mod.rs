@@ -3,7 +3,9 @@
 
 mod ask;
 mod curves;
+mod narrate;
 mod navigate;
+mod pairs;
 mod replay;
 mod scale;
 mod still;
@@ -17,6 +19,7 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
+pub use pairs::{PairOrder, PairRow, PairState};
 pub use replay::{Reading, Replay};
 #[cfg(test)]
 use scale::Since;
@@ -218,7 +221,7 @@ impl App {
 
     /// What the run has to show.
     pub fn shows(&self) -> Shows {
-        Shows { classes: self.has_classes(), forces: !self.shown().forces.entries.is_empty() }
+        Shows { classes: self.has_classes(), pairs: self.has_pairs(), forces: !self.shown().forces.entries.is_empty() }
     }
 
     /// What is known of the forces at [`App::step`]: the last window that ended at or before it.
@@ -239,21 +242,18 @@ impl App {
         self.shown().reading_at(self.step())
     }
 
-    /// The selected class, an index into the run's.
+    /// The selected class, an index into the run's: of digits, until one is selected, the 4, which pulls the 9 up.
     pub fn class(&self) -> usize {
-        self.view.class.min(self.shown().class_count().saturating_sub(1))
+        let names = || self.shown().run.iter().flat_map(|run| &run.classes);
+        let four = || names().position(|name| name == "4").filter(|_| names().count() == 10);
+        let class = self.view.class.or_else(four).unwrap_or(0);
+        class.min(self.shown().class_count().saturating_sub(1))
     }
 
     /// The focused panel: the one last focused, if this run has it.
     pub fn focus(&self) -> Panel {
-        let (first, _) = Panel::first(self.has_classes());
+        let first = Panel::first(self.has_classes());
         Panel::all(self.shows()).find(|&panel| panel == self.view.focus).unwrap_or(first)
-    }
-
-    /// The panel of the narrow layout's lower place.
-    pub fn lower(&self) -> Panel {
-        let (_, first) = Panel::first(self.has_classes());
-        Panel::all(self.shows()).find(|&panel| panel == self.view.lower).unwrap_or(first)
     }
 
     /// The filter of the focused list.
@@ -275,7 +275,18 @@ impl App {
     /// Whether an action can do anything in this run: a classifier has no groups and no lists to filter.
     pub fn offers(&self, action: Action) -> bool {
         !self.has_classes()
-            || !matches!(action, Action::Toggle(_) | Action::Solo | Action::ShowAll | Action::Filter | Action::Why)
+            || !matches!(
+                action,
+                Action::Toggle(_)
+                    | Action::Solo
+                    | Action::ShowAll
+                    | Action::ToggleStory
+                    | Action::CountFromHere
+                    | Action::OrderPrompts
+                    | Action::NextSqueezed(_)
+                    | Action::Filter
+                    | Action::Why
+            )
     }
 
     /// The keys that the help names.
@@ -290,7 +301,19 @@ impl App {
 
     /// First and last step of the chart.
     pub fn range(&self) -> (u64, u64) {
-        self.view.range.unwrap_or((0, self.last_step()))
+        self.view.range.unwrap_or((0, self.end()))
+    }
+
+    /// The history that axes are fixed to: the whole recording, so that a replay does not change its scale under way.
+    /// That is how a run is watched and no part of what it is, so with hidden clocks there is none.
+    pub fn fixed(&self) -> Option<&RunHistory> {
+        self.replay.as_ref().filter(|_| !self.hide_clock).map(Replay::whole)
+    }
+
+    /// The last step that the chart can show.
+    fn end(&self) -> u64 {
+        let fixed = self.fixed().map_or(0, |whole| whole.last_measured().unwrap_or(0).max(whole.step));
+        fixed.max(self.last_step())
     }
 
     /// The last step there is to show; at least 1, so that the axis has a length.
@@ -349,7 +372,7 @@ impl App {
     /// Which keys work now.
     pub fn mode(&self) -> Context {
         match self.view.dialog {
-            Some(Dialog::Help(_) | Dialog::Why(_)) => Context::Help,
+            Some(Dialog::Help(_) | Dialog::Why(_) | Dialog::Glossary(_)) => Context::Help,
             Some(Dialog::Quit) => Context::Quit,
             Some(Dialog::Filter) => Context::Filter,
             None => self.dashboard_mode(),
@@ -370,6 +393,8 @@ impl App {
     pub fn tick_interval(&self) -> Option<Duration> {
         if self.replay.as_ref().is_some_and(Replay::is_playing) {
             Some(Duration::from_millis(33))
+        } else if self.is_measuring() {
+            Some(Duration::from_millis(1000))
         } else if self.is_waiting() {
             let tenths = self.history.run.is_none();
             Some(Duration::from_millis(if tenths { 100 } else { 1000 }))
@@ -381,6 +406,11 @@ impl App {
     /// Whether the trainer is getting ready: the screen counts the seconds.
     pub fn is_waiting(&self) -> bool {
         self.is_training() && matches!(self.history.phase, None | Some(RunPhase::Starting(_)))
+    }
+
+    /// Whether the trainer measures the probes: the screen counts the seconds.
+    pub fn is_measuring(&self) -> bool {
+        self.is_training() && matches!(self.history.phase, Some(RunPhase::Evaluating))
     }
 
     /// Whether the screen changed since this was last asked.

@@ -1,8 +1,9 @@
 //! The cursor, the range of steps and the lists.
 
 use super::{App, Dialog};
+use crate::tui::glossary;
 use crate::tui::keymap::Rows;
-use crate::tui::panel::List;
+use crate::tui::panel::{List, Panel};
 
 /// Fewest steps that a chart shows.
 const MIN_RANGE: u64 = 4;
@@ -30,7 +31,7 @@ impl App {
 
     pub(super) fn zoom(&mut self, closer: bool) {
         let (from, to) = self.range();
-        let last = self.last_step();
+        let last = self.end();
         let length = to - from;
         let wanted = if closer { (length / 2).max(MIN_RANGE.min(last)) } else { length.saturating_mul(2) };
         if wanted >= last {
@@ -51,7 +52,7 @@ impl App {
         let length = to - from;
         let by = (length / 4).max(1);
         let from = if later { from + by } else { from.saturating_sub(by) };
-        self.view.range = Some(within(from, length, self.last_step()));
+        self.view.range = Some(within(from, length, self.end()));
     }
 
     pub(super) fn jump_event(&mut self, next: bool) {
@@ -80,6 +81,11 @@ impl App {
             self.view.dialog = Some(Dialog::Help(by.scrolled(row, rows)));
             return;
         }
+        if let Some(Dialog::Glossary(row)) = self.view.dialog {
+            let terms = glossary::terms(self.focus()).count();
+            self.view.dialog = Some(Dialog::Glossary(by.scrolled(row, terms)));
+            return;
+        }
         if let Some(Dialog::Why(row)) = self.view.dialog {
             self.view.dialog = Some(Dialog::Why(by.scrolled(row, self.why_lines())));
             return;
@@ -87,7 +93,7 @@ impl App {
         match self.focus().list() {
             List::Classes => {
                 let at = by.moved(Some(self.class()), self.shown().class_count());
-                self.view.class = at.unwrap_or_default();
+                self.view.class = at;
             }
             List::Curves => {
                 let shown: Vec<_> = self.visible_curves().map(|c| c.id).collect();
@@ -98,11 +104,27 @@ impl App {
                     self.refresh();
                 }
             }
+            // The text that has no room is read page by page.
+            List::Prompts if self.focus() == Panel::Prompt && by == Rows::PageDown => {
+                let at = self.view.prompt_scroll.map_or(0, |at| by.scrolled(at, self.prompt_lines()));
+                self.view.prompt_scroll = Some(at);
+            }
+            List::Prompts if self.focus() == Panel::Prompt && by == Rows::PageUp => {
+                let back = |at: u16| (at > 0).then(|| by.scrolled(at, self.prompt_lines()));
+                self.view.prompt_scroll = self.view.prompt_scroll.and_then(back);
+            }
             List::Prompts => {
                 let shown = self.visible_prompts();
                 let at = shown.iter().position(|&p| p == self.view.prompt);
                 if let Some(&prompt) = by.moved(at, shown.len()).and_then(|at| shown.get(at)) {
-                    self.view.prompt = prompt;
+                    self.choose_prompt(prompt);
+                }
+            }
+            List::Pairs => {
+                let rows = self.pairs();
+                let at = rows.iter().position(|row| row.pair == self.view.prompt);
+                if let Some(row) = by.moved(at, rows.len()).and_then(|at| rows.get(at)) {
+                    self.choose_prompt(row.pair);
                 }
             }
             List::Events => {
@@ -113,6 +135,17 @@ impl App {
                 }
             }
         }
+    }
+}
+
+impl App {
+    /// Lines that the selected prompt's texts take, at most: where scrolling ends.
+    fn prompt_lines(&self) -> usize {
+        // A panel has some forty columns for text; a text begins a line.
+        const COLUMNS: usize = 40;
+        let Some(probe) = self.shown().run.as_ref().and_then(|run| run.probes.get(self.view.prompt)) else { return 0 };
+        let texts = probe.responses.values().map(|response| response.text.len()).chain([probe.prompt.len()]);
+        texts.map(|bytes| bytes / COLUMNS + 1).sum::<usize>() + 12
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::history::{RunHistory, Timeline};
+use crate::history::{MarkKind, RunHistory, Timeline};
 use crate::protocol::TrainerEvent;
 use crate::record::Loaded;
 use crate::text::Shown;
@@ -20,6 +20,8 @@ pub struct Replay {
     aim: Aim,
     /// While playing: since when, and from which step.
     playing: Option<(Duration, u64)>,
+    /// The event at which playing stopped to say what to look at: an index into the whole recording's marks.
+    narrated: Option<usize>,
     /// The rate that was chosen; `None` for one at which the run takes half a minute.
     rate: Option<Rate>,
 }
@@ -147,6 +149,30 @@ impl Replay {
         moved
     }
 
+    /// The history after everything that is read: what axes are fixed to.
+    pub fn whole(&self) -> &RunHistory {
+        self.timeline.whole()
+    }
+
+    /// The event at which playing stopped, an index into the marks of [`Replay::whole`].
+    pub fn narrated(&self) -> Option<usize> {
+        self.narrated
+    }
+
+    /// The first event worth a sentence that lies after the position: its place among the marks, and the position after it.
+    fn next_told(&self) -> Option<(usize, usize)> {
+        let marks = self.whole().marks.iter().enumerate();
+        let mut told = marks.filter(|(_, mark)| mark.kind != MarkKind::Phase);
+        let (first, at) = told.find_map(|(at, mark)| {
+            let position = self.position_of(mark.step);
+            (position > self.position).then_some((at, position))
+        })?;
+        // Of several at one step the gravest, which comes last, is told.
+        let step = self.whole().marks[first].step;
+        let last = told.take_while(|(_, mark)| mark.step == step).last().map_or(first, |(at, _)| at);
+        Some((last, at))
+    }
+
     /// The position after the last event at or before `step`.
     pub fn position_of(&self, step: u64) -> usize {
         self.timeline.up_to(step)
@@ -167,12 +193,14 @@ impl Replay {
     /// Applies events up to `position`, and stays there.
     pub fn seek(&mut self, history: &mut RunHistory, position: usize) {
         self.aim = if position >= self.len() { Aim::End } else { Aim::Here };
+        self.narrated = None;
         self.go(history, position);
     }
 
     /// Goes to the state after everything that happened at or before a step, which may not be read yet.
     pub fn seek_step(&mut self, history: &mut RunHistory, step: u64) {
         self.aim = Aim::Step(step);
+        self.narrated = None;
         self.go(history, self.position_of(step));
     }
 
@@ -185,6 +213,7 @@ impl Replay {
     /// Starts, from the beginning if it is at its end, or stops.
     pub fn toggle(&mut self, history: &mut RunHistory, now: Duration) {
         self.aim = Aim::Here;
+        self.narrated = None;
         if self.playing.take().is_some() {
             return;
         }
@@ -207,12 +236,17 @@ impl Replay {
         }
     }
 
-    /// Goes on playing; returns whether anything was applied.
-    pub fn tick(&mut self, history: &mut RunHistory, now: Duration) -> bool {
+    /// Goes on playing, to the next event where `narrates` stops at each; returns whether anything was applied.
+    pub fn tick(&mut self, history: &mut RunHistory, now: Duration, narrates: bool) -> bool {
         let Some((since, from)) = self.playing else { return false };
         let rate = u128::from(self.rate(history.total_steps()));
         let played = now.saturating_sub(since).as_micros().saturating_mul(rate) / 1_000_000;
         let target = self.position_of(from.saturating_add(u64::try_from(played).unwrap_or(u64::MAX)));
+        if let Some((mark, at)) = self.next_told().filter(|&(_, at)| narrates && target >= at) {
+            self.go(history, at);
+            (self.playing, self.narrated) = (None, Some(mark));
+            return true;
+        }
         let moved = target > self.position;
         if moved {
             self.go(history, target);

@@ -1,5 +1,7 @@
 //! The scale that is shown, and the evaluation from which changes are counted: one answer for the chart, the table and the prompt.
 
+use std::borrow::Cow;
+
 use super::{App, Curve};
 use crate::history::Scale;
 use crate::protocol::{Evaluation, StageInfo};
@@ -12,6 +14,8 @@ pub enum Since {
     Start,
     /// The evaluation that the stage of this index started from.
     Stage(usize),
+    /// The evaluation at a step that the user chose.
+    Step(u64),
 }
 
 impl App {
@@ -45,15 +49,38 @@ impl App {
         (start.copied().unwrap_or(0), self.step())
     }
 
-    /// The scale while the user has chosen none: in a stage that pushes something down, what that stage did; else what the
-    /// run did.
+    /// The scale while the user has chosen none: in a stage that pushes something down, what that stage did; else the levels
+    /// themselves; of a classifier, what the run did.
     pub fn default_scale(&self) -> Scale {
-        if self.pushes_down() { Scale::StageDelta } else { Scale::Delta }
+        match self.has_classes() {
+            true => Scale::Delta,
+            false if self.pushes_down() => Scale::StageDelta,
+            false => Scale::LogProb,
+        }
     }
 
     /// The scale that is shown.
     pub fn scale(&self) -> Scale {
+        if self.view.anchor.is_some() {
+            return Scale::Delta;
+        }
         self.view.scale.unwrap_or_else(|| self.default_scale())
+    }
+
+    /// The name of the scale, as the axis has it.
+    pub fn scale_title(&self) -> Cow<'static, str> {
+        match self.view.anchor {
+            Some(step) => format!("Δ log p since step {step} (nats)").into(),
+            None => self.scale().title().into(),
+        }
+    }
+
+    /// Counts changes from the step that is shown, or again from where the scale counts them.
+    pub(super) fn count_from_here(&mut self) {
+        let here = self.measured_step();
+        self.view.anchor = here.filter(|_| self.view.anchor.is_none() && !self.has_classes());
+        self.view.split = false;
+        self.refresh();
     }
 
     /// Whether the chart shows what the change of the selected curve is made of.
@@ -64,6 +91,10 @@ impl App {
     /// Goes on to the next scale; after the changes of a stage come their parts, where those are known. Back at the one that
     /// the stage decides on, the choice is the stage's again.
     pub(super) fn next_scale(&mut self) {
+        if self.view.anchor.take().is_some() {
+            self.refresh();
+            return;
+        }
         self.view.split = self.scale() == Scale::StageDelta && self.shows().forces && !self.view.split;
         if self.view.split {
             return;
@@ -79,6 +110,9 @@ impl App {
 
     /// The evaluation from which the changes that are shown are counted. A scale of levels leaves that to the stage.
     pub fn since(&self) -> Since {
+        if let Some(step) = self.view.anchor {
+            return Since::Step(step);
+        }
         let scale = if self.scale().is_change() { self.scale() } else { self.default_scale() };
         match (scale, self.measured_stage()) {
             (Scale::StageDelta, Some(stage)) => Since::Stage(stage),
@@ -90,6 +124,7 @@ impl App {
     pub fn since_in_words(&self) -> [String; 3] {
         match self.since() {
             Since::Start => ["Δ from step 0", "Δ from 0", "from 0"].map(str::to_owned),
+            Since::Step(step) => [format!("Δ from step {step}"), format!("Δ from {step}"), format!("from {step}")],
             Since::Stage(stage) => {
                 let name = self.stage_info(stage).map_or_else(|| Shown::new("stage"), |s| Shown::new(&s.name));
                 [format!("Δ since {name}"), format!("Δ in {name}"), format!("Δ {name}")]
@@ -99,9 +134,11 @@ impl App {
 
     /// The evaluation that changes are counted from.
     pub fn origin(&self) -> Option<&Evaluation> {
+        let all = &self.shown().evaluations;
         let from = match self.since() {
-            Since::Start => &self.shown().evaluations,
+            Since::Start => all,
             Since::Stage(stage) => self.shown().stage_evaluations(stage),
+            Since::Step(step) => &all[all.partition_point(|e| e.step < step)..],
         };
         from.first().map(AsRef::as_ref)
     }
@@ -114,6 +151,7 @@ impl App {
         }
         let from = match self.since() {
             Since::Start => curve.raw.first()?.1,
+            Since::Step(step) => curve.raw.at(step)?,
             Since::Stage(stage) => {
                 let mut span = self.shown().stage_evaluations(stage).iter();
                 curve.at(span.find(|e| curve.id.values(e).is_some())?.step)?

@@ -1,6 +1,7 @@
 //! What every key does, and that a replay is the live run again.
 
 mod arriving;
+mod narrated;
 mod scale;
 
 use std::sync::Arc;
@@ -119,6 +120,7 @@ fn a_trainer_that_goes_without_a_word_has_failed() {
 fn groups_toggle_solo_and_come_back() {
     let mut app = live_at(60);
     let all = app.visible_curves().count();
+    press(&mut app, 'a');
     press(&mut app, '4');
     assert!(app.visible_curves().all(|c| c.id.group() != ProbeGroup::Hallucination));
     assert!(app.visible_curves().count() < all);
@@ -147,7 +149,7 @@ fn the_cursor_moves_by_evaluations_and_every_panel_follows() {
     named(&mut app, KeyCode::Right);
     assert_eq!(app.step(), 5);
     let chosen = app.curves().iter().find(|c| c.id == CurveId::Probe(ProbeKind::Chosen));
-    let direct = app.history().curve(CurveId::Probe(ProbeKind::Chosen), Scale::Delta, None);
+    let direct = app.history().curve(CurveId::Probe(ProbeKind::Chosen), Scale::LogProb, None);
     assert_eq!(chosen.and_then(|c| c.at(5)), direct.at(5));
     assert_eq!(chosen.and_then(|c| app.change(c)), Some(direct.values()[1] - direct.values()[0]));
     press(&mut app, 'r');
@@ -188,10 +190,9 @@ fn scale_and_smoothing_change_what_is_drawn_and_not_what_was_measured() {
     assert_ne!(app.curves()[0].lines[0].series, raw);
     type_in(&mut app, "mm");
     assert_eq!(app.curves()[0].lines[0].series, raw);
-    assert_eq!(app.scale(), Scale::Delta);
-    assert_eq!(app.curves()[0].raw.values()[0], 0.0);
-    press(&mut app, 'y');
     assert_eq!(app.scale(), Scale::LogProb);
+    press(&mut app, 'y');
+    assert_eq!(app.scale(), Scale::PerToken);
     assert_ne!(app.curves()[0].raw, raw);
     type_in(&mut app, "yyyy");
     assert_eq!(app.curves()[0].raw, raw);
@@ -216,6 +217,8 @@ fn focus_goes_round_and_lists_follow_it() {
     assert_eq!(app.view.prompt, 7);
     press(&mut app, 'g');
     assert_eq!(app.view.prompt, 0);
+    named(&mut app, KeyCode::Tab);
+    assert_eq!(app.view.focus, Panel::Pairs);
     named(&mut app, KeyCode::Tab);
     press(&mut app, 'g');
     assert_eq!((app.view.focus, app.view.event, app.step()), (Panel::Events, Some(0), 0));
@@ -336,6 +339,7 @@ fn a_recording_plays_steps_and_jumps() {
     assert_eq!((app.step(), app.history().evaluations.len()), (0, 1));
     press(&mut app, ',');
     assert_eq!(app.history().evaluations.len(), 1, "there is none before");
+    press(&mut app, 'v');
     press(&mut app, ' ');
     let rate = |app: &App| app.recording().map_or(0, |replay| replay.rate(0));
     app.update(Message::Tick(Duration::from_secs(20 / rate(&app))));
@@ -412,4 +416,121 @@ fn hidden_clocks_hide_everything_that_a_clock_decides() {
     app.update(Message::ScreenshotWritten(vec!["a.svg".into()]));
     app.update(Message::Trainer(Arc::new(TrainerEvent::Speed { tokens_per_second: 9.0, seconds_left: 9.0 })));
     assert_eq!(draw(&app, 120, 40), before);
+}
+
+#[test]
+fn an_alarm_opens_on_the_gravest_pair_until_the_user_selects_another() {
+    let mut app = squeezing();
+    // y* rose above y⁺ most on pair 1 when the alarm was raised, at step 70, and on pair 2 now.
+    for (step, pair) in [(70, 1), (100, 2)] {
+        let evaluations = &mut app.history_mut().evaluations;
+        let evaluation = evaluations.iter_mut().find(|e| e.step == step).unwrap();
+        Arc::make_mut(evaluation).chosen.argmax_logps[pair] += 9.0;
+    }
+    app.update(Message::Resize);
+    assert_eq!(app.view.prompt, 1);
+    assert!(plain(&draw(&app, 80, 24)).contains("prompt 2/8  squeezed "), "{}", plain(&draw(&app, 80, 24)));
+    press(&mut app, 'x');
+    assert_eq!((app.view.prompt, app.focus()), (2, Panel::Prompt), "the first key shows the gravest now");
+    press(&mut app, 'x');
+    let second = app.view.prompt;
+    assert!(second != 2 && second < 4);
+    press(&mut app, 'X');
+    assert_eq!(app.view.prompt, 2);
+    app.view.focus_on(Panel::Pairs);
+    press(&mut app, 'G');
+    let chosen = app.view.prompt;
+    app.update(Message::Resize);
+    assert_eq!(app.view.prompt, chosen, "what was selected stays");
+    let order = |app: &App| app.pairs().iter().map(|row| row.pair).collect::<Vec<_>>();
+    assert_eq!(order(&app)[..1], [2]);
+    type_in(&mut app, "oooo");
+    assert_eq!(order(&app), (0..8).collect::<Vec<_>>(), "sorted by number");
+    let mut healthy = live_at(100);
+    press(&mut healthy, 'x');
+    assert!(healthy.notice().is_some_and(|n| n.failure), "there is no squeezed pair to go to");
+}
+
+#[test]
+fn the_pairs_are_drawn_as_points_with_the_quadrant_shaded_in_which_both_fell() {
+    let mut app = squeezing();
+    app.view.focus_on(Panel::Pairs);
+    for (size, maximised) in [((80, 24), true), ((120, 40), false), ((200, 60), false)] {
+        app.view.maximised = maximised;
+        let screen = plain(&draw(&app, size.0, size.1));
+        for part in ["4 of 8 squeezed, 4 only displaced", "both fell", "░", "Δy⁺", "Δy⁻", "state↓", "squeezed"]
+        {
+            assert!(screen.contains(part), "{part} at {size:?}:\n{screen}");
+        }
+    }
+    app.view.maximised = false;
+    let screen = plain(&draw(&app, 80, 24));
+    assert!(screen.contains("4 of 8 squeezed"), "{screen}");
+    let sft = live_at(30);
+    assert!(sft.pairs().iter().all(|row| row.chosen > 0.0 && row.state == PairState::Quiet));
+}
+
+#[test]
+fn the_bell_rings_once_an_alarm_where_that_is_set() {
+    use crate::history::fixture::{evaluation, run, stage};
+    let events = |bell: bool| {
+        let mut app = App::live("x", theme(), Glyphs::Braille);
+        app.view.bell = bell;
+        let fallen = |step| {
+            let mut e = evaluation(20, 0, step, &[(ProbeKind::Rejected, -62.0), (ProbeKind::Chosen, -51.0)], -39.5);
+            e.stage_flow = None;
+            TrainerEvent::from(e)
+        };
+        let start = evaluation(20, 0, 0, &[(ProbeKind::Chosen, -50.0), (ProbeKind::Rejected, -60.0)], -40.0);
+        [
+            TrainerEvent::RunStarted(Box::new(run(20, 0, vec![stage("DPO", true, 100)]))),
+            TrainerEvent::StageStarted { stage: 0, step: 0 },
+            TrainerEvent::from(start),
+            fallen(10),
+            fallen(20),
+        ]
+        .map(|event| app.update(Message::Trainer(Arc::new(event))))
+    };
+    assert_eq!(events(true), [vec![], vec![], vec![], vec![Effect::Bell], vec![]]);
+    assert_eq!(events(false), [const { Vec::new() }; 5]);
+}
+
+#[test]
+fn the_words_of_every_panel_are_explained_by_one_key() {
+    let mut app = squeezing();
+    let all: Vec<Panel> = Panel::all(app.shows()).collect();
+    for panel in all {
+        app.view.focus_on(panel);
+        press(&mut app, 'w');
+        assert_eq!(app.view.dialog, Some(Dialog::Glossary(0)));
+        let mut seen = String::new();
+        for _ in 0..60 {
+            seen += &plain(&draw(&app, 80, 24));
+            press(&mut app, 'j');
+        }
+        for term in crate::tui::glossary::terms(panel) {
+            assert!(seen.contains(term.word), "{} of {panel:?}:\n{seen}", term.word);
+        }
+        named(&mut app, KeyCode::Esc);
+        assert_eq!(app.view.dialog, None);
+    }
+}
+
+#[test]
+fn the_whole_text_of_a_prompt_scrolls() {
+    let mut app = live_at(60);
+    let tail = "THE-VERY-END";
+    let run = app.history_mut().run.as_mut().map(Arc::make_mut).unwrap();
+    let text = format!("{}{tail}", "many words of an answer ".repeat(120));
+    run.probes[0].responses.get_mut(&ProbeKind::Rejected).unwrap().text = text;
+    app.view.focus_on(Panel::Prompt);
+    app.view.maximised = true;
+    let shown = |app: &App| plain(&draw(app, 80, 24)).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(!shown(&app).contains(tail) && shown(&app).contains('…'));
+    for _ in 0..40 {
+        named(&mut app, KeyCode::PageDown);
+    }
+    assert!(shown(&app).contains(tail), "{}", plain(&draw(&app, 80, 24)));
+    press(&mut app, 'j');
+    assert!(app.view.prompt == 1 && app.view.prompt_scroll.is_none(), "another prompt begins at its top");
 }

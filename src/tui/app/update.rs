@@ -20,6 +20,7 @@ impl App {
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
         self.dirty |= self.notices.take(&message);
         let effects = self.take(message);
+        self.follow_alarm();
         // A cursor that has gone into another stage may have changed the scale.
         if self.scale() != self.curves_scale {
             self.refresh();
@@ -67,15 +68,19 @@ impl App {
     pub(super) fn refresh(&mut self) {
         let (last, marks) = (self.last_step(), self.shown().marks.len());
         self.view.cursor = self.view.cursor.filter(|&c| c <= last);
-        self.view.range = self.view.range.filter(|&(from, _)| from < last);
+        let end = self.end();
+        self.view.range = self.view.range.filter(|&(from, _)| from < end);
         self.view.event = self.view.event.filter(|&e| e < marks);
         self.curves_scale = self.scale();
         self.curves = curves(self.shown(), &self.view, self.curves_scale);
+        self.follow_alarm();
         self.dirty = true;
     }
 
     fn trainer(&mut self, event: &TrainerEvent) -> Vec<Effect> {
+        let raised = self.history.detector.alarms().count();
         self.history.apply(event);
+        let rings = self.view.bell && self.history.detector.alarms().count() > raised;
         if let TrainerEvent::Phase { phase, .. } = event {
             self.requested = None;
             self.phase_since = self.now();
@@ -92,7 +97,8 @@ impl App {
         if self.frozen.is_none() && matches!(event, TrainerEvent::RunStarted(_) | TrainerEvent::Evaluation(_)) {
             self.refresh();
         }
-        self.changed()
+        self.dirty = true;
+        if rings { vec![Effect::Bell] } else { Vec::new() }
     }
 
     fn recording_arrived(&mut self, loaded: Loaded) -> Vec<Effect> {
@@ -114,8 +120,9 @@ impl App {
     }
 
     fn tick(&mut self, now: Duration) -> Vec<Effect> {
-        self.dirty |= self.is_waiting();
-        if self.replay.as_mut().is_some_and(|r| r.tick(&mut self.history, now)) {
+        self.dirty |= self.is_waiting() || self.is_measuring();
+        let narrates = self.view.narration;
+        if self.replay.as_mut().is_some_and(|r| r.tick(&mut self.history, now, narrates)) {
             self.settle();
         }
         Vec::new()
@@ -140,6 +147,7 @@ impl App {
     fn act(&mut self, action: Action) -> Vec<Effect> {
         match action {
             Action::Help => self.view.dialog = Some(Dialog::Help(0)),
+            Action::Glossary => self.view.dialog = Some(Dialog::Glossary(0)),
             Action::Quit => return self.quit(),
             Action::Interrupt => return self.interrupt(),
             Action::Suspend => return vec![Effect::Suspend],
@@ -152,13 +160,22 @@ impl App {
             | Action::Slower
             | Action::JumpStart
             | Action::JumpEnd => self.transport(action),
+            Action::Narration => {
+                self.view.narration = !self.view.narration;
+                let said =
+                    if self.view.narration { "playing stops at every event" } else { "playing goes on through events" };
+                return self.notify(said, false);
+            }
             Action::Freeze => {
                 self.frozen = if self.frozen.is_some() { None } else { Some(Box::new(self.history.clone())) };
                 self.refresh();
             }
             Action::Toggle(group) => self.view.toggle(group),
             Action::Solo => self.view.solo(),
-            Action::ShowAll => self.view.hidden.clear(),
+            Action::ShowAll => self.view.show_all(),
+            Action::ToggleStory => self.view.toggle_story(),
+            Action::ToggleRobust => self.view.robust = !self.view.robust,
+            Action::CountFromHere => self.count_from_here(),
             Action::FocusNext => self.focus_next(1),
             Action::FocusPrevious => self.focus_next(-1),
             Action::Maximise => self.view.maximised = !self.view.maximised,
@@ -175,6 +192,11 @@ impl App {
                 self.refresh();
             }
             Action::OrderPrompts => self.order_prompts(),
+            Action::NextSqueezed(next) => {
+                if let Err(refusal) = self.next_squeezed(next) {
+                    return self.notify(refusal, true);
+                }
+            }
             Action::Why => return self.ask_why(),
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
@@ -199,9 +221,13 @@ impl App {
 
     /// The list of prompts by the rise of the selected curve, and back; the first one is shown.
     fn order_prompts(&mut self) {
+        if self.focus() == Panel::Pairs {
+            self.view.pair_order = self.view.pair_order.next();
+            return;
+        }
         self.view.by_change = !self.view.by_change;
         self.view.focus_on(Panel::Prompt);
-        self.view.prompt = self.visible_prompts().first().copied().unwrap_or(0);
+        self.choose_prompt(self.visible_prompts().first().copied().unwrap_or(0));
     }
 
     fn quit(&mut self) -> Vec<Effect> {

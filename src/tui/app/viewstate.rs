@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::pairs::PairOrder;
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::panel::Panel;
 use crate::tui::paper::Paper;
-use crate::tui::theme::{Theme, ThemeKind};
+use crate::tui::theme::{Theme, ThemeKind, leads};
 
 /// Smoothing of curves, for display only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,6 +48,8 @@ pub enum Dialog {
     Help(u16),
     /// Who moved an answer, scrolled down by this many lines.
     Why(u16),
+    /// What the words of the focused panel mean, scrolled down by this many of them.
+    Glossary(u16),
     /// "Stop the trainer and quit?"
     Quit,
     /// A filter is being typed.
@@ -68,8 +71,8 @@ pub(super) fn folded(text: &str) -> String {
 pub struct ViewState {
     /// The panel last focused; see [`App::focus`](super::App::focus).
     pub focus: Panel,
-    /// The panel last put in the narrow layout's lower place; see [`App::lower`](super::App::lower).
-    pub lower: Panel,
+    /// Panels that were focused, the latest last: of several that could take a place, it has that one.
+    pub recent: Vec<Panel>,
     /// Whether the focused panel has the screen.
     pub maximised: bool,
     /// What covers the dashboard.
@@ -84,6 +87,20 @@ pub struct ViewState {
     pub split: bool,
     /// Smoothing of the curves.
     pub smoothing: Smoothing,
+    /// Whether the curves that tell the story stand out and the others are background.
+    pub story: bool,
+    /// Groups that stand out in the story besides its own curves.
+    pub lit: BTreeSet<ProbeGroup>,
+    /// Whether the y axis leaves out values far from most others.
+    pub robust: bool,
+    /// Whether playing a recording stops at every event, with a sentence on what to look at.
+    pub narration: bool,
+    /// The line from which the prompt's whole text is shown; `None` shows a part of each of its texts.
+    pub prompt_scroll: Option<u16>,
+    /// Whether the terminal's bell rings at an alarm.
+    pub bell: bool,
+    /// The step from which changes are counted in the place of the scale's own start.
+    pub anchor: Option<u64>,
     /// Groups that are not shown.
     pub hidden: BTreeSet<ProbeGroup>,
     /// The group last touched: what `!` shows alone.
@@ -92,10 +109,14 @@ pub struct ViewState {
     pub curve: Option<CurveId>,
     /// The selected prompt.
     pub prompt: usize,
+    /// Whether the user selected it; until then it is the one that an alarm is about.
+    pub prompt_chosen: bool,
+    /// What the pairs are listed by.
+    pub pair_order: PairOrder,
     /// Whether the prompts are listed by how far the selected curve rose on them, instead of in their own order.
     pub by_change: bool,
-    /// The selected class, of a classifier; see [`App::class`](super::App::class).
-    pub class: usize,
+    /// The class that the user selected, of a classifier; see [`App::class`](super::App::class).
+    pub class: Option<usize>,
     /// The selected event; `None` follows the latest.
     pub event: Option<usize>,
     /// Only curves with this text in key, symbol, group or description.
@@ -117,7 +138,7 @@ impl ViewState {
     pub fn new(theme: Theme, glyphs: Glyphs) -> Self {
         Self {
             focus: Panel::Chart,
-            lower: Panel::Prompt,
+            recent: Vec::new(),
             maximised: false,
             dialog: None,
             cursor: None,
@@ -125,12 +146,21 @@ impl ViewState {
             scale: None,
             split: false,
             smoothing: Smoothing::default(),
+            story: true,
+            lit: BTreeSet::new(),
+            robust: false,
+            narration: true,
+            prompt_scroll: None,
+            bell: false,
+            anchor: None,
             hidden: BTreeSet::new(),
             group: ProbeGroup::Answers,
             curve: None,
             prompt: 0,
+            prompt_chosen: false,
+            pair_order: PairOrder::default(),
             by_change: false,
-            class: 0,
+            class: None,
             event: None,
             curve_filter: String::new(),
             prompt_filter: String::new(),
@@ -146,6 +176,28 @@ impl ViewState {
         !self.hidden.contains(&curve.group()) && self.filter_passes(curve)
     }
 
+    /// Whether a curve that is shown stands out: every one does, unless the story is told.
+    pub fn emphasises(&self, curve: CurveId) -> bool {
+        !self.story
+            || leads(curve)
+            || self.lit.contains(&curve.group())
+            || self.curve == Some(curve)
+            || !self.curve_filter.is_empty()
+    }
+
+    /// Shows the story, or every curve alike.
+    pub(super) fn toggle_story(&mut self) {
+        self.story = !self.story;
+        self.lit.clear();
+    }
+
+    /// Shows every curve of every group alike.
+    pub(super) fn show_all(&mut self) {
+        self.hidden.clear();
+        self.lit.clear();
+        self.story = false;
+    }
+
     /// Whether the filter lets a curve through.
     pub fn filter_passes(&self, curve: CurveId) -> bool {
         let description = match curve {
@@ -157,20 +209,27 @@ impl ViewState {
         [curve.key(), curve.symbol(), curve.group().title(), description].iter().any(|t| folded(t).contains(&needle))
     }
 
-    pub(super) fn focus_on(&mut self, panel: Panel) {
+    /// Focuses a panel.
+    pub(in crate::tui) fn focus_on(&mut self, panel: Panel) {
         self.focus = panel;
-        if panel.is_lower() {
-            self.lower = panel;
-        }
+        self.recent.retain(|&seen| seen != panel);
+        self.recent.push(panel);
     }
 
     pub(super) fn solo(&mut self) {
+        self.story = false;
         let alone: BTreeSet<_> = ProbeGroup::ALL.into_iter().filter(|&g| g != self.group).collect();
         self.hidden = if self.hidden == alone { BTreeSet::new() } else { alone };
     }
 
     pub(super) fn toggle(&mut self, group: ProbeGroup) {
         self.group = group;
+        if self.story && !self.hidden.contains(&group) {
+            if !self.lit.remove(&group) {
+                self.lit.insert(group);
+            }
+            return;
+        }
         if !self.hidden.remove(&group) {
             self.hidden.insert(group);
         }

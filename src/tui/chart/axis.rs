@@ -120,10 +120,20 @@ fn digits_of(step: f64) -> usize {
     (-step.log10().floor()).clamp(0.0, 9.0) as usize
 }
 
-/// Ticks at round values, about one in four rows.
+/// Rows of a plot from which its values have three ticks.
+const ROWS_OF_THREE: u16 = 6;
+
+/// Ticks at round values, about one in four rows; at least three where there is room for them.
 pub(super) fn value_ticks(bounds: Bounds, rows: u16) -> Vec<Tick> {
     let wanted = (f64::from(rows) / 4.0).clamp(1.0, 10.0);
-    let step = nice((bounds.high - bounds.low) / wanted);
+    let mut step = nice((bounds.high - bounds.low) / wanted);
+    let held = |step: f64| (bounds.high / step + 1e-9).floor() - (bounds.low / step - 1e-9).ceil() + 1.0;
+    // Two round numbers do not say whether a scale is linear.
+    if rows >= ROWS_OF_THREE {
+        while step.is_finite() && step > 0.0 && held(step) < 3.0 {
+            step = nice(step / 3.0);
+        }
+    }
     if !step.is_finite() || step <= 0.0 {
         return Vec::new();
     }
@@ -274,7 +284,8 @@ mod tests {
     fn ticks_are_round_numbers() {
         assert_eq!(labels(-37.0, 0.0, 20), ["-30", "-20", "-10", "0"]);
         assert_eq!(labels(0.0, 1.0, 20), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
-        assert_eq!(labels(-800.0, 0.0, 12), ["-500", "0"]);
+        assert_eq!(labels(-800.0, 0.0, 12), ["-800", "-600", "-400", "-200", "0"]);
+        assert_eq!(labels(-5.1, 0.2, 6).len(), 3);
         assert_eq!(labels(1.0e-4, 1.2e-4, 8), ["0.00010", "0.00011", "0.00012"]);
         let steps = |x, cells| step_ticks(x, cells).into_iter().map(|t| t.1).collect::<Vec<_>>();
         assert_eq!(steps((0, 150), 40), ["0", "50", "100", "150"]);

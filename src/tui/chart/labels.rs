@@ -2,14 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Modifier, Style};
+use ratatui::style::Style;
 
-use super::canvas::{Canvas, Pen};
 use super::layout::{Layout, width};
 use super::line::ChartLine;
 use crate::text::fit;
 use crate::tui::glyphs::Glyphs;
-use crate::tui::theme::Dash;
+use crate::tui::theme::Theme;
 
 /// Columns between the end of the lines and the labels.
 const GUTTER: u16 = 3;
@@ -58,9 +57,32 @@ pub(super) fn spread(wanted: &[f64], height: usize) -> Vec<usize> {
     rows.enumerate().map(|(i, row)| row as i64 as usize + i).collect()
 }
 
+/// A line of box characters from the row in which a curve ends to its label's: no curve is drawn with them.
+fn leader(gutter: Rect, from: u16, to: u16, style: Style, buf: &mut Buffer) {
+    if gutter.width < GUTTER {
+        return;
+    }
+    let mut put = |x: u16, row: u16, symbol: &str, joined: &str| {
+        let cell = &mut buf[(gutter.x + x, gutter.y + row)];
+        let symbol = if matches!(cell.symbol(), " " | "─") { symbol } else { joined };
+        cell.set_symbol(symbol).set_style(style);
+    };
+    put(0, from, "─", "─");
+    if from == to {
+        put(1, from, "─", "┼");
+        return;
+    }
+    let up = to < from;
+    put(1, from, if up { "╯" } else { "╮" }, "┤");
+    for row in from.min(to) + 1..from.max(to) {
+        put(1, row, "│", "│");
+    }
+    put(1, to, if up { "╭" } else { "╰" }, "├");
+}
+
 /// Draws leaders and labels; where there are more labels than rows, the highest rank and then the first stay.
 #[allow(clippy::cast_precision_loss, reason = "dots of a screen")]
-pub(super) fn draw(layout: &Layout, mut ends: Vec<EndLabel>, glyphs: Glyphs, buf: &mut Buffer) {
+pub(super) fn draw(layout: &Layout, mut ends: Vec<EndLabel>, glyphs: Glyphs, theme: &Theme, buf: &mut Buffer) {
     let Layout { plot, labels, .. } = *layout;
     let Some(last) = ends.iter().map(|e| e.dot.0).max().filter(|_| labels.width > GUTTER + 2 && plot.height > 0) else {
         return;
@@ -77,17 +99,13 @@ pub(super) fn draw(layout: &Layout, mut ends: Vec<EndLabel>, glyphs: Glyphs, buf
     let rows = spread(&wanted, usize::from(plot.height));
 
     let gutter = Rect { width: GUTTER.min(area.width), ..area };
-    let mut leaders = Canvas::new(gutter, glyphs);
-    for (end, row) in ends.iter().zip(&rows) {
-        let Ok(row) = u16::try_from(*row) else { continue };
-        let mut pen = Pen::new(end.style.remove_modifier(Modifier::BOLD).add_modifier(Modifier::DIM), Dash::Solid, 1);
-        let start = end.dot.0 - i64::from(left - plot.x) * i64::from(dots_x);
-        leaders.line_to(&mut pen, start.max(-1), end.dot.1);
-        leaders.line_to(&mut pen, 0, end.dot.1);
-        let target = i64::from(row) * i64::from(dots_y) + i64::from(dots_y - 1) / 2;
-        leaders.line_to(&mut pen, i64::from(gutter.width * dots_x) - 2, target);
+    if glyphs != Glyphs::Ascii {
+        for (end, &row) in ends.iter().zip(&rows) {
+            let from = u16::try_from(end.dot.1 / i64::from(dots_y)).unwrap_or(0).min(plot.height - 1);
+            let Ok(to) = u16::try_from(row) else { continue };
+            leader(gutter, from, to, theme.faint(), buf);
+        }
     }
-    leaders.draw(buf);
     for (end, row) in ends.iter().zip(rows) {
         let Ok(row) = u16::try_from(row) else { continue };
         let room = area.width.saturating_sub(gutter.width);

@@ -7,6 +7,18 @@ use ratatui::style::{Modifier, Style};
 use crate::history::Series;
 use crate::tui::theme::CurveLook;
 
+/// How much a line matters to what the chart tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Weight {
+    /// Background: thin and quiet, without label and markers, and of no say in the bounds.
+    Faint,
+    /// One line among others.
+    #[default]
+    Plain,
+    /// What the chart is about: twice as thick.
+    Thick,
+}
+
 /// One line.
 #[derive(Debug, Clone)]
 pub struct ChartLine<'a> {
@@ -20,12 +32,18 @@ pub struct ChartLine<'a> {
     pub look: CurveLook,
     /// Drawn last and bold: wins the cells that it shares.
     pub focused: bool,
+    /// How much it matters.
+    pub weight: Weight,
 }
 
 impl ChartLine<'_> {
-    /// Focused lines over bold ones over the rest over bands.
+    /// Focused lines over bold ones over the rest over faint ones over bands.
     pub(super) fn rank(&self) -> u8 {
-        if self.focused { 3 } else { 1 + u8::from(self.look.style.add_modifier.contains(Modifier::BOLD)) }
+        match self.weight {
+            _ if self.focused => 4,
+            Weight::Faint => 1,
+            _ => 2 + u8::from(self.look.style.add_modifier.contains(Modifier::BOLD)),
+        }
     }
 
     pub(super) fn style(&self) -> Style {

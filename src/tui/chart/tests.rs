@@ -16,7 +16,14 @@ const THEME: Theme = Theme { kind: ThemeKind::Dark, depth: ColorDepth::True };
 fn line(label: &str, values: &[f64]) -> ChartLine<'static> {
     let look = CurveLook { style: Style::new().fg(Color::Cyan), dash: Dash::Solid, marker: '●' };
     let series = Series::new((0..).step_by(10), values.iter().copied());
-    ChartLine { label: label.into(), series: Cow::Owned(series), band: None, look, focused: false }
+    ChartLine {
+        label: label.into(),
+        series: Cow::Owned(series),
+        band: None,
+        look,
+        focused: false,
+        weight: Weight::Plain,
+    }
 }
 
 fn chart(lines: Vec<ChartLine<'static>>) -> Chart<'static> {
@@ -155,7 +162,8 @@ fn value() -> impl Strategy<Value = f64> {
 
 fn any_line() -> impl Strategy<Value = ChartLine<'static>> {
     let series = prop::collection::vec((0u64..40, value()), 0..60);
-    (series, 0usize..16, any::<bool>(), "[a-z⁺漢]{0,14}").prop_map(|(points, curve, focused, label)| {
+    let weight = prop::sample::select(vec![Weight::Faint, Weight::Plain, Weight::Thick]);
+    (series, 0usize..16, any::<bool>(), weight, "[a-z⁺漢]{0,14}").prop_map(|(points, curve, focused, weight, label)| {
         let mut series = Series::default();
         let mut at = 0;
         for (gap, value) in points {
@@ -164,7 +172,7 @@ fn any_line() -> impl Strategy<Value = ChartLine<'static>> {
         }
         let look = CurveId::all().nth(curve).map_or(line("", &[]).look, |c| THEME.curve(c));
         let band = focused.then(|| (Cow::Owned(series.smoothed(0.5)), Cow::Owned(series.clone())));
-        ChartLine { label, series: Cow::Owned(series), band, look, focused }
+        ChartLine { label, series: Cow::Owned(series), band, look, focused, weight }
     })
 }
 

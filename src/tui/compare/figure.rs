@@ -10,7 +10,7 @@ use ratatui::widgets::Widget;
 use super::app::places;
 use super::view::x_axis;
 use crate::history::{Aligned, CurveId, Scale, Series};
-use crate::tui::chart::{Chart, ChartLine};
+use crate::tui::chart::{Chart, ChartLine, Weight};
 use crate::tui::glyphs;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
@@ -41,6 +41,7 @@ pub fn figure(
             band: None,
             look: theme.arm(at),
             focused: false,
+            weight: Weight::Plain,
         };
         Chart {
             title: Scale::StageDelta.title().to_owned(),

@@ -21,7 +21,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::app::{Compare, Row};
 use crate::history::{Aligned, By, Scale};
-use crate::tui::chart::{Chart, ChartLine, XAxis};
+use crate::tui::chart::{Chart, ChartLine, Weight, XAxis};
 use crate::tui::keymap::{self, Context};
 use crate::tui::theme::Theme;
 use crate::tui::view::text::{change, fit, fitted, left, number, panel, right, title};
@@ -130,6 +130,7 @@ fn chart(app: &Compare, area: Rect, buf: &mut Buffer) {
         band: overlay.band.as_ref().map(|(low, high)| (Cow::Borrowed(low), Cow::Borrowed(high))),
         look: view.theme.arm(at),
         focused: at == view.arm,
+        weight: Weight::Plain,
     });
     overlay(app, aligned, lines.collect(), inner, buf);
 }

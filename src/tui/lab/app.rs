@@ -26,9 +26,9 @@ const CLASSES: (f64, f64) = (2.0, 1000.0);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Scale {
     /// A linear scale from 0 to a round number.
-    #[default]
     Linear,
-    /// A logarithmic scale, by powers of ten up to 1.
+    /// A logarithmic scale, by powers of ten up to 1: on it the valley can be seen.
+    #[default]
     Log,
 }
 

@@ -18,13 +18,21 @@ const NUMBERS: u16 = 44;
 /// Fewest columns in which the lists of classes lie beside it.
 const WITH_MOVERS: u16 = 72;
 /// Fewest columns in which a third panel says what to try.
-const WITH_HINTS: u16 = 150;
+const WITH_HINTS: u16 = 100;
+/// Columns from which it has room for all that can be tried.
+const WITH_ALL_HINTS: u16 = 150;
+/// Columns of the lists of classes where the third panel is narrow.
+const MOVERS: u16 = 32;
 
 const HINTS: &str = "Every class but y changes by the factor e^(η′p)/Z. It is above 1 where p lies above ln Z/η′, \
                      however p came about: the rich get richer. Try: d, a uniform distribution, from which none falls. \
                      ← and →, y on a peak and in a valley: in a valley there is little to share out, and the bystanders \
                      pay for y*. +, a larger step. Space, again and again: y* ends with everything. y, the scale that \
-                     shows the poor.";
+                     shows who is rich.";
+
+/// The same where there is little room.
+const FEWER_HINTS: &str =
+    "Above the line a class gains, below it loses: the rich get richer. Try d, ←, →, +, and Space.";
 
 /// Draws the lab in a buffer, which may be off-screen.
 ///
@@ -114,7 +122,11 @@ fn render_lower(lab: &Lab, area: Rect, buf: &mut Buffer) {
     if area.width < WITH_MOVERS {
         return render_numbers(lab, area, buf);
     }
-    let hints = if area.width < WITH_HINTS { 0 } else { area.width * 2 / 5 };
+    let (hints, said) = match area.width {
+        0..WITH_HINTS => (0, ""),
+        WITH_HINTS..WITH_ALL_HINTS => (area.width - NUMBERS - MOVERS, FEWER_HINTS),
+        _ => (area.width * 2 / 5, HINTS),
+    };
     let [numbers, movers, hints] =
         Layout::horizontal([Constraint::Length(NUMBERS), Constraint::Fill(1), Constraint::Length(hints)]).areas(area);
     render_numbers(lab, numbers, buf);
@@ -123,7 +135,7 @@ fn render_lower(lab: &Lab, area: Rect, buf: &mut Buffer) {
         let block = panel(title("why", "and what to try", false, &lab.theme), false, &lab.theme, lab.glyphs);
         let inner = block.inner(hints);
         block.render(hints, buf);
-        let lines = wrap(&words(HINTS, lab.theme.dim()), usize::from(inner.width).saturating_sub(2));
+        let lines = wrap(&words(said, lab.theme.dim()), usize::from(inner.width).saturating_sub(2));
         Paragraph::new(lines).render(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, buf);
     }
 }

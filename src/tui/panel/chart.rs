@@ -5,14 +5,18 @@ use std::borrow::Cow;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::Widget;
+use unicode_width::UnicodeWidthStr as _;
 
 use super::forces;
 use super::frame::frame;
-use crate::history::{Mark, MarkKind, Scale};
+use crate::history::reduce::{Columns, reduce};
+use crate::history::{CurveId, Mark, MarkKind, Scale};
 use crate::text::Shown;
 use crate::tui::app::{App, Curve, Line};
-use crate::tui::chart::{Chart, ChartLine, ChartMark};
+use crate::tui::chart::{Chart, ChartLine, ChartMark, Weight};
 use crate::tui::panel::Panel;
+use crate::tui::theme::{Dash, leads};
+use crate::tui::view::text::{change, number};
 
 /// Rows, borders included, from which the axis has room for its title.
 const TITLED: u16 = 8;
@@ -22,33 +26,19 @@ pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let view = &app.view;
     let theme = &view.theme;
     let splits = app.splits();
-    let mut rest = if splits { forces::averaged(app) } else { averaged(app) };
-    if let Some(weight) = view.smoothing.weight().filter(|_| !splits) {
-        rest += &format!(" · smoothed {weight}");
-    }
-    let scale = app.scale();
-    let teaching = match scale {
-        Scale::LogProb | Scale::PerToken | Scale::Probability => " · higher: the model finds it likelier",
-        Scale::Delta => " · above 0: likelier than at the start",
-        Scale::StageDelta if splits => " · pull + push + residual = measured",
-        Scale::StageDelta => " · below 0: less likely than when the stage began",
-    };
-    if area.height < TITLED {
-        rest = format!("{} · {rest}", scale.title());
-    } else if rest.len() + teaching.len() + 12 < usize::from(area.width) {
-        rest += teaching;
-    }
+    let rest = said(app, splits, area);
     let inner = frame(app, Panel::Chart, rest, area, buf);
     if inner.is_empty() {
         return;
     }
     let x = app.range();
+    let drawn = if splits { forces::lines(app) } else { lines(app, x) };
     Chart {
-        title: scale.title().to_owned(),
-        lines: if splits { forces::lines(app) } else { lines(app, x) },
+        title: axis_title(app),
+        y: if view.robust { robust(&drawn, x) } else { None }.or_else(|| if splits { None } else { fixed(app, x) }),
+        lines: drawn,
         marks: marks(app, x),
         x,
-        y: None,
         cursor: view.cursor,
         glyphs: view.glyphs,
         hint: hint(app),
@@ -57,9 +47,116 @@ pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     .render(inner, buf);
 }
 
-/// Over what the curves that are shown are means.
+/// The name of the scale, and what of it is left out.
+fn axis_title(app: &App) -> String {
+    let title = app.scale_title();
+    if app.view.robust { format!("{title}, far values left out (z)") } else { title.into_owned() }
+}
+
+/// What the title says: in the story how far its curves moved; else over what they are means, and what the scale teaches.
+fn said(app: &App, splits: bool, area: Rect) -> String {
+    let room = usize::from(area.width).saturating_sub(11);
+    let fits = |text: &String| text.width() <= room;
+    let story = if app.view.story && !splits { story(app) } else { Vec::new() };
+    let scale = if area.height < TITLED { format!("{} · ", app.scale_title()) } else { String::new() };
+    if let Some(short) = story.last() {
+        let fitting = story.iter().map(|said| format!("{scale}{said}")).find(fits);
+        return fitting.unwrap_or_else(|| format!("{scale}{short}"));
+    }
+    let mut rest = if splits { forces::averaged(app) } else { averaged(app) };
+    if let Some(weight) = app.view.smoothing.weight().filter(|_| !splits) {
+        rest += &format!(" · smoothed {weight}");
+    }
+    let teaching = match app.scale() {
+        Scale::LogProb | Scale::PerToken | Scale::Probability => " · higher: the model finds it likelier",
+        Scale::Delta if app.view.anchor.is_some() => " · above 0: likelier than at that step",
+        Scale::Delta => " · above 0: likelier than at the start",
+        Scale::StageDelta if splits => " · pull + push + residual = measured",
+        Scale::StageDelta => " · below 0: less likely than when the stage began",
+    };
+    if !scale.is_empty() {
+        scale + &rest
+    } else if fits(&format!("{rest}{teaching}")) {
+        rest + teaching
+    } else {
+        rest
+    }
+}
+
+/// How far the curves of the story moved, at the step that is shown: in words, the longest first.
+fn story(app: &App) -> Vec<String> {
+    let Some(step) = app.measured_step() else { return Vec::new() };
+    let moved: Vec<(&str, f64)> = app
+        .visible_curves()
+        .filter(|curve| leads(curve.id))
+        .filter_map(|curve| {
+            Some((if curve.id == CurveId::ArgmaxChosen { "y*" } else { curve.id.symbol() }, app.change(curve)?))
+        })
+        .filter(|(_, change)| !change.is_nan())
+        .collect();
+    if moved.is_empty() {
+        return Vec::new();
+    }
+    let in_words = |&(what, by): &(&str, f64)| match by {
+        _ if by.abs() < 0.05 => format!("{what} did not move"),
+        _ if by < 0.0 => format!("{what} fell by {:.1}", -by),
+        _ => format!("{what} rose by {by:.1}"),
+    };
+    let listed = |each: &dyn Fn(&(&str, f64)) -> String| moved.iter().map(each).collect::<Vec<_>>().join(", ");
+    let [long, short, _] = app.since_in_words();
+    let since = long.trim_start_matches("Δ ").to_owned();
+    let words = listed(&in_words);
+    let numbers = listed(&|&(what, by)| format!("{what} {}", change(by, 1)));
+    let smoothed = app.view.smoothing.weight().map_or_else(String::new, |weight| format!(" · smoothed {weight}"));
+    vec![
+        format!("at step {step}: {words} nats {since} · {}{smoothed}", averaged(app)),
+        format!("at step {step}: {words} nats {since}{smoothed}"),
+        format!("at {step}: {words} {since}{smoothed}"),
+        format!("at {step}: {numbers} {since}"),
+        format!("{numbers} {}", short.trim_start_matches("Δ ")),
+    ]
+}
+
+/// In a replay, the bounds of what stands out over the whole recording: the axis stays while the curves grow.
+fn fixed(app: &App, x: (u64, u64)) -> Option<(f64, f64)> {
+    let whole = app.fixed()?;
+    let scale = if app.view.anchor.is_some() { Scale::LogProb } else { app.scale() };
+    let bounds = |curve: &Curve| {
+        let series = whole.curve(curve.id, scale, None);
+        let start = app.view.anchor.map_or(Some(0.0), |anchor| series.at(anchor))?;
+        let (low, high) = series.summary_of_steps(x).finite?;
+        Some((low - start, high - start))
+    };
+    let shown = app.visible_curves().filter(|curve| app.view.emphasises(curve.id)).filter_map(bounds);
+    let (low, high) = shown.reduce(|(a, b), (low, high)| (a.min(low), b.max(high)))?;
+    let air = (high - low) * 0.04;
+    // No air above a log-prob of zero.
+    (high > low).then_some((low - air, if high <= 0.0 { (high + air).min(0.0) } else { high + air }))
+}
+
+/// Bounds that leave out what lies far from most values of the lines that matter: beyond three times the distance between
+/// the quartiles from them (Tukey's outer fences). `None` where nothing is left out.
+fn robust(lines: &[ChartLine<'_>], x: (u64, u64)) -> Option<(f64, f64)> {
+    // As many values of a line as a screen has columns.
+    const COLUMNS: u32 = 400;
+    let lines = || lines.iter().filter(|line| line.weight != Weight::Faint);
+    let mut values: Vec<f64> = lines()
+        .flat_map(|line| reduce(&line.series, Columns::new(x, COLUMNS)).values())
+        .filter(|value| value.is_finite())
+        .collect();
+    values.sort_by(f64::total_cmp);
+    let quartile = |of: usize| values.get(values.len() * of / 4).copied();
+    let (low, high) = (quartile(1)?, quartile(3)?);
+    let reach = 3.0 * (high - low);
+    let within: Vec<f64> = values.iter().copied().filter(|&v| v >= low - reach && v <= high + reach).collect();
+    let (first, last) = (*within.first()?, *within.last()?);
+    let air = (last - first) * 0.04;
+    (within.len() < values.len() && last > first).then_some((first - air, last + air))
+}
+
+/// Over what the curves that stand out are means.
 fn averaged(app: &App) -> String {
-    let counts = || app.visible_curves().map(|curve| curve.prompts);
+    let counts = || app.visible_curves().filter(|curve| app.view.emphasises(curve.id)).map(|curve| curve.prompts);
     let Some(Some(fewest)) = counts().min() else {
         return if counts().next().is_some() { "means, of how many prompts is not recorded" } else { "no curve" }
             .to_owned();
@@ -72,18 +169,38 @@ fn averaged(app: &App) -> String {
     }
 }
 
-/// A line for every stretch of every curve; the last that is in view carries the curve's label.
+/// A line for every stretch of every curve; the last that is in view carries the curve's label, in the story with its value.
 fn lines<'a>(app: &'a App, (from, to): (u64, u64)) -> Vec<ChartLine<'a>> {
     let view = &app.view;
     let in_view = |line: &Line| line.series.up_to(to) > line.series.before(from);
     let of_curve = |curve: &'a Curve| -> Vec<ChartLine<'a>> {
         let labelled = curve.lines.iter().rposition(in_view);
+        let stands_out = view.emphasises(curve.id);
+        let mut look = view.theme.curve(curve.id);
+        if !stands_out {
+            (look.style, look.dash) = (view.theme.faint(), Dash::Solid);
+        }
+        let label = |line: &Line| {
+            let end = line.series.up_to(to).checked_sub(1).and_then(|at| line.series.get(at));
+            let symbol = curve.id.symbol();
+            match end.filter(|(_, value)| view.story && value.is_finite()) {
+                Some((_, value)) if app.scale() == Scale::Probability => format!("{symbol} {value:.2}"),
+                Some((_, value)) if app.scale().is_change() => format!("{symbol} {}", change(value, 1)),
+                Some((_, value)) => format!("{symbol} {}", number(value, 1)),
+                None => symbol.to_owned(),
+            }
+        };
         let line = |(at, line): (usize, &'a Line)| ChartLine {
-            label: if labelled == Some(at) { curve.id.symbol().to_owned() } else { String::new() },
+            label: if labelled == Some(at) { label(line) } else { String::new() },
             series: Cow::Borrowed(&line.series),
             band: line.band.as_ref().map(|(low, high)| (Cow::Borrowed(low), Cow::Borrowed(high))),
-            look: view.theme.curve(curve.id),
+            look,
             focused: view.curve == Some(curve.id),
+            weight: match stands_out {
+                false => Weight::Faint,
+                true if view.story && leads(curve.id) => Weight::Thick,
+                true => Weight::Plain,
+            },
         };
         curve.lines.iter().enumerate().map(line).collect()
     };

@@ -18,7 +18,7 @@ use crate::history::{Scale, Series};
 use crate::protocol::{ClassReading, MetricKey};
 use crate::text::Shown;
 use crate::tui::app::App;
-use crate::tui::chart::{Chart, ChartLine};
+use crate::tui::chart::{Chart, ChartLine, Weight};
 use crate::tui::panel::Panel;
 use crate::tui::theme::{CurveLook, Dash};
 use crate::tui::view::text::{change, number, percent, words, wrap};
@@ -80,8 +80,14 @@ pub(in crate::tui) fn chart(app: &App, area: Rect, buf: &mut Buffer) {
     if !above.is_empty() {
         let look = CurveLook { style: theme.accent(), dash: Dash::Solid, marker: '●' };
         let series = drawn(app, app.shown().over_readings(|r| r.accuracy));
-        let line =
-            ChartLine { label: "accuracy".to_owned(), series: Cow::Owned(series), band: None, look, focused: false };
+        let line = ChartLine {
+            label: "accuracy".to_owned(),
+            series: Cow::Owned(series),
+            band: None,
+            look,
+            focused: false,
+            weight: Weight::Plain,
+        };
         let title = "share of held-out pictures that are told right".to_owned();
         Chart { title, lines: vec![line], marks: Vec::new(), ..whole.clone() }.render(above, buf);
     }
@@ -114,7 +120,14 @@ fn lines(app: &App, names: &[String], o: usize) -> Vec<ChartLine<'static>> {
             Scale::Delta | Scale::StageDelta => log_prob(reading) - first,
         });
         let (label, look) = (format!("says {}", names[v]), app.view.theme.class(v));
-        ChartLine { label, series: Cow::Owned(drawn(app, series)), band: None, look, focused: v == o }
+        ChartLine {
+            label,
+            series: Cow::Owned(drawn(app, series)),
+            band: None,
+            look,
+            focused: v == o,
+            weight: Weight::Plain,
+        }
     };
     answers(now, classes, o).into_iter().map(line).collect()
 }

@@ -14,7 +14,7 @@ use crate::history::{CurveId, Series};
 use crate::protocol::ProbeKind;
 use crate::text::Shown;
 use crate::tui::app::App;
-use crate::tui::chart::ChartLine;
+use crate::tui::chart::{ChartLine, Weight};
 use crate::tui::panel::Panel;
 use crate::tui::theme::{CurveLook, Dash};
 use crate::tui::view::text::{change, fitted, left, number, panel, percent, spark, title, words, wrap};
@@ -252,6 +252,7 @@ pub(in crate::tui) fn lines(app: &App) -> Vec<ChartLine<'static>> {
             band: None,
             look: look(part),
             focused: part.name == "measured",
+            weight: Weight::Plain,
         };
         series.into_iter().enumerate().filter(move |_| there).map(line).collect::<Vec<_>>()
     };
@@ -286,7 +287,7 @@ mod tests {
             let forces = Forces { step, stage: 1, since, nodes: 2, tolerance: 0.05, kinds };
             app.history_mut().apply(&TrainerEvent::Forces(Box::new(forces)));
         }
-        (app.view.focus, app.view.lower) = (Panel::Forces, Panel::Forces);
+        app.view.focus = Panel::Forces;
         app
     }
 
@@ -299,7 +300,9 @@ mod tests {
             assert!(screen.contains("residual") && screen.contains('▓') && screen.contains('█'), "{screen}");
             assert!(!screen.contains("! residual"), "within what is tolerated: {screen}");
         }
-        let screen = plain(&draw(&torn(0.1), 200, 60));
+        let mut whole = torn(0.1);
+        whole.view.maximised = true;
+        let screen = plain(&draw(&whole, 200, 60));
         assert!(screen.contains("y⁺ fell by 2.0: pulled up 30.0, pushed down 32.1 (residual +0.10)"), "{screen}");
     }
 

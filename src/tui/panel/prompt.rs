@@ -5,17 +5,18 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::protocol::{Evaluation, MassFlow, ProbeKind, RunStarted, TokenFlow};
 use crate::text::Shown;
 use crate::tui::app::App;
 use crate::tui::panel::Panel;
-use crate::tui::view::text::{Words, change, changed, direction, left, number, panel, title, words, wrap};
+use crate::tui::view::text::{Words, change, changed, direction, fit, left, number, panel, title, words, wrap};
 
 /// Columns of the labels at the left.
 const LABEL: usize = 12;
-/// Words of an answer that are compared and shown, at most.
-const WORDS: usize = 200;
+/// Words of an answer that are compared with those at the start, at most: what that costs grows with their square.
+const COMPARED: usize = 300;
 
 /// A label and its text.
 struct Section {
@@ -40,7 +41,7 @@ pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let mut rest = if of_means { "means alone are recorded".to_owned() } else { format!("{at}/{}", visible.len()) };
     if let (false, Some(step)) = (narrow, app.measured_step()) {
         rest += &format!(" · at step {step}");
-        rest += if of_means { "" } else { " · j and k choose" };
+        rest += if of_means { "" } else { " · j and k choose, PgDn scrolls" };
     }
     if app.view.by_change {
         let [since, short, _] = app.since_in_words();
@@ -61,7 +62,50 @@ pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     };
     let sections = sections(app, run, pair);
     let width = usize::from(inner.width).saturating_sub(LABEL + 1);
-    Paragraph::new(lay_out(&sections, width, inner.height.into())).render(inner, buf);
+    let height = usize::from(inner.height);
+    let lines = match app.view.prompt_scroll {
+        None => lay_out(&sections, width, height),
+        Some(first) => whole(&sections, width, height, first.into()),
+    };
+    Paragraph::new(lines).render(inner, buf);
+}
+
+/// Draws the prompt in a line: which, what the detector says of it, and what the model says to it now.
+pub(in crate::tui) fn line(app: &App, area: Rect, buf: &mut Buffer) {
+    let theme = &app.view.theme;
+    let (pair, Some(run), false) = (app.view.prompt, &app.shown().run, area.is_empty()) else { return };
+    let Some(probe) = run.probes.get(pair).filter(|_| !run.means) else { return };
+    let mut spans = vec![
+        Span::styled(" prompt", theme.accent()),
+        Span::styled(format!(" {}/{} ", pair + 1, run.probes.len()), theme.dim()),
+    ];
+    spans.extend(flags(app, pair, true).spans);
+    let used: usize = spans.iter().map(Span::width).sum();
+    let room = usize::from(area.width).saturating_sub(used);
+    let asked = Shown::new(&probe.prompt).to_string();
+    let says = app.evaluation().and_then(|e| e.greedy.get(pair)).map(|g| Shown::new(&g.text).to_string());
+    let text = match says.filter(|says| !says.trim().is_empty()) {
+        // Of a long question the end is seen, where it asks.
+        Some(says) => format!("{} → now: {says}", tail(&asked, room / 2)),
+        None => asked,
+    };
+    spans.push(Span::styled(fit(&text, room), theme.text()));
+    Line::from(spans).render(area, buf);
+}
+
+/// The end of a text, in at most so many columns.
+fn tail(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut kept = String::new();
+    for c in text.chars().rev() {
+        if kept.width() + 2 > columns {
+            break;
+        }
+        kept.insert(0, c);
+    }
+    format!("…{kept}")
 }
 
 /// What the detector says of this pair.
@@ -124,7 +168,7 @@ fn response(
 ) -> Option<Section> {
     let response = run.probes[pair].responses.get(&kind)?;
     let mut text = log_p(app, kind, between, pair);
-    text.extend(words(Shown::new(&response.text).as_str(), app.view.theme.text()).into_iter().take(WORDS));
+    text.extend(words(Shown::new(&response.text).as_str(), app.view.theme.text()));
     let style = app.view.theme.curve(crate::history::CurveId::Probe(kind)).style;
     Some(Section { label, style, words: text })
 }
@@ -142,7 +186,7 @@ fn tokens(app: &App, argmax: &[&str], labels: &[String]) -> Words {
         let style = if differs { theme.warning().add_modifier(Modifier::BOLD) } else { theme.dim() };
         (Shown::new(token.trim()).to_string(), style)
     };
-    argmax.iter().enumerate().take(WORDS).map(word).filter(|(word, _)| !word.is_empty()).collect()
+    argmax.iter().enumerate().map(word).filter(|(word, _)| !word.is_empty()).collect()
 }
 
 /// Which tokens gained and lost probability at the positions of y⁺.
@@ -172,10 +216,12 @@ fn greedy(app: &App, first: Option<&Evaluation>, now: Option<&Evaluation>, pair:
     let theme = &app.view.theme;
     let text = |e: Option<&Evaluation>| e.and_then(|e| e.greedy.get(pair)).map(|g| Shown::new(&g.text));
     let (Some(before), Some(now)) = (text(first), text(now)) else { return (Vec::new(), Vec::new()) };
-    let split = |text: &Shown| text.as_str().split_whitespace().take(WORDS).map(str::to_owned).collect::<Vec<_>>();
+    let split = |text: &Shown| text.as_str().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let (before, now) = (split(&before), split(&now));
-    let (lost, new) = changed(&before, &now);
+    let first = |words: &[String]| words[..words.len().min(COMPARED)].to_vec();
+    let (lost, new) = changed(&first(&before), &first(&now));
     let mark = |words: Vec<String>, marks: Vec<bool>, style: Style| -> Words {
+        let marks = marks.into_iter().chain(std::iter::repeat(false));
         words.into_iter().zip(marks).map(|(w, m)| (w, if m { style } else { theme.text() })).collect()
     };
     (
@@ -227,6 +273,13 @@ fn lay_out(sections: &[Section], width: usize, height: usize) -> Vec<Line<'stati
         }
     }
     lines
+}
+
+/// Every line of every section, from the line `first` on; a page that would end below the last line begins earlier.
+fn whole(sections: &[Section], width: usize, height: usize, first: usize) -> Vec<Line<'static>> {
+    let lines = lay_out(sections, width, usize::MAX);
+    let latest = lines.len().saturating_sub(height);
+    lines.into_iter().skip(first.min(latest)).take(height).collect()
 }
 
 /// Ends a line with `…`, within the width.

@@ -112,7 +112,7 @@ impl Theme {
 }
 
 /// The curves that tell the story: drawn bold and over the others.
-fn leads(curve: CurveId) -> bool {
+pub fn leads(curve: CurveId) -> bool {
     matches!(curve, CurveId::Probe(P::Chosen | P::Rejected) | CurveId::ArgmaxChosen)
 }
 

@@ -39,19 +39,23 @@ impl Keys<'_> {
         let block = panel(title("keys", said, true, theme), true, theme, glyphs);
         let inner = block.inner(place);
         let rows: Vec<Vec<Line<'_>>> = keys.map(|b| row(b, glyphs, theme, inner.width)).collect();
-        // A page that would end below the last key begins earlier.
-        let mut lines = 0;
-        let fitting = rows.iter().rev().take_while(|row| {
-            lines += row.len();
-            lines <= usize::from(inner.height)
-        });
-        let latest = rows.len() - fitting.count().max(1).min(rows.len());
-        let seen: Vec<_> =
-            rows.into_iter().skip(latest.min(first.into())).flatten().take(inner.height.into()).collect();
+        let seen = page(rows, first, inner.height);
         Clear.render(place, buf);
         block.render(place, buf);
         Paragraph::new(seen).style(theme.text()).render(inner, buf);
     }
+}
+
+/// The lines of a page that begins with the row `first`, each row being of several lines; one that would end below the last
+/// row begins earlier.
+pub(super) fn page<'a>(rows: Vec<Vec<Line<'a>>>, first: u16, height: u16) -> Vec<Line<'a>> {
+    let mut lines = 0;
+    let fitting = rows.iter().rev().take_while(|row| {
+        lines += row.len();
+        lines <= usize::from(height)
+    });
+    let latest = rows.len() - fitting.count().max(1).min(rows.len());
+    rows.into_iter().skip(latest.min(first.into())).flatten().take(height.into()).collect()
 }
 
 /// A key and what it does, in as many lines as that takes.
@@ -91,7 +95,7 @@ pub(super) fn quit(app: &App, area: Rect, buf: &mut Buffer) {
     Paragraph::new(lines).style(theme.text()).render(inner, buf);
 }
 
-fn centred(area: Rect, width: u16, height: u16) -> Rect {
+pub(super) fn centred(area: Rect, width: u16, height: u16) -> Rect {
     let (width, height) = (width.min(area.width), height.min(area.height));
     Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
 }

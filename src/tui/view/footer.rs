@@ -76,6 +76,7 @@ pub(super) fn hints(app: &App) -> impl Iterator<Item = &'static Binding> {
 /// What a key does now.
 fn hint(app: &App, binding: &Binding) -> &'static str {
     match binding.action {
+        Action::ToggleStory if !app.view.story => "story",
         Action::PauseResume if app.wants_pause() => "resume",
         Action::PlayPause if app.recording().is_some_and(Replay::is_playing) => "pause",
         _ => binding.hint,

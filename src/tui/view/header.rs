@@ -78,7 +78,13 @@ fn phase(app: &App) -> (String, bool) {
         }
         Some(RunPhase::Running) => ("training".to_owned(), false),
         Some(RunPhase::Paused) => ("paused".to_owned(), true),
-        Some(RunPhase::Evaluating) => ("measuring the probes".to_owned(), false),
+        Some(RunPhase::Evaluating) => {
+            let since = app.phase_age();
+            // Most measurements are over sooner than a second is read.
+            let counts = !app.hide_clock && since >= Duration::from_secs(1);
+            let took = if counts { format!(", {}", clock(since)) } else { String::new() };
+            (format!("measuring the probes{took}"), false)
+        }
         Some(RunPhase::Stopping) => ("stopping".to_owned(), true),
         Some(RunPhase::Finished) => ("finished".to_owned(), false),
         Some(RunPhase::Stopped) => ("stopped early".to_owned(), true),
@@ -196,7 +202,12 @@ fn groups(app: &App, area: Rect, buf: &mut Buffer) {
     for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
         let hidden = app.view.hidden.contains(&group);
         spans.push(Span::styled(format!("  {digit} "), if hidden { theme.dim() } else { theme.accent() }));
-        let style = if hidden { theme.dim().add_modifier(Modifier::CROSSED_OUT) } else { theme.text() };
+        let background = app.view.story && !app.view.lit.contains(&group);
+        let style = match hidden {
+            true => theme.dim().add_modifier(Modifier::CROSSED_OUT),
+            false if background => theme.dim(),
+            false => theme.text(),
+        };
         spans.push(Span::styled(fit(group.title(), room), style));
     }
     Line::from(spans).render(area, buf);

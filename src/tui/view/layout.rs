@@ -3,7 +3,7 @@
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::Line;
 
-use super::banner;
+use super::{banner, narration};
 use crate::tui::app::App;
 use crate::tui::panel::{Panel, Shows, Slot};
 
@@ -18,8 +18,8 @@ const TABLE_ROWS: u16 = 25;
 /// Rows of the place between head and below, which the forces take: two of border, a sentence, fourteen kinds.
 const BETWEEN_ROWS: u16 = 17;
 
-/// Fewest rows of the body that have that place beside all others.
-const WITH_BETWEEN: u16 = 48;
+/// Fewest rows below the chart on large screens.
+const BELOW_ROWS: u16 = 9;
 
 /// Rows of a map of classes that is followed by words: border, headings, ten classes, two lines.
 const MAP_ROWS: u16 = 15;
@@ -39,10 +39,16 @@ pub(super) struct Places {
     pub(super) announced: Vec<Line<'static>>,
     /// Everything between.
     pub(super) body: Rect,
+    /// What a replay says of the event at which it stopped, a line a row.
+    pub(super) narrated: Vec<Line<'static>>,
+    /// Its place above the footer; empty while it plays.
+    pub(super) narration: Rect,
     /// The keys.
     pub(super) footer: Rect,
     /// The panels and their places in the body.
     pub(super) panels: Vec<(Panel, Rect)>,
+    /// The line that stands for the prompt's panel; empty where that has a place of its own.
+    pub(super) prompt: Rect,
 }
 
 /// Divides the screen.
@@ -55,82 +61,110 @@ pub(super) fn places(app: &App, area: Rect) -> Places {
     };
     let announced = banner::announced(app, area.width);
     let banner = u16::try_from(announced.len()).unwrap_or(most).min(most);
-    let [header, progress, groups, banner, body, footer] = Layout::vertical([
+    let narrated = narration::lines(app, area.width);
+    let [header, progress, groups, banner, body, narration, footer] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Length(1),
         Constraint::Length(u16::from(!app.has_classes())),
         Constraint::Length(banner),
         Constraint::Min(1),
+        Constraint::Length(u16::try_from(narrated.len()).unwrap_or(2).min(2)),
         Constraint::Length(1),
     ])
     .areas(area);
-    Places { header, progress, groups, banner, announced, body, footer, panels: panels(app, body) }
+    let (panels, prompt) = panels(app, body);
+    Places { header, progress, groups, banner, announced, body, narrated, narration, footer, panels, prompt }
 }
 
-fn panels(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
+/// The panels in their places, and the line that stands for the prompt where there is no room for its panel.
+fn panels(app: &App, body: Rect) -> (Vec<(Panel, Rect)>, Rect) {
+    let none = Rect { height: 0, ..body };
     if app.view.maximised {
-        return vec![(app.focus(), body)];
+        return (vec![(app.focus(), body)], none);
     }
+    let classes = app.has_classes();
     if body.width < 72 || body.height < 15 {
-        // One panel at a time, and the chart above where there is room for both.
-        let (chart, _) = Panel::first(app.has_classes());
-        return match app.focus() {
-            focus if focus == chart => vec![(chart, body)],
-            focus if body.height < 16 => vec![(focus, body)],
-            focus => {
-                let [top, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
-                vec![(chart, top), (focus, bottom)]
-            }
-        };
+        return (one_at_a_time(app, body), none);
     }
-    let slots = if app.has_classes() { of_classes(body) } else { of_answers(body, app.shows()) };
-    taken(app, &slots)
+    let slots = match classes {
+        true => of_classes(body),
+        false if body.width < MEDIUM.0 || body.height < MEDIUM.1 => return with_line(app, body),
+        false => of_answers(body, app.shows()),
+    };
+    (taken(app, &slots), none)
 }
 
-/// The places that a language model's run has.
+/// One panel at a time, and the chart above where there is room for both.
+fn one_at_a_time(app: &App, body: Rect) -> Vec<(Panel, Rect)> {
+    let chart = Panel::first(app.has_classes());
+    match app.focus() {
+        focus if focus == chart => vec![(chart, body)],
+        focus if body.height < 16 => vec![(focus, body)],
+        focus => {
+            let [top, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
+            vec![(chart, top), (focus, bottom)]
+        }
+    }
+}
+
+/// The chart over the whole width and the prompt in a line; a panel that is focused beside the chart or below it.
+fn with_line(app: &App, body: Rect) -> (Vec<(Panel, Rect)>, Rect) {
+    let [room, line] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(body);
+    let panels = match app.focus() {
+        Panel::Chart => vec![(Panel::Chart, room)],
+        // A table is read from top to bottom, and all of it is wanted at once.
+        Panel::Curves => {
+            let table = if body.width < 100 { 33 } else { 44 };
+            let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(table)]).areas(body);
+            let [main, line] = Layout::vertical([Constraint::Fill(1), Constraint::Length(1)]).areas(main);
+            return (vec![(Panel::Chart, main), (Panel::Curves, side)], line);
+        }
+        focus => {
+            let [top, bottom] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)]).areas(body);
+            return (vec![(Panel::Chart, top), (focus, bottom)], Rect { height: 0, ..body });
+        }
+    };
+    (panels, line)
+}
+
+/// Columns and rows of the body from which panels lie below the chart.
+const MEDIUM: (u16, u16) = (100, 29);
+/// Columns and rows of the body from which panels lie beside the chart too.
+const LARGE: (u16, u16) = (160, 48);
+/// Rows around the body, at most: header, progress, groups, three of the banner, footer.
+const AROUND: u16 = 7;
+
+/// The places that a language model's run has where there is room: the chart takes at least half of the screen.
 fn of_answers(body: Rect, run: Shows) -> Vec<(Slot, Rect)> {
-    let table = match body.width {
-        0..100 => 33,
-        100..160 => 44,
-        _ => 60,
-    };
-    let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(table)]).areas(body);
-    if body.height < 30 || body.width < 100 {
-        let lower = if body.height < 24 { 8 } else { body.height / 3 };
-        let [head, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(main);
-        return vec![(Slot::Head, head), (Slot::Lower, lower), (Slot::Aside, side)];
+    if body.width >= LARGE.0 && body.height >= LARGE.1 {
+        let side = (body.width * 28 / 100).clamp(44, 60);
+        let [main, side] = Layout::horizontal([Constraint::Fill(1), Constraint::Length(side)]).areas(body);
+        let half = u32::from(body.width) * u32::from(body.height + AROUND);
+        let chart = u16::try_from(half.div_ceil(2 * u32::from(main.width.max(1)))).unwrap_or(body.height);
+        if body.height >= chart + BELOW_ROWS {
+            let [head, lower] = Layout::vertical([Constraint::Length(chart), Constraint::Fill(1)]).areas(main);
+            let [below, beside] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(lower);
+            let mut slots = vec![(Slot::Head, head), (Slot::Below, below), (Slot::Beside, beside)];
+            if Panel::all(run).any(|panel| panel.slots().contains(&Slot::Between)) {
+                let rows = [Constraint::Length(TABLE_ROWS), Constraint::Length(BETWEEN_ROWS), Constraint::Fill(1)];
+                let [aside, between, measures] = Layout::vertical(rows).areas(side);
+                slots.extend([(Slot::Aside, aside), (Slot::Between, between), (Slot::Measures, measures)]);
+            } else {
+                let rows = [Constraint::Length(TABLE_ROWS), Constraint::Fill(1), Constraint::Length(12)];
+                let [aside, measures, foot] = Layout::vertical(rows).areas(side);
+                slots.extend([(Slot::Aside, aside), (Slot::Measures, measures), (Slot::Foot, foot)]);
+            }
+            return slots;
+        }
     }
-    let between = Panel::all(run).any(|panel| panel.slots().contains(&Slot::Between));
-    if between && body.height >= WITH_BETWEEN {
-        let rows = [Constraint::Fill(1), Constraint::Length(BETWEEN_ROWS), Constraint::Length(12)];
-        let [head, between, below] = Layout::vertical(rows).areas(main);
-        let rows = [Constraint::Length(TABLE_ROWS), Constraint::Fill(1), Constraint::Length(10)];
-        let [aside, measures, foot] = Layout::vertical(rows).areas(side);
-        return vec![
-            (Slot::Head, head),
-            (Slot::Aside, aside),
-            (Slot::Between, between),
-            (Slot::Below, below),
-            (Slot::Foot, foot),
-            (Slot::Measures, measures),
-        ];
+    let lower = (body.height / 3).clamp(10, 16);
+    let [head, lower] = Layout::vertical([Constraint::Fill(1), Constraint::Length(lower)]).areas(body);
+    if body.width < 150 {
+        let [below, beside] = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).areas(lower);
+        return vec![(Slot::Head, head), (Slot::Below, below), (Slot::Beside, beside)];
     }
-    let table = TABLE_ROWS.min(body.height * 3 / 5);
-    let below = (body.height / 3).clamp(10, 14);
-    let [head, aside, below, foot, measures] = if body.height - table >= 18 {
-        let foot = body.height - table - 15;
-        let [head, below] = Layout::vertical([Constraint::Fill(1), Constraint::Length(below)]).areas(main);
-        let [aside, measures, foot] =
-            Layout::vertical([Constraint::Length(table), Constraint::Fill(1), Constraint::Length(foot)]).areas(side);
-        [head, aside, below, foot, measures]
-    } else {
-        // Too low for the foot at the side: it lies below the main place.
-        let rows = [Constraint::Fill(1), Constraint::Length(below), Constraint::Length(6)];
-        let [head, below, foot] = Layout::vertical(rows).areas(main);
-        let [aside, measures] = Layout::vertical([Constraint::Length(table), Constraint::Fill(1)]).areas(side);
-        [head, aside, below, foot, measures]
-    };
-    vec![(Slot::Head, head), (Slot::Aside, aside), (Slot::Below, below), (Slot::Foot, foot), (Slot::Measures, measures)]
+    let [below, beside, aside] = Layout::horizontal([Constraint::Fill(1); 3]).areas(lower);
+    vec![(Slot::Head, head), (Slot::Below, below), (Slot::Beside, beside), (Slot::Aside, aside)]
 }
 
 /// The places that a classifier's run has.
@@ -163,13 +197,14 @@ fn of_classes(body: Rect) -> Vec<(Slot, Rect)> {
 }
 
 /// Every place with the panel that takes it: of those for which it is the best there is, the one looked at last, else the
-/// first.
+/// first for which no place would be better, were there room.
 fn taken(app: &App, slots: &[(Slot, Rect)]) -> Vec<(Panel, Rect)> {
     let best = |panel: Panel| panel.slots().iter().find(|&&slot| slots.iter().any(|(there, _)| *there == slot));
     let panel_of = |slot: Slot| {
         let panels: Vec<Panel> = Panel::all(app.shows()).filter(|&panel| best(panel) == Some(&slot)).collect();
-        let looked_at = [app.focus(), app.lower()].into_iter().find(|panel| panels.contains(panel));
-        looked_at.or(panels.first().copied())
+        let recent = app.view.recent.iter().rev().copied();
+        let looked_at = std::iter::once(app.focus()).chain(recent).find(|panel| panels.contains(panel));
+        looked_at.or_else(|| panels.iter().copied().min_by_key(|panel| panel.slots().iter().position(|&s| s == slot)))
     };
     slots.iter().filter_map(|&(slot, place)| Some((panel_of(slot)?, place))).collect()
 }

@@ -3,8 +3,10 @@
 mod banner;
 pub(super) mod dialogs;
 pub(super) mod footer;
+mod glossary;
 mod header;
 mod layout;
+mod narration;
 pub(super) mod text;
 mod waiting;
 mod why;
@@ -26,18 +28,17 @@ pub use layout::{MIN_HEIGHT, MIN_WIDTH};
 /// Draws the dashboard in a buffer, which may be off-screen.
 ///
 /// ```text
-/// 80 × 24                                  120 × 40 and 200 × 60
-/// ┌ header: run · stage · phase ───state┐  ┌ header ───────────────────────────────┐
-/// │ progress · speed · time left        │  │ progress                              │
-/// │ groups: 1 answers  2 rejected …     │  │ groups                                │
-/// │ banner, while squeezing             │  │ banner, while squeezing               │
-/// ├ chart ────────────┬ curves ─────────┤  ├ chart ─────────────────┬ curves ──────┤
-/// │                   │ value, Δ        │  │                        │              │
-/// │                   │                 │  │                        ├ dynamics ────┤
-/// ├ prompt | events ──┤                 │  ├ prompt ────────────────┤              │
-/// │ | dynamics        │                 │  │                        ├ events ──────┤
-/// ├───────────────────┴─────────────────┤  ├────────────────────────┴──────────────┤
-/// └ footer: the keys that work now ─────┘  └ footer ───────────────────────────────┘
+/// 80 × 24, 100 × 30                        120 × 40                  200 × 60
+/// ┌ header: run · stage · phase ───state┐  ┌ header ─────────────┐  ┌ header ────────────────┐
+/// │ progress · speed · time left        │  │ progress            │  │ progress               │
+/// │ groups: 1 answers  2 rejected …     │  │ groups              │  │ groups                 │
+/// │ banner, while squeezing             │  │ banner              │  │ banner                 │
+/// ├ chart ──────────────────────────────┤  ├ chart ──────────────┤  ├ chart ────────┬ curves ┤
+/// │                                     │  │                     │  │               │        │
+/// │ (a focused panel takes half of it)  │  │                     │  │               ├ forces ┤
+/// │                                     │  ├ prompt ──┬ pairs | ─┤  ├ prompt ┬ pairs┤        │
+/// ├ prompt, in a line ──────────────────┤  │          │ curves … │  │        │      ├ dynam. ┤
+/// └ footer: the keys that work now ─────┘  └ footer ──┴──────────┘  └ footer ┴──────┴────────┘
 /// ```
 pub fn render(app: &App, area: Rect, buf: &mut Buffer) {
     whole(&app.view.theme, app.view.glyphs, area, buf, |area, buf| parts(app, area, buf));
@@ -70,6 +71,7 @@ fn parts(app: &App, area: Rect, buf: &mut Buffer) {
     let places = layout::places(app, area);
     header::render(app, &places, buf);
     banner::render(app, places.announced, places.banner, buf);
+    narration::render(app, &places.narrated, places.narration, buf);
     footer::render(app, places.footer, buf);
     if app.history().run.is_none() {
         waiting::render(app, places.body, buf);
@@ -77,10 +79,12 @@ fn parts(app: &App, area: Rect, buf: &mut Buffer) {
         for &(panel, place) in &places.panels {
             render_panel(app, panel, place, buf);
         }
+        super::panel::prompt::line(app, places.prompt, buf);
     }
     match app.view.dialog {
         Some(Dialog::Help(row)) => dialogs::help(app, row, places.body, buf),
         Some(Dialog::Why(row)) => why::render(app, row, places.body, buf),
+        Some(Dialog::Glossary(row)) => glossary::render(app, row, places.body, buf),
         Some(Dialog::Quit) => dialogs::quit(app, places.body, buf),
         Some(Dialog::Filter) | None => {}
     }

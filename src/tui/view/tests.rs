@@ -41,7 +41,7 @@ fn a_squeeze_without_colour() {
 fn a_classifiers_run_at_three_sizes() {
     for (width, height) in SIZES {
         let mut app = classes_at(40);
-        (0..9).for_each(|_| key(&mut app, 'j'));
+        key(&mut app, 'G');
         insta::assert_snapshot!(format!("classes_{width}x{height}"), plain(&drawn(&app, width, height)));
     }
     insta::assert_debug_snapshot!("classes_mono_80x24", drawn(&mono(classes_at(40)), 80, 24));
@@ -70,7 +70,7 @@ fn a_classifiers_run_names_no_key_and_no_measure_that_it_does_not_have() {
 #[test]
 fn the_cursor_shows_the_matrices_of_its_step_and_the_lists_choose_a_class() {
     let mut app = classes_at(60);
-    (0..4).for_each(|_| key(&mut app, 'j'));
+    assert_eq!(app.class(), 4, "the class that the README tells about");
     let screen = |app: &App| plain(&drawn(app, 120, 40));
     assert!(screen(&app).contains("learning pulled pictures of 4 to 9 +300.0"), "{}", screen(&app));
     assert!(screen(&app).contains("most like 4: 9 50"), "{}", screen(&app));
@@ -100,7 +100,7 @@ fn without_colour_a_classifiers_signs_are_glyphs() {
 fn the_help_names_every_key() {
     let mut app = live_at(60);
     key(&mut app, '?');
-    let screen = plain(&drawn(&app, 100, 80));
+    let screen = plain(&drawn(&app, 100, 120));
     for binding in keymap::bindings(keymap::Context::Live) {
         assert!(screen.contains(binding.help), "{} is missing:\n{screen}", binding.help);
     }
@@ -164,6 +164,7 @@ fn a_reason_with_hostile_text_is_shown_and_not_obeyed() {
 #[test]
 fn every_group_is_shown_at_80_by_24_and_all_hidden_says_what_to_do() {
     let mut app = live_at(60);
+    app.view.focus = Panel::Curves;
     let screen = plain(&drawn(&app, 80, 24));
     for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
         assert!(screen.contains(&format!("{digit} {}", group.title())), "{}:\n{screen}", group.title());
@@ -171,11 +172,13 @@ fn every_group_is_shown_at_80_by_24_and_all_hidden_says_what_to_do() {
     for curve in app.curves() {
         assert!(screen.contains(curve.id.symbol()), "{:?}:\n{screen}", curve.id);
     }
-    let crowded = plain(&drawn(&squeezing(), 80, 24));
+    let mut crowded = squeezing();
+    crowded.view.focus = Panel::Curves;
+    let crowded = plain(&drawn(&crowded, 80, 24));
     for curve in app.curves() {
         assert!(crowded.contains(curve.id.symbol()), "{:?} gives way to the alarm:\n{crowded}", curve.id);
     }
-    for digit in '1'..='6' {
+    for digit in "a123456".chars() {
         key(&mut app, digit);
     }
     assert_eq!(crate::tui::panel::chart::hint(&app), "every group is hidden: 0 shows them all");
@@ -199,14 +202,16 @@ fn what_fell_since_the_stage_began_is_negative_beside_the_banner() {
     for (width, height) in SIZES {
         let screen = plain(&drawn(&app, width, height));
         assert!(screen.contains("Δ log p since the stage began (nats)"), "{width}×{height}:\n{screen}");
-        assert!(screen.contains("Δ in DPO") || screen.contains("Δ DPO"), "{width}×{height}:\n{screen}");
-        let row = screen.lines().find_map(|l| l.split_once("● y⁺  ")).unwrap_or_else(|| panic!("{screen}")).1;
-        assert!(row.contains("−4.3") && !row.contains('+'), "{width}×{height}: {row}");
+        assert!(screen.contains("y⁺ fell by 4.3, y⁻ fell by 24.0, y* rose by 2.5"), "{width}×{height}:\n{screen}");
+        assert!(screen.contains("since DPO") && screen.contains("● y⁺ −4.3"), "{width}×{height}:\n{screen}");
     }
     key(&mut app, 'y');
     let screen = plain(&drawn(&app, 120, 40));
-    assert!(screen.contains("Δ log p from step 0 (nats)") && screen.contains("Δ from 0"), "{screen}");
+    assert!(screen.contains("Δ log p from step 0 (nats)") && screen.contains("y⁺ rose by 8.3"), "{screen}");
+    (app.view.focus, app.view.maximised) = (Panel::Prompt, true);
+    let screen = plain(&drawn(&app, 120, 40));
     assert!(screen.contains("(+8.3 from step 0)"), "the prompt counts with the table:\n{screen}");
+    app.view.maximised = false;
     // An axis that has no room for its name leaves it to the panel's title.
     app.view.focus = Panel::Prompt;
     let low = plain(&drawn(&app, 80, 21));
@@ -218,7 +223,8 @@ fn labels_carry_the_step_that_was_measured() {
     let mut app = live_at(62);
     for (width, height) in SIZES {
         let screen = plain(&drawn(&app, width, height));
-        assert!(screen.contains("step 62/100") && screen.contains("at step 60"), "{screen}");
+        let measured = screen.contains("at step 60") || screen.contains("at 60:");
+        assert!(screen.contains("step 62/100") && measured, "{screen}");
         assert!(!screen.contains("at step 62"), "{width}×{height}:\n{screen}");
     }
     let (_, info) = app.screenshot_sized(80, 24);
@@ -242,6 +248,7 @@ fn the_chart_says_over_how_many_prompts_its_curves_are_means() {
             }
             app.update(Message::Trainer(Arc::new(event)));
         }
+        key(&mut app, 'a');
         plain(&drawn(&app, 120, 40))
     };
     assert!(events(&|_| {}).contains("mean of 8 prompts"));
@@ -260,6 +267,7 @@ fn the_chart_says_over_how_many_prompts_its_curves_are_means() {
 #[test]
 fn a_stage_that_pushes_nothing_down_has_no_squeezed_pairs() {
     let mut app = squeezing();
+    app.view.focus = Panel::Dynamics;
     let named = |app: &App| {
         let screen = plain(&drawn(app, 120, 40));
         (screen.contains("squeezed pairs"), screen.contains("share to y*"), screen.contains("─ squeezed "))
@@ -311,11 +319,130 @@ fn numbers_that_are_none_and_infinite_are_drawn() {
     }
 }
 
+/// Rows of the plot: those of the y axis above the corner where the axes meet.
+fn plot_rows(screen: &str) -> usize {
+    let rows: Vec<Vec<char>> = screen.lines().map(|line| line.chars().collect()).collect();
+    let corner =
+        |row: &[char]| (0..row.len()).find(|&x| row[x] == '└' && row.get(x + 1).is_some_and(|c| "─┬".contains(*c)));
+    let (bottom, x) =
+        rows.iter().enumerate().find_map(|(y, row)| Some((y, corner(row)?))).unwrap_or_else(|| panic!("{screen}"));
+    rows[..bottom].iter().rev().take_while(|row| row.get(x).is_some_and(|c| "│┤".contains(*c))).count()
+}
+
+#[test]
+fn the_chart_has_room_at_every_size() {
+    for app in [live_at(60), live_at(100), squeezing()] {
+        for (width, height) in [(80, 24), (100, 30), (120, 40), (160, 50), (200, 60)] {
+            let screen = plain(&drawn(&app, width, height));
+            assert!(plot_rows(&screen) >= 12, "{width}×{height}:\n{screen}");
+            let area = ratatui::layout::Rect::new(0, 0, width, height);
+            let places = layout::places(&app, area);
+            let chart = places.panels.iter().find(|(panel, _)| *panel == Panel::Chart).map_or(0, |(_, at)| at.area());
+            assert!(width < 120 || 2 * chart >= area.area(), "{chart} of {} cells at {width}×{height}", area.area());
+            // Panels lie in the body, side by side.
+            for (at, (one, place)) in places.panels.iter().enumerate() {
+                assert!(places.body.union(*place) == places.body && !place.is_empty(), "{one:?}");
+                for (other, there) in &places.panels[at + 1..] {
+                    assert!(place.intersection(*there).is_empty() && one != other, "{one:?} {other:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_focused_panel_is_on_the_screen_at_any_size() {
+    for app in [live_at(100), classes_at(40)] {
+        let all: Vec<Panel> = Panel::all(app.shows()).collect();
+        for (width, height) in
+            [(40, 12), (72, 20), (80, 24), (100, 30), (120, 40), (150, 45), (170, 50), (200, 60), (300, 100)]
+        {
+            for &panel in &all {
+                let mut app = app.clone();
+                app.view.focus_on(panel);
+                let places = layout::places(&app, ratatui::layout::Rect::new(0, 0, width, height));
+                assert!(places.panels.iter().any(|(there, _)| *there == panel), "{panel:?} at {width}×{height}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_looked_at_last_stays_beside_the_prompt() {
+    let mut app = live_at(100);
+    let beside = |app: &App| {
+        let places = layout::places(app, ratatui::layout::Rect::new(0, 0, 120, 40));
+        places.panels.iter().map(|(panel, _)| *panel).collect::<Vec<_>>()
+    };
+    assert_eq!(beside(&app), [Panel::Chart, Panel::Prompt, Panel::Pairs]);
+    app.view.focus_on(Panel::Curves);
+    app.view.focus_on(Panel::Prompt);
+    assert_eq!(beside(&app), [Panel::Chart, Panel::Prompt, Panel::Curves]);
+}
+
+#[test]
+fn the_story_stands_out_and_a_key_shows_all_curves() {
+    let mut app = live_at(100);
+    for (width, height) in SIZES {
+        let story = plain(&drawn(&app, width, height));
+        for told in ["● y⁺ −4.3", "■ y⁻ −24.0", "★ y* on y⁺ +2.5"] {
+            assert!(story.contains(told), "{told} at {width}×{height}:\n{story}");
+        }
+    }
+    let chart = |app: &App| {
+        let mut app = app.clone();
+        app.view.maximised = true;
+        plain(&drawn(&app, 120, 40))
+    };
+    let story = chart(&app);
+    assert!(!story.contains("irr train") && !story.contains('▲'), "background has neither label nor markers:\n{story}");
+    key(&mut app, '4');
+    assert!(chart(&app).contains("▲ irr train") && !chart(&app).contains("◆ irr hum"), "{}", chart(&app));
+    key(&mut app, '4');
+    assert!(!chart(&app).contains("irr train"));
+    key(&mut app, 'a');
+    assert!(chart(&app).contains("▲ irr train") && chart(&app).contains("◆ irr hum"));
+    key(&mut app, 'a');
+    assert_eq!(chart(&app), story);
+}
+
+#[test]
+fn without_colour_every_curve_keeps_its_label() {
+    for mut app in [mono(live_at(100)), mono(squeezing())] {
+        key(&mut app, 'a');
+        let screen = plain(&drawn(&app, 120, 40));
+        for curve in app.curves() {
+            let label = format!("{} {}", app.view.theme.curve(curve.id).marker, curve.id.symbol());
+            assert!(screen.contains(&label), "{label}:\n{screen}");
+        }
+    }
+}
+
+#[test]
+fn one_far_value_flattens_nothing_where_the_axis_leaves_it_out() {
+    let mut app = App::live("made_up", theme(), Glyphs::Braille);
+    for mut event in run_events() {
+        if let TrainerEvent::Evaluation(evaluation) = &mut event
+            && evaluation.step == 80
+        {
+            let values = Arc::make_mut(evaluation).logps.get_mut(&crate::protocol::ProbeKind::Rejected);
+            values.into_iter().flatten().for_each(|v| *v = -760.0);
+        }
+        app.update(Message::Trainer(Arc::new(event)));
+    }
+    let (flat, top) =
+        (plain(&drawn(&app, 80, 24)), |screen: &str| screen.lines().filter(|l| l.contains("-600")).count());
+    assert!(top(&flat) > 0, "{flat}");
+    key(&mut app, 'z');
+    let screen = plain(&drawn(&app, 80, 24));
+    assert!(top(&screen) == 0 && screen.contains("far values left out (z)") && screen.contains('▼'), "{screen}");
+}
+
 /// Anything that can happen at the keyboard.
 fn any_key() -> impl Strategy<Value = KeyEvent> {
     let code = prop_oneof![
         6 => any::<prop::sample::Index>().prop_map(|i| {
-            let keys: Vec<char> = "?q .ef123456!0+-[]rym/nNjkgGst,<>yn".chars().collect();
+            let keys: Vec<char> = "?q .ef123456!0+-[]rym/nNjkgGst,<>ynaczxXwoiv".chars().collect();
             KeyCode::Char(*i.get(&keys))
         }),
         1 => any::<char>().prop_map(KeyCode::Char),

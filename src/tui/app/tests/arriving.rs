@@ -57,6 +57,7 @@ fn where_the_user_has_gone_is_not_left_when_more_arrives() {
     app.update(Message::Recording(all.next().unwrap()));
     assert!(app.step() > end, "End is the end of what arrives");
     named(&mut app, KeyCode::Home);
+    press(&mut app, 'v');
     press(&mut app, ' ');
     app.update(Message::Tick(Duration::from_secs(3600)));
     let end = app.step();
