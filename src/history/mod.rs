@@ -4,6 +4,7 @@
 pub mod align;
 mod chunk;
 pub mod classes;
+pub mod columns;
 mod course;
 pub mod detect;
 mod displacement;

@@ -5,74 +5,19 @@
 use std::ops::Range;
 
 use super::chunk::Extremes;
+use super::columns::Columns;
 use super::series::Series;
-
-/// The columns of a screen on which the steps of a view fall.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Columns {
-    first: u64,
-    span: u64,
-    count: u32,
-}
-
-impl Columns {
-    /// Columns 0 to `count` − 1 over the steps `x.0` to `x.1`, both included: the first step falls on the first column,
-    /// the last on the last. A view without extent is widened by one step, one without columns to one.
-    pub fn new(x: (u64, u64), count: u32) -> Self {
-        let (first, last) = (x.0.min(x.1), x.0.max(x.1));
-        Self { first, span: (last - first).max(1), count: count.max(1) }
-    }
-
-    /// How many there are.
-    pub fn count(&self) -> u32 {
-        self.count
-    }
-
-    /// First and last step shown.
-    pub fn steps(&self) -> (u64, u64) {
-        (self.first, self.first.saturating_add(self.span))
-    }
-
-    /// The column of a step, rounded to the nearest; may lie outside the view.
-    pub fn of(&self, step: u64) -> i64 {
-        self.near(step).unwrap_or_else(|| self.far(step))
-    }
-
-    /// The column where the numbers are small, as those of real runs are: a frame asks for tens of thousands, and a division
-    /// of wide numbers takes many times as long.
-    fn near(&self, step: u64) -> Option<i64> {
-        let small = |n: u64| i64::try_from(n).ok();
-        let (offset, span) = (small(step)?.checked_sub(small(self.first)?)?, small(self.span)?);
-        let twice = offset.checked_mul(2 * i64::from(self.count - 1))?.checked_add(span)?;
-        Some(twice.div_euclid(span.checked_mul(2)?))
-    }
-
-    /// The column, whatever the numbers.
-    fn far(&self, step: u64) -> i64 {
-        let offset = i128::from(step) - i128::from(self.first);
-        let (gaps, span) = (i128::from(self.count - 1), i128::from(self.span));
-        let column = (2 * offset * gaps + span).div_euclid(2 * span);
-        i64::try_from(column).unwrap_or(if column < 0 { i64::MIN } else { i64::MAX })
-    }
-
-    /// The first step that falls on the column or after it.
-    pub fn start(&self, column: u32) -> u64 {
-        let gaps = u128::from(self.count - 1);
-        let twice = (2 * u128::from(column)).saturating_sub(1) * u128::from(self.span);
-        if column == 0 {
-            return self.first;
-        }
-        if gaps == 0 {
-            return u64::MAX;
-        }
-        u64::try_from(u128::from(self.first) + twice.div_ceil(2 * gaps)).unwrap_or(u64::MAX)
-    }
-}
 
 /// The part of a series that a screen can show: of each column the first, smallest, largest and last value in their
 /// order, and the nearest value on either side of the view, so that a line can enter and leave it. NaN stays where a
 /// column begins or ends with it or holds nothing else; infinities count as values.
+///
+/// The series keeps its latest reduction: most frames draw what the one before drew.
 pub fn reduce(series: &Series, columns: Columns) -> Series {
+    series.reduction(columns, || reduced(series, columns))
+}
+
+fn reduced(series: &Series, columns: Columns) -> Series {
     let len = series.len();
     let (first, last) = columns.steps();
     let begin = series.before(first);
@@ -179,21 +124,6 @@ mod tests {
             prop_assert!(reduced.len() <= 4 * count as usize + 2);
             prop_assert!(reduced.iter().is_sorted_by_key(|(step, _)| step));
         }
-
-        #[test]
-        fn small_numbers_fall_where_all_do(x in (0u64..1 << 40, 0u64..1 << 40), count in 1u32..5000, step in 0u64..1 << 40) {
-            let columns = Columns::new(x, count);
-            prop_assert_eq!(columns.near(step), Some(columns.far(step)));
-        }
-
-        #[test]
-        fn columns_begin_where_they_say(x in (0u64..1_000_000, 0u64..1_000_000), count in 2u32..300, pick in 0u32..300) {
-            let columns = Columns::new(x, count);
-            let column = pick % count;
-            let start = columns.start(column);
-            prop_assert!(columns.of(start) >= i64::from(column));
-            prop_assert!(column == 0 || columns.of(start - 1) < i64::from(column));
-        }
     }
 
     #[test]
@@ -230,5 +160,18 @@ mod tests {
                 let _ = (columns.of(0), columns.of(u64::MAX));
             }
         }
+    }
+
+    #[test]
+    fn a_reduction_is_of_the_series_as_it_is() {
+        let mut series = Series::new(0..5000, (0..5000).map(f64::from));
+        let columns = Columns::new((0, 4999), 10);
+        let highest = |series: &Series| reduce(series, columns).values().into_iter().fold(f64::MIN, f64::max);
+        assert_eq!(highest(&series), 4999.0);
+        assert_eq!(highest(&series.part(0..100)), 99.0);
+        assert_eq!(highest(&series.clone().led_by(0, 9e9)), 9e9);
+        series.push(4999, 7e9);
+        assert_eq!(highest(&series), 7e9);
+        assert_eq!(reduce(&series, Columns::new((0, 10), 3)).last(), Some((11, 11.0)));
     }
 }

@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::chunk::{CHUNK, Chunk, Summary};
+use super::columns::Columns;
 use crate::protocol::{Evaluation, ProbeGroup, ProbeKind, RunStarted};
 
 /// A curve of the main chart.
@@ -143,6 +144,17 @@ pub struct Series {
     tail: Arc<Chunk>,
     /// The places of the stored points that belong to this series.
     places: Range<usize>,
+    kept: Kept,
+}
+
+/// The latest reduction of a series to the columns of a screen. A copy of the series has none: it may become another one.
+#[derive(Default)]
+struct Kept(Mutex<Option<Box<(Columns, Series)>>>);
+
+impl Clone for Kept {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
 }
 
 impl Series {
@@ -154,6 +166,7 @@ impl Series {
     /// Appends a value.
     pub fn push(&mut self, step: u64, value: f64) {
         self.drop_what_follows();
+        self.kept = Kept::default();
         let tail = Arc::make_mut(&mut self.tail);
         tail.push(step, value);
         if tail.is_full() {
@@ -271,7 +284,7 @@ impl Series {
 
     /// The same with a point before all others.
     pub fn led_by(self, step: u64, value: f64) -> Self {
-        Self { lead: Some((step, value)), ..self }
+        Self { lead: Some((step, value)), kept: Kept::default(), ..self }
     }
 
     /// The values after step `from`, up to and including step `to`; those at step 0 belong to whatever begins there.
@@ -305,6 +318,17 @@ impl Series {
             at += last - first;
         }
         all
+    }
+
+    /// What the series is on these columns: what was worked out last, or, where that was on others, what is now.
+    pub(super) fn reduction(&self, columns: Columns, work_out: impl FnOnce() -> Self) -> Self {
+        let mut kept = self.kept.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.0 == columns) {
+            return kept.1.clone();
+        }
+        let reduction = work_out();
+        *kept = Some(Box::new((columns, reduction.clone())));
+        reduction
     }
 
     /// Exponential moving average, for display only; `weight` in 0..1 is the share of the past. Gaps stay gaps.

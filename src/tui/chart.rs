@@ -37,7 +37,8 @@ pub use self::line::{ChartLine, Weight};
 use super::glyphs::Glyphs;
 use super::theme::Theme;
 use crate::history::Summary;
-use crate::history::reduce::{Columns, reduce};
+use crate::history::columns::Columns;
+use crate::history::reduce::reduce;
 use crate::text::fit;
 
 /// A vertical line with a letter at the top.

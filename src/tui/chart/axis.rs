@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::layout::{Layout, width};
-use crate::history::reduce::Columns;
+use crate::history::columns::Columns;
 use crate::text::fit;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;

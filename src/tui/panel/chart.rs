@@ -9,7 +9,8 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::forces;
 use super::frame::frame;
-use crate::history::reduce::{Columns, reduce};
+use crate::history::columns::Columns;
+use crate::history::reduce::reduce;
 use crate::history::{CurveId, Mark, MarkKind, Scale};
 use crate::text::Shown;
 use crate::tui::app::{App, Curve, Line};
