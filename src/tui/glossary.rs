@@ -87,7 +87,7 @@ const TERMS: &[Term] = &[
     term("π", &[Answers, Influence], PROP, "The probabilities that the classifier gives to the ten classes."),
     term("accuracy", &[Answers, Learning], "", "The share of held-out pictures whose likeliest class is the right one."),
     term("u → o", &[Influence], PROP, "What the steps on pictures of class u did, added up, to the log-prob of class u's answer on pictures of class o."),
-    term("‖A‖", &[Learning, Kernel], PROP, "A = I − 1·πᵀ says how a change of the logits becomes one of log π; its size shrinks as the model grows sure."),
+    term("‖A‖", &[Learning, Kernel], PROP, "A = I − 1·πᵀ turns a change of the logits into one of log π; its size grows as the model grows sure, from √(V−1) to √(2V−2)."),
     term("K", &[Kernel, Influence, Learning], PROP, "The kernel: how alike the model takes two pictures to be; learning one moves the other by as much."),
     term("residual G", &[Learning, Influence], PROP, "G = π − e_y: how far the model's answer is from the label; the engine of every step."),
     term("step", &[Chart, Answers, Learning], "", "One update of the weights from one batch."),

@@ -32,8 +32,8 @@ impl Columns {
         let smoothing = app.view.smoothing.weight().is_some();
         let (key, number, change, decimals) = match width {
             0..40 => (0, 7, 6, small),
-            40..52 => (0, 9, 9, small.max(2)),
-            52..80 => (18, 9, 9, small.max(2)),
+            40..55 => (0, 9, 9, small.max(2)),
+            55..80 => (18, 9, 9, small.max(2)),
             _ => (18, 13, 13, 6),
         };
         let mut columns = Self { symbol: 12, key, number, change, decimals, smooth: false, description: 0 };
@@ -175,5 +175,29 @@ fn describe(curve: CurveId) -> &'static str {
         CurveId::Probe(kind) => kind.description(),
         CurveId::ArgmaxChosen => "the greedy choice at each position of y⁺",
         CurveId::ArgmaxRejected => "the greedy choice at each position of y⁻",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossterm::event::{KeyCode, KeyEvent};
+
+    use super::*;
+    use crate::tui::message::Message;
+    use crate::tui::testing::squeezing;
+
+    /// A number whose end is cut off is another number.
+    #[test]
+    fn the_columns_fit_in_every_width() {
+        let mut app = squeezing();
+        for smoothed in [false, true] {
+            assert_eq!(app.view.smoothing.weight().is_some(), smoothed);
+            for width in 31..200 {
+                let columns = Columns::new(&app, width);
+                let description = if columns.description > 0 { columns.description + 2 } else { 0 };
+                assert!(columns.used() + description <= width, "{} of {width}", columns.used() + description);
+            }
+            app.update(Message::Key(KeyEvent::from(KeyCode::Char('m'))));
+        }
     }
 }
