@@ -148,16 +148,25 @@ RANKS = """
     import test_torch as t, toy
     from ldyn_tui import Recorder, Stage
     dist.init_process_group("gloo")
-    model = torch.nn.parallel.DistributedDataParallel(t.llama())
+    model = t.llama()
+    if {how!r} == "ddp":
+        model = torch.nn.parallel.DistributedDataParallel(model)
+    else:
+        from torch.distributed.fsdp import fully_shard
+        mesh = torch.distributed.init_device_mesh("cpu", (2,))
+        for layer in model.model.layers:
+            fully_shard(layer, mesh=mesh)
+        fully_shard(model, mesh=mesh)
+        assert any(p.to_local().numel() < p.numel() for p in model.parameters()), "nothing is sharded"
     recorder = Recorder({out!r}, toy.ROWS, toy.Words(t.SIZE), stages=[Stage("DPO", "sigmoid", True)], batch_tokens=24)
     recorder.measure(model, 0)
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(1.1)
     recorder.measure(model, 1)
-    if dist.get_rank() == 1:
-        # One rank fails: all fail alike, and none waits for ever.
-        model.module.forward = None
+    if {how!r} == "fsdp" or dist.get_rank() == 1:
+        # One rank fails: all fail alike, and none waits for ever. (Of a sharded model all must.)
+        getattr(model, "module", model).lm_head.forward = None
     assert recorder.measure(model, 2) is None
     recorder.finish(2)
     dist.barrier()
@@ -165,10 +174,18 @@ RANKS = """
 """
 
 
-def test_two_ranks_share_the_work_and_fail_alike(tmp_path):
+@pytest.mark.parametrize(("how", "port"), [("ddp", 29611), ("fsdp", 29612)])
+def test_two_ranks_share_the_work_and_fail_alike(tmp_path, how, port):
     script = tmp_path / "ranks.py"
-    script.write_text(textwrap.dedent(RANKS).format(path=[*sys.path], out=str(tmp_path / "run")))
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29611", str(script)]
+    script.write_text(textwrap.dedent(RANKS).format(path=[*sys.path], out=str(tmp_path / "run"), how=how))
+    command = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--nproc-per-node=2",
+        f"--master-port={port}",
+        str(script),
+    ]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr[-3000:]
     written = [json.loads(text) for text in (tmp_path / "run" / "events.jsonl").read_text().splitlines()]

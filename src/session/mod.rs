@@ -6,7 +6,9 @@
 //!        └─────────── commands ────────────────────────┘
 //! ```
 
+mod attach;
 mod compare;
+mod data;
 mod display;
 mod export;
 mod headless;
@@ -23,6 +25,7 @@ mod sink;
 pub(crate) mod starter;
 mod sweep;
 mod target;
+mod validated;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -31,7 +34,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+pub use attach::{attach, attach_once};
 pub use compare::compare;
+pub use data::data;
 pub use export::export;
 pub use influence::influence;
 pub use lab::{lab, lab_table};
@@ -39,6 +44,7 @@ pub(crate) use log::catch_panics;
 pub use preflight::preflight;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
+pub use validated::check_run;
 
 use self::display::look;
 use self::export::screenshots;
