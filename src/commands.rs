@@ -80,9 +80,18 @@ fn answer(command: Command, settings: &Settings) -> Result<()> {
         }
         Command::Runs { folder, display } => session::runs(&folder, &settings.under(&display)),
         Command::Config => say(&settings.lines(var).iter().map(|line| format!("{line}\n")).collect::<String>()),
+        Command::Attach { run, once: true, .. } => session::attach_once(&run),
+        Command::Attach { run, once: false, display } => {
+            need_a_terminal("attach", "attach RUN --once tells how it stands without a screen")?;
+            session::attach(&run, &settings.under(&display))
+        }
         Command::Influence(args) => session::influence(&args),
         Command::Score(args) => score_file(&args),
         Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
+        Command::Data { experiment, out, seed, set, backend } => {
+            let options = RunOptions { seed, set, ..RunOptions::default() };
+            session::data(&options.experiment(&experiment)?, backend, &out)
+        }
         Command::Preflight(args) => session::preflight(&args),
         Command::Verify(args) => session::verify(&args),
         Command::Export(args) => session::export(&args),
@@ -135,6 +144,13 @@ fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()>
 fn check(paths: &[std::path::PathBuf]) -> Result<()> {
     let mut errors = Vec::new();
     for path in paths {
+        if path.is_dir() || (path.is_file() && path.extension().is_none_or(|e| e != "ron")) {
+            match session::check_run(path) {
+                Ok(found) => say(&found)?,
+                Err(e) => errors.push(e),
+            }
+            continue;
+        }
         let checked = Experiment::load(path, &[]).and_then(|experiment| {
             let outlook = crate::train::outlook(&experiment)?;
             Ok((experiment, outlook))

@@ -15,6 +15,7 @@ mod measured;
 mod shared;
 mod started;
 mod tokens;
+mod unlisted;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ pub use kinds::{MetricKey, ProbeGroup, ProbeKind};
 pub use measured::{ClassReading, Evaluation, GreedyAnswer, MassFlow, PairFlow, PrefixReading, StepMetrics, TokenFlow};
 pub use started::{DetectorSettings, ProbePrompt, ProbeResponse, RunStarted, StageInfo};
 pub use tokens::TokenLists;
+pub use unlisted::Unlisted;
 
 /// Version of the run-file format; a reader refuses a larger one.
 pub const FORMAT_VERSION: u32 = 1;
@@ -112,6 +114,16 @@ pub enum TrainerEvent {
     Forces(Box<Forces>),
     /// The classes were measured: what an evaluation is to a classifier.
     Classes(#[serde(with = "shared")] Arc<ClassReading>),
+    /// A remark of whoever trains: what failed and did not end the run, what was left out.
+    Note {
+        /// Optimiser steps taken so far.
+        step: u64,
+        /// The remark, raw.
+        text: String,
+        /// Whether it tells of something that went wrong.
+        #[serde(default)]
+        warning: bool,
+    },
     /// How fast it goes; display only.
     Speed {
         /// Tokens (pictures, for a classifier) per second through the optimiser, over the last steps.

@@ -83,6 +83,11 @@ fn at_start(kind: Probe, stage: usize) -> f32 {
     -100.0 + if stage == 0 { 0.0 } else { sft_change(kind, 1.0) }
 }
 
+/// A kind's place in the legend.
+fn place_of(kind: Probe) -> u64 {
+    Probe::ALL.iter().position(|&known| known == kind).unwrap() as u64
+}
+
 /// An evaluation that shows what the paper says, with noise between pairs.
 fn measured(stage: usize, preference: bool, start: u64, n: u64, seed: u64) -> Evaluation {
     let t = n as f32 / 5.0;
@@ -91,7 +96,7 @@ fn measured(stage: usize, preference: bool, start: u64, n: u64, seed: u64) -> Ev
     let change = if preference { dpo_change } else { sft_change };
     for (&kind, values) in &mut e.logps {
         for (pair, value) in values.iter_mut().enumerate() {
-            let noise = ((pair as u64 * 7 + seed * 3 + kind as u64) % 11) as f32 / 11.0 - 0.5;
+            let noise = ((pair as u64 * 7 + seed * 3 + place_of(kind)) % 11) as f32 / 11.0 - 0.5;
             *value = at_start(kind, stage) + change(kind, t) + 0.5 * t * noise;
         }
     }

@@ -74,10 +74,10 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         held_out: Option<PathBuf>,
     },
-    /// Validate experiments: every error with file, line and column, and what to write instead.
+    /// Validate experiments and run files: every error with file and line, and what to write instead.
     Check {
-        /// RON files.
-        #[arg(required = true, value_name = "EXPERIMENT")]
+        /// RON files; directories and files of recorded runs.
+        #[arg(required = true, value_name = "EXPERIMENT|RUN")]
         experiments: Vec<PathBuf>,
     },
     /// Show a recorded run in the dashboard: scrub, speed, step.
@@ -87,6 +87,22 @@ pub enum Command {
         /// Begin at this optimiser step instead of the last one.
         #[arg(long)]
         step: Option<u64>,
+        /// How to show it.
+        #[command(flatten)]
+        display: DisplayOptions,
+    },
+    /// Show a run while another program writes it: a training with TRL, on this machine or another.
+    ///
+    /// Follows a file that grows, is cut or replaced, or a pipe (`ssh HOST tail -n +1 -F RUN/events.jsonl | ldyn-tui attach
+    /// -`). What is there is shown at once. Nothing is written and the training is not touched: see docs/your-trl-run.md for
+    /// the callback that writes such a run.
+    Attach {
+        /// A run's directory, its run file, or - for stdin.
+        #[arg(value_name = "RUN|FILE|-")]
+        run: PathBuf,
+        /// Print how it stands as one JSON object and leave, with status 1 on an alarm.
+        #[arg(long)]
+        once: bool,
         /// How to show it.
         #[command(flatten)]
         display: DisplayOptions,
@@ -104,6 +120,28 @@ pub enum Command {
         /// The question about the model.
         #[command(subcommand)]
         question: ModelQuestion,
+    },
+    /// Write an experiment's training pairs and probes as files that TRL and the Python callback take.
+    ///
+    /// `train.jsonl` has the pairs (prompt, chosen, rejected), `probes.jsonl` the observed prompts with every kind of answer,
+    /// the model's own among them, `order.jsonl` the rows of every optimiser step as this program would draw them. Nothing is
+    /// trained.
+    Data {
+        /// A RON file, or an experiment that comes with the program.
+        #[arg(value_name = "EXPERIMENT")]
+        experiment: PathBuf,
+        /// Folder for the files.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Seed of the data; replaces the experiment's.
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Change a value of the experiment, as for `run`.
+        #[arg(long, value_name = "PATH=VALUE")]
+        set: Vec<String>,
+        /// What answers for the model.
+        #[arg(long, value_enum, default_value_t)]
+        backend: BackendChoice,
     },
     /// Rank an experiment's training pairs by how likely their preferred answer is to fall, before anything is trained.
     ///

@@ -165,7 +165,7 @@ pub fn classes(history: &RunHistory) -> String {
 
 /// The curves that the run has.
 fn present(history: &RunHistory) -> Vec<CurveId> {
-    CurveId::all().filter(|c| history.evaluations.iter().any(|e| c.values(e).is_some())).collect()
+    history.curves().filter(|c| history.evaluations.iter().any(|e| c.values(e).is_some())).collect()
 }
 
 /// Rows of quoted cells (RFC 4180, with line feeds).

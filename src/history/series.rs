@@ -25,6 +25,16 @@ impl CurveId {
         ProbeKind::ALL.iter().copied().map(Self::Probe).chain([Self::ArgmaxChosen, Self::ArgmaxRejected])
     }
 
+    /// Every curve, and those that only this evaluation has.
+    pub(super) fn of(evaluation: &Evaluation) -> impl Iterator<Item = Self> {
+        Self::all().chain(evaluation.logps.keys().copied().map(Self::Probe).filter(|curve| curve.is_unlisted()))
+    }
+
+    /// Whether it follows a kind of answer that this program does not know.
+    pub fn is_unlisted(self) -> bool {
+        matches!(self, Self::Probe(ProbeKind::Other(_)))
+    }
+
     /// The curve's key in tables and exports.
     pub fn key(self) -> &'static str {
         match self {

@@ -72,6 +72,10 @@ impl RunHistory {
                 self.step = self.step.max(reading.step);
                 self.classes.push(Arc::clone(reading));
             }
+            TrainerEvent::Note { step, text, warning } => {
+                let kind = if *warning { MarkKind::Warning } else { MarkKind::Phase };
+                self.marks.push(Mark { step: *step, kind, text: Shown::new(text) });
+            }
             TrainerEvent::Speed { tokens_per_second, seconds_left } => {
                 self.speed = Some((*tokens_per_second, *seconds_left));
             }
@@ -123,7 +127,7 @@ impl RunHistory {
     pub(super) fn add_evaluation(&mut self, evaluation: &Arc<Evaluation>) {
         self.step = self.step.max(evaluation.step);
         self.evaluations.push(Arc::clone(evaluation));
-        CurveId::all().for_each(|curve| self.add_reading(curve, evaluation));
+        CurveId::of(evaluation).for_each(|curve| self.add_reading(curve, evaluation));
         if let Some(run) = &self.run {
             self.marks.extend(self.watch.evaluation(run, evaluation));
             self.marks.extend(self.detector.observe(run, &self.stage_starts, &self.evaluations));
@@ -223,6 +227,11 @@ impl RunHistory {
             ((evaluation.step, quartile(0.25)), (evaluation.step, quartile(0.75)))
         });
         quartiles.unzip()
+    }
+
+    /// Every curve that this program knows, and those that only this run has.
+    pub fn curves(&self) -> impl Iterator<Item = CurveId> {
+        CurveId::all().chain(self.means.keys().copied().filter(|curve| curve.is_unlisted()))
     }
 
     /// How often a curve was measured.

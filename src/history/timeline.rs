@@ -277,7 +277,9 @@ impl Timeline {
 fn step_of(event: &TrainerEvent) -> Option<u64> {
     match event {
         TrainerEvent::RunStarted(_) | TrainerEvent::Speed { .. } => None,
-        TrainerEvent::Phase { step, .. } | TrainerEvent::StageStarted { step, .. } => Some(*step),
+        TrainerEvent::Phase { step, .. }
+        | TrainerEvent::StageStarted { step, .. }
+        | TrainerEvent::Note { step, .. } => Some(*step),
         TrainerEvent::Step(metrics) => Some(metrics.step),
         TrainerEvent::Evaluation(evaluation) => Some(evaluation.step),
         TrainerEvent::Forces(forces) => Some(forces.step),

@@ -46,7 +46,7 @@ fn warning(step: u64, text: &str) -> Mark {
 }
 
 fn not_finite(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
-    CurveId::all().find_map(|curve| {
+    CurveId::of(evaluation).find_map(|curve| {
         let values = curve.values(evaluation)?;
         let (pair, value) = values.iter().enumerate().find(|&(pair, x)| {
             let has_response = run.probes.get(pair).is_none_or(|p| p.responses.contains_key(&curve.kind()));

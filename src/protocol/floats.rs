@@ -70,6 +70,15 @@ impl<'de> Deserialize<'de> for Single {
     }
 }
 
+/// Writes an `f64`.
+///
+/// # Errors
+/// When the serializer fails.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+pub fn double<S: Serializer>(x: &f64, s: S) -> Result<S::Ok, S::Error> {
+    Number(*x).serialize(s)
+}
+
 /// `f32`.
 pub mod single {
     use super::{Deserialize, Deserializer, Serialize, Serializer, Single};

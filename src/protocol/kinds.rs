@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, de};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::unlisted::Unlisted;
 
 /// The groups in which probes are shown and toggled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -44,9 +46,11 @@ impl ProbeGroup {
 macro_rules! probe_kinds {
     ($($(#[$doc:meta])* $variant:ident, $key:literal, $symbol:literal, $group:ident, $what:literal;)*) => {
         /// What is observed besides the training loss: a kind of response to every probe prompt (the paper's keys).
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ProbeKind {
-            $(#[doc = $what] #[serde(rename = $key)] $variant,)*
+            $(#[doc = $what] $variant,)*
+            /// A kind without a row here, in a run file of another program.
+            Other(Unlisted),
         }
 
         impl ProbeKind {
@@ -55,24 +59,27 @@ macro_rules! probe_kinds {
 
             /// The key of the paper's released code and of our run files.
             pub const fn key(self) -> &'static str {
-                match self { $(Self::$variant => $key),* }
+                match self { $(Self::$variant => $key,)* Self::Other(unlisted) => unlisted.name() }
             }
 
             /// A short label for the end of a curve.
             pub fn symbol(self) -> &'static str {
-                match self { $(Self::$variant => $symbol),* }
+                match self { $(Self::$variant => $symbol,)* Self::Other(unlisted) => unlisted.name() }
             }
 
             /// The group it is toggled with.
             pub fn group(self) -> ProbeGroup {
-                match self { $(Self::$variant => ProbeGroup::$group),* }
+                match self { $(Self::$variant => ProbeGroup::$group,)* Self::Other(_) => ProbeGroup::Unrelated }
             }
 
             /// One line that says what it is.
             pub fn description(self) -> &'static str {
-                match self { $(Self::$variant => $what),* }
+                match self { $(Self::$variant => $what,)* Self::Other(_) => "a kind of answer unknown to this program" }
             }
         }
+
+        /// The keys of the kinds with a row.
+        const KEYS: &[&str] = &[$($key),*];
     };
 }
 
@@ -91,6 +98,59 @@ probe_kinds! {
     IrrHum, "irr_hum", "irr hum", Unrelated, "grammatical sentences that answer nothing";
     RandomPermute, "random_permute", "shuffled y⁺", NotLanguage, "the words of the preferred answer, shuffled";
     RandomNonhum, "random_nonhum", "shuffled irr", NotLanguage, "the words of irr_test, shuffled";
+}
+
+impl ProbeKind {
+    /// The kind of this name; `None` where a name without a row cannot be kept (see [`Unlisted::new`]).
+    pub fn named(name: &str) -> Option<Self> {
+        let known = Self::ALL.iter().copied().find(|kind| kind.key() == name);
+        known.or_else(|| Unlisted::new(name).map(Self::Other))
+    }
+}
+
+impl Serialize for ProbeKind {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        match Self::ALL.iter().position(|kind| kind == self).and_then(|at| u32::try_from(at).ok()) {
+            // In RON a kind is a name without quotes.
+            Some(at) => s.serialize_unit_variant("ProbeKind", at, self.key()),
+            None => s.serialize_str(self.key()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ProbeKind {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl de::Visitor<'_> for Name {
+            type Value = ProbeKind;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a kind of answer")
+            }
+            fn visit_str<E: de::Error>(self, name: &str) -> Result<ProbeKind, E> {
+                ProbeKind::named(name)
+                    .ok_or_else(|| E::custom("more kinds of answers than this program can tell apart"))
+            }
+        }
+        struct Identifier(ProbeKind);
+        impl<'de> Deserialize<'de> for Identifier {
+            fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+                d.deserialize_identifier(Name).map(Self)
+            }
+        }
+        struct Variant;
+        impl<'de> de::Visitor<'de> for Variant {
+            type Value = ProbeKind;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a kind of answer")
+            }
+            fn visit_enum<A: de::EnumAccess<'de>>(self, data: A) -> Result<ProbeKind, A::Error> {
+                let (Identifier(kind), variant) = data.variant()?;
+                de::VariantAccess::unit_variant(variant)?;
+                Ok(kind)
+            }
+        }
+        d.deserialize_enum("ProbeKind", KEYS, Variant)
+    }
 }
 
 impl fmt::Display for ProbeKind {

@@ -20,8 +20,10 @@ pub struct StepMetrics {
     pub metrics: BTreeMap<MetricKey, f64>,
 }
 
-/// What was read along the prefixes of one response (teacher forcing), one entry a probe prompt.
+/// What was read along the prefixes of one response (teacher forcing), one entry a probe prompt. A list is empty where
+/// nothing was read.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PrefixReading {
     /// Σ over positions of max_v log π(v | prefix). Never below the label's log-prob.
     #[serde(with = "floats::list")]
@@ -121,6 +123,7 @@ pub struct Evaluation {
     #[serde(with = "floats::lists")]
     pub logps: BTreeMap<ProbeKind, Vec<f32>>,
     /// Along the prefixes of y⁺.
+    #[serde(default)]
     pub chosen: PrefixReading,
     /// Along the prefixes of y⁻; absent where the data has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -72,6 +72,17 @@ impl RunDirectory {
         Ok(Self { root: path.to_owned(), events })
     }
 
+    /// A run that another program writes: its directory, in which the events may still be missing, or its file of events.
+    ///
+    /// # Errors
+    /// When there is no such thing.
+    pub fn awaited(path: &Path) -> Result<Self> {
+        if path.is_dir() {
+            return Ok(Self { root: path.to_owned(), events: path.join("events.jsonl") });
+        }
+        Self::open(path)
+    }
+
     /// The directory itself.
     pub fn root(&self) -> &Path {
         &self.root

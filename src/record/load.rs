@@ -37,6 +37,13 @@ pub enum Loaded {
     },
     /// That was all.
     Whole,
+    /// That is all there is for now; more is waited for.
+    Attached {
+        /// How long the writer has been silent at least, where that is worth a word.
+        silent: Option<Duration>,
+    },
+    /// The file was replaced or cut: what follows is another run, from its beginning.
+    Anew,
     /// The file cannot be read any further; in one displayable line, why.
     Broken(Shown),
 }

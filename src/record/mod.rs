@@ -2,15 +2,20 @@
 //! The events file depends on the events alone, so the same run writes the same bytes.
 
 pub mod directory;
+mod follow;
 pub mod import;
+mod lines;
 mod load;
 pub mod reader;
 mod recording;
+pub mod schema;
 pub mod summary;
 pub mod writer;
 
 pub use directory::RunDirectory;
+pub use follow::Follower;
 pub use import::Trained;
+pub use lines::Lines;
 pub use load::{Loaded, Loader};
 pub use reader::{RunReader, read};
 pub use recording::Recording;

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::history::fixture::{evaluation, flow, greedy, run, stage};
-use crate::protocol::{ForceParts, MetricKey, ProbeKind, RunPhase, StepMetrics};
+use crate::protocol::{ForceParts, Forces, MetricKey, ProbeKind, RunPhase, StepMetrics};
 use crate::record::RunWriter;
 
 const PATH: &str = "run/events.jsonl";

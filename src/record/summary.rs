@@ -137,7 +137,7 @@ impl Summary {
             state: change.state.title().to_owned(),
         };
         let leaks = Leak::strongest(history);
-        let logps = CurveId::all().filter_map(|curve| {
+        let logps = history.curves().filter_map(|curve| {
             let (_, last) = history.curve(curve, Scale::LogProb, None).last()?;
             Some((curve.key().to_owned(), last.is_finite().then_some(last)))
         });

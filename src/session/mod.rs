@@ -7,7 +7,9 @@
 //! ```
 
 mod alarm;
+mod attach;
 mod compare;
+mod data;
 mod display;
 mod export;
 mod headless;
@@ -25,6 +27,7 @@ mod sink;
 pub(crate) mod starter;
 mod sweep;
 mod target;
+mod validated;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -33,7 +36,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+pub use attach::{attach, attach_once};
 pub use compare::compare;
+pub use data::data;
 pub use export::export;
 pub use influence::influence;
 pub use lab::{lab, lab_table};
@@ -42,6 +47,7 @@ pub use menu::{Chosen, menu, runs};
 pub use preflight::preflight;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
+pub use validated::check_run;
 
 use self::alarm::Alarmed;
 use self::display::{look, opened};

@@ -20,6 +20,7 @@ mod forces_tests;
 mod gradients;
 mod halves;
 pub mod handle;
+mod handout;
 mod influence;
 #[cfg(test)]
 mod influence_tests;
@@ -54,6 +55,7 @@ pub(crate) use backprop::logps;
 pub(crate) use ches::{ScoredPair, ches};
 pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};
+pub(crate) use handout::{Handout, TextPair, handout};
 pub(crate) use job::train;
 pub use job::train_with;
 pub use memory::{Outlook, outlook};

@@ -157,6 +157,7 @@ fn commands_act_between_steps_and_are_acknowledged() {
         .skip_while(|e| !matches!(e, TrainerEvent::StageStarted { .. }))
         .filter_map(|e| match e {
             TrainerEvent::Phase { phase: RunPhase::Starting(_) | RunPhase::Evaluating, .. }
+            | TrainerEvent::Note { .. }
             | TrainerEvent::Speed { .. } => None,
             TrainerEvent::Phase { phase, step } => Some(format!("{phase:?} {step}")),
             TrainerEvent::Step(step) => Some(format!("step {}", step.step)),

@@ -25,6 +25,8 @@ fn without_arguments_it_says_what_to_try() {
 fn help_is_everywhere() {
     for command in [
         "run",
+        "attach",
+        "data",
         "check",
         "replay",
         "influence",

@@ -41,7 +41,10 @@ fn step_of(event: &TrainerEvent) -> u64 {
         TrainerEvent::Step(metrics) => metrics.step,
         TrainerEvent::Evaluation(evaluation) => evaluation.step,
         TrainerEvent::Forces(forces) => forces.step,
-        TrainerEvent::RunStarted(_) | TrainerEvent::Classes(_) | TrainerEvent::Speed { .. } => 0,
+        TrainerEvent::RunStarted(_)
+        | TrainerEvent::Classes(_)
+        | TrainerEvent::Note { .. }
+        | TrainerEvent::Speed { .. } => 0,
     }
 }
 

@@ -12,6 +12,8 @@
 )]
 
 mod architecture;
+#[cfg(unix)]
+mod attach;
 mod bad_input;
 mod broken_models;
 mod command_line;
@@ -22,6 +24,7 @@ mod dashboard;
 mod data_files;
 mod detector;
 mod footprint;
+mod handout;
 #[cfg(unix)]
 mod hostile;
 mod hub;

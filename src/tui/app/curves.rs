@@ -50,7 +50,8 @@ impl Curve {
 /// Every curve that the run has on a scale, in the order of the legend.
 pub(super) fn curves(history: &RunHistory, view: &ViewState, scale: Scale) -> Vec<Curve> {
     let of_means = history.run.as_ref().is_some_and(|run| run.means);
-    CurveId::all()
+    history
+        .curves()
         .filter_map(|id| {
             let mut raw = history.curve(id, scale, None);
             if raw.is_empty() {

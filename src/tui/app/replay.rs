@@ -39,6 +39,11 @@ pub enum Reading {
         /// In the file.
         of: u64,
     },
+    /// All that was written so far; whoever writes it goes on.
+    Attached {
+        /// How long the writer has been silent at least, where that is worth a word.
+        silent: Option<Duration>,
+    },
     /// It cannot be read any further; why, in a line.
     Broken(Shown),
 }
@@ -110,7 +115,7 @@ impl Replay {
 
     /// Whether more is to come.
     fn is_arriving(&self) -> bool {
-        matches!(self.reading, Reading::Under { .. })
+        matches!(self.reading, Reading::Under { .. } | Reading::Attached { .. })
     }
 
     /// Whether it plays.
@@ -134,7 +139,16 @@ impl Replay {
         match loaded {
             Loaded::Part { part, after, read, of } => {
                 self.timeline.extend((part, after));
-                self.reading = Reading::Under { read, of };
+                // A few more lines of a run that is followed are no loading.
+                if !matches!(self.reading, Reading::Attached { .. }) {
+                    self.reading = Reading::Under { read, of };
+                }
+            }
+            Loaded::Attached { silent } => self.reading = Reading::Attached { silent },
+            Loaded::Anew => {
+                *self = Self { rate: self.rate, ..Self::arriving() };
+                *history = RunHistory::default();
+                return true;
             }
             Loaded::Whole => self.reading = Reading::Done,
             Loaded::Broken(why) => self.reading = Reading::Broken(why),

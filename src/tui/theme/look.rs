@@ -160,6 +160,11 @@ fn row(curve: CurveId) -> Look {
 fn left(curve: CurveId) -> Look {
     let without = || CurveId::all().filter(|c| LOOKS.iter().all(|(of, ..)| of != c));
     let of_group = || LOOKS.iter().filter(|(of, ..)| of.group() == curve.group());
+    if let CurveId::Probe(P::Other(unlisted)) = curve {
+        // As many as a run file has: looks repeat, names do not.
+        let (dash, marker) = (Dash::ALL[unlisted.place() % Dash::ALL.len()], SPARE[unlisted.place() % SPARE.len()]);
+        return (dash, marker, GREY.0, GREY.1);
+    }
     let nth = without().filter(|c| c.group() == curve.group()).position(|c| c == curve).unwrap_or(0);
     let dash = Dash::ALL.into_iter().filter(|dash| of_group().all(|(_, taken, ..)| taken != dash)).nth(nth);
     let marker = without().position(|c| c == curve).unwrap_or(0);

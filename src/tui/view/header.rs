@@ -164,9 +164,16 @@ fn transport(replay: &Replay, announced: u64) -> String {
     match replay.reading() {
         Reading::Under { .. } if replay.is_playing() => format!("{}, playing, {rate}", loading(replay)),
         Reading::Under { .. } => loading(replay),
+        Reading::Attached { silent: None } if replay.is_playing() => format!("attached, playing, {rate}"),
+        Reading::Attached { silent } => attached(*silent),
         _ if replay.is_playing() => format!("playing, {rate}, {place}"),
         _ => format!("recording, {rate}, {place}"),
     }
+}
+
+/// That a run is followed, and how long its writer has said nothing, where that is long.
+fn attached(silent: Option<Duration>) -> String {
+    silent.map_or_else(|| "attached".to_owned(), |silent| format!("attached, nothing new for {}", clock(silent)))
 }
 
 /// How much of a recording is read.

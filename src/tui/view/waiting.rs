@@ -44,6 +44,7 @@ fn wait(app: &App, columns: usize) -> Line<'static> {
         _ => match app.recording() {
             Some(replay) if replay.is_empty() => match replay.reading() {
                 Reading::Broken(why) => return Line::styled(fit(why.as_str(), columns), theme.warning()),
+                Reading::Attached { .. } => "attached: the run has not begun".to_owned(),
                 _ => loading(replay),
             },
             Some(_) => "the recording has not begun: Space plays it".to_owned(),
