@@ -76,6 +76,8 @@ fn answer(command: Command) -> Result<()> {
             session::replay(&run, step, &display)
         }
         Command::Influence(args) => session::influence(&args),
+        Command::Tokens(args) => session::tokens(&args),
+        Command::Kernel(args) => session::kernel(&args),
         Command::Score(args) => score_file(&args),
         Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
         Command::Preflight(args) => session::preflight(&args),

@@ -6,13 +6,16 @@
 //!        └─────────── commands ────────────────────────┘
 //! ```
 
+mod again;
 mod compare;
 mod display;
 mod export;
 mod headless;
 mod imported;
 mod influence;
+mod kernel;
 mod lab;
+mod leak;
 mod log;
 mod preflight;
 mod recorded;
@@ -20,9 +23,11 @@ mod recorder;
 mod resume;
 mod signals;
 mod sink;
+mod snapshots;
 pub(crate) mod starter;
 mod sweep;
 mod target;
+mod tokens;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,11 +39,13 @@ use crossbeam_channel::{Receiver, bounded};
 pub use compare::compare;
 pub use export::export;
 pub use influence::influence;
+pub use kernel::kernel;
 pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
 pub use preflight::preflight;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
+pub use tokens::tokens;
 
 use self::display::look;
 use self::export::screenshots;
@@ -119,6 +126,7 @@ impl Session {
     fn spawn(run: Resumed) -> Result<Self> {
         let Resumed { directory, experiment, backend, past, recorder, remark } = run;
         let before = recorder.before;
+        let recorder = recorder.with_snapshots(experiment.output.snapshots_mb);
         log::write_to(&directory.log())?;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));

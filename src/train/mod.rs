@@ -4,6 +4,8 @@ mod apart;
 mod backprop;
 #[cfg(test)]
 mod backprop_tests;
+#[cfg(test)]
+mod band_tests;
 mod cadence;
 mod ches;
 mod classify;
@@ -12,6 +14,7 @@ mod classify_tests;
 mod control;
 mod device_check;
 mod direction;
+mod factors;
 mod fingerprint;
 pub mod footprint;
 mod forces;
@@ -23,6 +26,7 @@ pub mod handle;
 mod influence;
 #[cfg(test)]
 mod influence_tests;
+mod inquire;
 mod job;
 mod language;
 mod memory;
@@ -41,6 +45,7 @@ mod retrace;
 mod run;
 mod schedule;
 mod sink;
+mod slopes;
 mod stage;
 pub mod state;
 #[cfg(test)]
@@ -54,9 +59,9 @@ pub(crate) use backprop::logps;
 pub(crate) use ches::{ScoredPair, ches};
 pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};
+pub(crate) use inquire::{Asked, Tokens, influence, kernel, tokens};
 pub(crate) use job::train;
 pub use job::train_with;
 pub use memory::{Outlook, outlook};
-pub(crate) use retrace::{Asked, influence};
 pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};

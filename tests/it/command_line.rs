@@ -28,6 +28,8 @@ fn help_is_everywhere() {
         "check",
         "replay",
         "influence",
+        "tokens",
+        "kernel",
         "score",
         "model",
         "preflight",

@@ -25,6 +25,7 @@ mod footprint;
 #[cfg(unix)]
 mod hostile;
 mod hub;
+mod influence;
 mod lab;
 mod live_replay;
 mod memory;
