@@ -86,6 +86,8 @@ fn answer(command: Command, settings: &Settings) -> Result<()> {
             session::attach(&run, &settings.under(&display))
         }
         Command::Influence(args) => session::influence(&args),
+        Command::Tokens(args) => session::tokens(&args),
+        Command::Kernel(args) => session::kernel(&args),
         Command::Score(args) => score_file(&args),
         Command::Model { question: ModelQuestion::Inspect { model } } => inspect(&model),
         Command::Data { experiment, out, seed, set, backend } => {

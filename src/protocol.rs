@@ -33,9 +33,9 @@ pub use unlisted::Unlisted;
 pub const FORMAT_VERSION: u32 = 1;
 
 /// The claims of the paper that can be checked, as an experiment names them (see `src/claims`).
-pub const CLAIMS: [&str; 24] = [
-    "S1", "S2", "S3", "S4", "S5", "D1", "D2", "D3", "D4", "D5", "D6", "E1", "F1", "F2", "F3", "R1", "Q1", "Q2", "Q3",
-    "Q4", "Q5", "K1", "squeeze", "quiet",
+pub const CLAIMS: [&str; 25] = [
+    "S1", "S2", "S3", "S4", "S5", "D1", "D2", "D3", "D4", "D5", "D6", "E1", "F1", "F2", "F3", "F4", "R1", "Q1", "Q2",
+    "Q3", "Q4", "Q5", "K1", "squeeze", "quiet",
 ];
 
 /// A command of the front end to the trainer. Commands act between optimiser steps and are acknowledged by a

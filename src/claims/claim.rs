@@ -42,6 +42,8 @@ pub enum Unit {
     Count,
     /// A change of a probability; no interval.
     Mass,
+    /// An area under a ROC curve: 0.5 is chance.
+    Area,
     /// A correlation, −1 to 1; only the values of the runs mean something.
     Correlation,
 }
@@ -62,7 +64,7 @@ pub struct Figure {
 /// A claim and what the runs say of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimResult {
-    /// One of [`CLAIMS`](crate::protocol::CLAIMS), or `win rate`.
+    /// One of [`CLAIMS`](crate::protocol::CLAIMS), `band` or `win rate`.
     pub id: &'static str,
     /// The claim in words.
     pub statement: &'static str,

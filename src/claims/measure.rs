@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claim::{Figure, Measured, Unit};
+use crate::history::band::{self, Warned};
 use crate::history::forces::{Entry, Force};
 use crate::history::stats::{Estimate, float, mean, rate, stratified_mean};
 use crate::history::{CurveId, Moved, Place, RunHistory, displaced, margins};
@@ -149,6 +150,11 @@ impl<'a> StageRun<'a> {
         let windows: Vec<&Entry> =
             self.history.forces.entries.iter().map(AsRef::as_ref).filter(|e| e.stage == self.stage).collect();
         if windows.is_empty() { Err("forces were not measured".to_owned()) } else { Ok(windows) }
+    }
+
+    /// The windows of the stage that the band was told for.
+    pub(super) fn warned(&self) -> Vec<Warned> {
+        band::windows(self.history, self.stage)
     }
 
     /// A part of what moved an answer from the stage's start to a place, by pair; linear between evaluations.

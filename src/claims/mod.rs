@@ -13,12 +13,14 @@ mod detector;
 mod dpo;
 mod forces;
 mod group;
+mod influence;
 mod kernel;
 pub mod lab;
 mod measure;
 mod repetition;
 mod sft;
 mod table;
+mod warning;
 mod wins;
 
 use std::collections::BTreeSet;
@@ -34,6 +36,7 @@ use measure::{StageClaim, StageRun, stage_runs};
 #[cfg(test)]
 use claim::Verdict;
 pub use claim::{Checked, ClaimResult, Figure, Unit};
+pub use influence::leak;
 pub use kernel::Pull;
 pub use table::table;
 
@@ -87,6 +90,7 @@ impl Group<'_> {
         claims.push(judge(&repetition::CLAIM, gates("R1"), &dpo_runs));
         claims.push(detector::squeeze(&self.histories, gates("squeeze"), &dpo_runs));
         claims.push(detector::quiet(&self.histories, gates("quiet")));
+        claims.push(warning::band(&dpo_runs));
         claims.push(wins::win_rate(self, &compared));
         if runs().any(|r| !r.classes.is_empty()) {
             claims.push(kernel::k1(&self.histories, gates("K1")));

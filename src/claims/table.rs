@@ -71,7 +71,7 @@ fn describe(figure: &Figure) -> String {
         Unit::Points => format!("{:+.1}", 100.0 * x),
         Unit::Steps | Unit::Count => format!("{x:.0}"),
         Unit::Mass => format!("{x:+.4}"),
-        Unit::Correlation => format!("{x:.3}"),
+        Unit::Correlation | Unit::Area => format!("{x:.3}"),
     };
     let seeds: Vec<String> = figure.per_seed.iter().map(|&(_, x)| number(x)).collect();
     let label = &figure.label;
@@ -83,7 +83,7 @@ fn describe(figure: &Figure) -> String {
         Unit::Points => " points",
         Unit::Count => return format!("{label}: {} of {}{}", number(pooled.value), pooled.n, by_seed(&seeds)),
         Unit::Mass => return format!("{label}: {}", number(pooled.value)),
-        Unit::Nats | Unit::Steps | Unit::Correlation => "",
+        Unit::Nats | Unit::Steps | Unit::Correlation | Unit::Area => "",
     };
     let interval = if pooled.low.is_nan() || pooled.high.is_nan() {
         String::new()

@@ -127,7 +127,7 @@ fn what_the_experiment_names_gates_and_the_rest_is_reported() {
     let expected = expected.chain(
         ["D1", "D2", "D3", "D4", "F1", "F2", "D5", "D6", "E1", "F3", "R1", "squeeze"].map(|id| (id, NotApplicable)),
     );
-    let expected = expected.chain([("quiet", Holds), ("win rate", NotApplicable)]);
+    let expected = expected.chain([("quiet", Holds), ("band", NotApplicable), ("win rate", NotApplicable)]);
     assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
     let of_sft = claims(&histories);
     assert!(!of_sft.iter().any(ClaimResult::failed_gate));
@@ -139,7 +139,8 @@ fn what_the_experiment_names_gates_and_the_rest_is_reported() {
     let histories = runs(&[false, true], |_, _, _| ());
     let expected = SFT.map(|id| (id, Reported)).into_iter().chain(DPO[..4].iter().map(|&id| (id, Holds)));
     let expected = expected.chain(["F1", "F2", "D5", "D6", "E1", "F3", "R1"].map(|id| (id, NotApplicable)));
-    let expected = expected.chain([("squeeze", Holds), ("quiet", Holds), ("win rate", NotApplicable)]);
+    let expected =
+        expected.chain([("squeeze", Holds), ("quiet", Holds), ("band", NotApplicable), ("win rate", NotApplicable)]);
     assert_eq!(verdicts(&histories), expected.collect::<Vec<_>>());
     assert_eq!(of(&claims(&histories), "D4").figures[2].per_seed, [(10, 80.0), (11, 80.0), (12, 80.0)]);
     assert_eq!(format!("{:?}", check(&histories)), format!("{:?}", check(&histories)), "deterministic");

@@ -8,7 +8,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use super::display::DisplayOptions;
-use super::influence::InfluenceArgs;
+use super::influence::{InfluenceArgs, KernelArgs, TokensArgs};
 use crate::backend::BackendChoice;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -113,6 +113,19 @@ pub enum Command {
     /// against what was recorded. The examples' shares, what came in with the momentum and what weight decay did add up to
     /// the measured change; what they miss of it is told. Nothing is written.
     Influence(InfluenceArgs),
+    /// Look at an observed answer token by token, at both ends of a window of steps: where the probability went.
+    ///
+    /// At one position the whole distribution is told, before and after, on a logarithmic scale: who gained, who lost, and the
+    /// break-even line of the one step on the answer's own token that moves it as far. The run's experiment is trained again
+    /// up to the window's end, and held against what was recorded. Nothing is written.
+    Tokens(TokensArgs),
+    /// Tell the three factors of one step of learning between an observed answer and a training example: A, K and G.
+    ///
+    /// Δ log π(o) = −η·A(o)·K(o, u)·G(u) (Ren & Sutherland, Prop. 1): how peaky the belief about the observed answer is, how alike
+    /// the model takes the two to be (the norm of the empirical neural tangent kernel, estimated), how hard the example pulls.
+    /// The run's experiment is trained again up to the step. Of a classifier's run the recorded factors of two classes are told,
+    /// which are exact.
+    Kernel(KernelArgs),
     /// Print the per-token log-probs of given responses under a model, one JSON row each, in nats.
     Score(ScoreArgs),
     /// Look at a model.
@@ -359,6 +372,10 @@ pub struct VerifyArgs {
     /// Runs of the experiment, with consecutive seeds.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub seeds: u64,
+    /// Ask recorded runs too who raised irr_train under their first N prompts (F4). Each run is trained again up to its first
+    /// measurement.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..), conflicts_with = "import")]
+    pub influence: Option<u64>,
     /// How the experiment is run.
     #[command(flatten)]
     pub options: RunOptions,

@@ -26,9 +26,54 @@ pub struct InfluenceArgs {
     /// Examples that are named; the others are summed.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
+    /// Tell on stderr how long each part took.
+    #[arg(long)]
+    pub timings: bool,
     /// Print JSON, with every example.
     #[arg(long)]
     pub json: bool,
+}
+
+/// The observed answer whose tokens are looked at.
+#[derive(Debug, Clone, Args)]
+pub struct TokensArgs {
+    /// A run's directory.
+    pub run: PathBuf,
+    /// The kind of answer, by its key (`chosen`, `rejected`, `irr_train`).
+    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    pub probe: ProbeKind,
+    /// The prompt, counted from 1 as on the screen.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub prompt: u64,
+    /// Steps taken before and at the end, as in 160..192; of the windows between two evaluations the one in which the
+    /// answer moved most if absent.
+    #[arg(long, value_name = "FROM..TO")]
+    pub window: Option<Steps>,
+    /// The position in the answer, counted from 1; the one where most was lost if absent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub position: Option<u64>,
+    /// Tokens that are named of those that gained and of those that lost.
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    pub top: usize,
+}
+
+/// What is observed and what is learnt, whose kernel is asked about.
+#[derive(Debug, Clone, Args)]
+pub struct KernelArgs {
+    /// A run's directory.
+    pub run: PathBuf,
+    /// The observed prompt, counted from 1 as on the screen; of a classifier the observed class, from 0.
+    #[arg(long, value_name = "N")]
+    pub observed: u64,
+    /// The training example, counted from 1 as `influence` names it; of a classifier the learnt class, from 0.
+    #[arg(long, value_name = "N")]
+    pub learnt: u64,
+    /// The kind of observed answer, by its key.
+    #[arg(long, value_name = "KIND", value_parser = kinds(), default_value = "chosen")]
+    pub probe: ProbeKind,
+    /// Optimiser steps taken before; the beginning if absent, and of a classifier the last measurement.
+    #[arg(long, value_name = "N")]
+    pub step: Option<u64>,
 }
 
 /// The kinds of answers, as values of an argument.

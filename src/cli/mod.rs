@@ -11,5 +11,5 @@ pub use args::{
 };
 pub(crate) use console::{has_screen, say, tell, var};
 pub use display::DisplayOptions;
-pub use influence::{InfluenceArgs, Steps};
+pub use influence::{InfluenceArgs, KernelArgs, Steps, TokensArgs};
 pub use settings::Settings;

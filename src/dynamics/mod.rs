@@ -1,5 +1,6 @@
-//! Movements of belief: mass flow between two measurements, and one step on one softmax.
+//! Movements of belief: mass flow between two measurements, one step on one softmax, and how the two compare.
 
 pub mod lab;
 pub mod massflow;
+pub mod microscope;
 pub mod quadrature;

@@ -146,10 +146,13 @@ pub struct Output {
     /// it is absent the clock decides: no checkpoint in the first minute, and then so seldom that writing them takes 1 % of
     /// the time at most.
     pub checkpoint_every: Option<u64>,
+    /// Megabytes of disk in which what checkpoints held is kept in the run directory's `snapshots/`, the newest first; 0 for
+    /// none. `influence`, `tokens` and `kernel` begin at the snapshot before the steps that they are asked about.
+    pub snapshots_mb: u64,
 }
 
 impl Default for Output {
     fn default() -> Self {
-        Self { directory: PathBuf::from("runs"), save_model: false, checkpoint_every: None }
+        Self { directory: PathBuf::from("runs"), save_model: false, checkpoint_every: None, snapshots_mb: 0 }
     }
 }

@@ -199,7 +199,7 @@ mod tests {
             claims: vec!["S1".to_owned()],
             baseline: Some("sft".into()),
             detector: DetectorSettings::default(),
-            output: Output { checkpoint_every: Some(4), ..Output::default() },
+            output: Output { checkpoint_every: Some(4), snapshots_mb: 100, ..Output::default() },
         }
     }
 

@@ -97,6 +97,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
             optional("directory", Text),
             optional("save_model", Bool),
             optional("checkpoint_every", Optional(&Whole)),
+            optional("snapshots_mb", Whole),
         ]),
     ),
 ]);

@@ -2,6 +2,7 @@
 //! no terminal and no trainer, so a live run, a replay and a foreign run are the same thing to it.
 
 pub mod align;
+pub mod band;
 mod chunk;
 pub mod classes;
 pub mod columns;

@@ -24,6 +24,43 @@ pub struct Estimate {
     pub n: usize,
 }
 
+/// How an area under the ROC curve stands against chance, which is 0.5.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chance {
+    /// The whole interval is above it.
+    Better,
+    /// The whole interval is below it.
+    Worse,
+    /// The interval holds it, or there is none.
+    Alike,
+    /// There is nothing to tell apart.
+    Untold,
+}
+
+impl Chance {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Better => "better than chance",
+            Self::Worse => "worse than chance",
+            Self::Alike => "no better than chance",
+            Self::Untold => "cannot be told: every case ended alike",
+        }
+    }
+}
+
+impl Estimate {
+    /// How this area under the ROC curve ([`auroc`]) stands against chance.
+    pub fn against_chance(&self) -> Chance {
+        match self {
+            _ if self.value.is_nan() => Chance::Untold,
+            _ if self.low > 0.5 => Chance::Better,
+            _ if self.high < 0.5 => Chance::Worse,
+            _ => Chance::Alike,
+        }
+    }
+}
+
 /// 95 % Wilson score interval of a rate (E. B. Wilson, JASA 22, 1927); `(0, 1)` where nothing was observed.
 pub fn wilson(hits: usize, n: usize) -> (f64, f64) {
     if n == 0 {
@@ -150,6 +187,12 @@ mod tests {
         let scores: Vec<f64> = (0..200).map(|i| f64::from((i * 7919) % 101)).collect();
         let area = auroc(&scores[..100], &scores[100..]);
         assert!(area.low < 0.5 && 0.5 < area.high && area.n == 200, "{area:?}");
+        assert_eq!(area.against_chance(), Chance::Alike);
+        assert_eq!(auroc(&[5.0, 6.0], &[1.0, 2.0]).against_chance(), Chance::Better);
+        assert_eq!(auroc(&[1.0, 2.0], &[5.0, 6.0]).against_chance(), Chance::Worse);
+        // One of a kind has no interval, and proves nothing.
+        assert_eq!(auroc(&[5.0], &[1.0, 2.0]).against_chance(), Chance::Alike);
+        assert_eq!(auroc(&[], &[1.0]).against_chance(), Chance::Untold);
     }
 
     /// Newcombe, Statistics in Medicine 17 (1998) 857-872, table I, method 3: the Wilson score interval without

@@ -42,6 +42,15 @@ impl<B: Backend> Adapter<B> {
         product(precision, low, self.b.val().transpose())
     }
 
+    /// How far what is added moves where A and B move along `direction`, for each unit of it.
+    pub(super) fn slope(&self, direction: &Self, precision: Precision, x: Tensor<B, 2>) -> Tensor<B, 2> {
+        let mixed = |a: &Self, b: &Self| {
+            let low = product(precision, x.clone(), a.a.val().transpose()).mul_scalar(self.scale);
+            product(precision, low, b.b.val().transpose())
+        };
+        mixed(direction, self) + mixed(self, direction)
+    }
+
     /// What W would have to grow by to do without the adapter, `[out, in]`.
     pub(super) fn change(&self) -> Tensor<B, 2> {
         self.b.val().matmul(self.a.val()).mul_scalar(self.scale)

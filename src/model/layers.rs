@@ -78,6 +78,18 @@ impl<B: Backend> Linear<B> {
     }
 }
 
+impl<B: Backend> Linear<B> {
+    /// How far `[rows, out]` moves where the weights move along `direction`, for each unit of it; `None` where nothing of
+    /// the direction concerns this matrix. With `of_adapters` it is that of adapters alone.
+    pub(super) fn slope(&self, direction: &Self, x: Tensor<B, 2>, of_adapters: bool) -> Option<Tensor<B, 2>> {
+        match (&self.adapter, &direction.adapter) {
+            (Some(own), Some(direction)) => Some(own.slope(direction, self.precision, x)),
+            _ if of_adapters => None,
+            _ => Some(direction.forward(x)),
+        }
+    }
+}
+
 #[derive(Module, Debug)]
 pub(super) struct Normalise<B: Backend> {
     /// `[d]`.

@@ -4,6 +4,7 @@ mod adapter;
 pub mod architecture;
 mod attention;
 pub mod batch;
+mod block;
 pub mod checkpoint;
 pub mod classifier;
 mod family;

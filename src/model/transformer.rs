@@ -15,6 +15,7 @@ use burn::tensor::{Int, Tensor};
 
 use super::architecture::{Architecture, Parameter, Positions, Role};
 use super::attention::{Attend, KeyValues, Placement, repeat_heads, visibility};
+use super::block::{Block, Lean, Leaning};
 use super::fused;
 use super::layers::{Builder, Linear, Normalise};
 use super::plain::{self, Plain};
@@ -44,21 +45,6 @@ pub struct Transformer<B: Backend> {
     /// Precision of the products of the blocks and of the logits.
     #[module(skip)]
     precision: Precision,
-}
-
-#[derive(Module, Debug)]
-struct Block<B: Backend> {
-    attention_norm: Normalise<B>,
-    query: Linear<B>,
-    key: Linear<B>,
-    value: Linear<B>,
-    query_norm: Option<Normalise<B>>,
-    key_norm: Option<Normalise<B>>,
-    output: Linear<B>,
-    mlp_norm: Normalise<B>,
-    gate: Option<Linear<B>>,
-    up: Linear<B>,
-    down: Linear<B>,
 }
 
 /// Rows of tokens that are being read: what a pass knows beside its hidden states. [`Transformer::embed`],
@@ -192,7 +178,29 @@ impl<B: Backend> Transformer<B> {
     /// Reads right-padded rows of tokens `[batch, positions]` from the start. Returns the normalised hidden states,
     /// flattened to `[batch · positions, d]`.
     pub fn forward(&self, tokens: Tensor<B, 2, Int>) -> Tensor<B, 2> {
-        self.run(&self.reading(tokens), None::<Attend<B>>)
+        self.run(&self.reading(tokens), None::<Attend<B>>, None)
+    }
+
+    /// Logits `[predicting, V]` of right-padded rows of tokens `[batch, positions]` at the flattened places `predicting`,
+    /// read from the start by the model as it leans `towards` a direction, which is given as the weights of a model of the same
+    /// shape: every row of the batch by its own number near zero, `by` of `[batch, 1]` (see [`Leaning`]).
+    pub(crate) fn logits_leaning(
+        &self,
+        tokens: Tensor<B, 2, Int>,
+        predicting: Tensor<B, 1, Int>,
+        towards: &Self,
+        by: Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
+        let [batch, positions] = tokens.dims();
+        let by = by.repeat_dim(1, positions).reshape([batch * positions, 1]);
+        let lean = Lean { by, of_adapters: towards.is_adapted() };
+        let hidden = self.run(&self.reading(tokens), None::<Attend<B>>, Some((towards, &lean)));
+        let hidden = hidden.select(0, predicting.clone());
+        let logits = self.logits(hidden.clone());
+        if lean.of_adapters {
+            return logits;
+        }
+        logits + towards.logits(hidden.detach()) * lean.by.select(0, predicting)
     }
 
     /// Begins to read right-padded rows of tokens from the start.
@@ -206,7 +214,7 @@ impl<B: Backend> Transformer<B> {
 
     /// One block, `[batch · positions, d]` to the same.
     pub fn block(&self, layer: usize, x: Tensor<B, 2>, reading: &Reading<B>) -> Tensor<B, 2> {
-        self.through(layer..layer + 1, x, reading, None::<Attend<B>>)
+        self.through(layer..layer + 1, x, reading, None::<Attend<B>>, None)
     }
 
     /// The last block's output `[rows, d]`, normalised: what [`Self::logits`] reads.
@@ -272,7 +280,7 @@ impl<B: Backend> Transformer<B> {
             past.layers.push((k.clone(), v.clone()));
             (k, v)
         };
-        let hidden = self.run(&reading, Some(keep));
+        let hidden = self.run(&reading, Some(keep), None);
         (hidden, past)
     }
 
@@ -298,7 +306,7 @@ impl<B: Backend> Transformer<B> {
             }
             (k, v)
         };
-        let hidden = self.run(&Reading { tokens, placement, mask }, Some(append));
+        let hidden = self.run(&Reading { tokens, placement, mask }, Some(append), None);
         if keep {
             past.layers = extended;
             past.appended += positions;
@@ -330,8 +338,18 @@ impl<B: Backend> Transformer<B> {
         &self,
         reading: &Reading<B>,
         attend: Option<impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>)>,
+        lean: Option<(&Self, &Lean<B>)>,
     ) -> Tensor<B, 2> {
-        self.norm.forward(self.through(0..self.blocks.len(), self.embed(reading), reading, attend))
+        let weights = lean.filter(|(_, lean)| !lean.of_adapters);
+        let x = match weights {
+            None => self.embed(reading),
+            Some((towards, lean)) => self.embed(reading) + towards.embed(reading) * lean.by.clone(),
+        };
+        let x = self.through(0..self.blocks.len(), x, reading, attend, lean);
+        match weights {
+            None => self.norm.forward(x),
+            Some((towards, lean)) => self.norm.forward(x.clone()) + towards.norm.forward(x.detach()) * lean.by.clone(),
+        }
     }
 
     /// What the first block reads, `[batch · positions, d]`: embeddings of tokens, and of their positions where those are
@@ -352,6 +370,7 @@ impl<B: Backend> Transformer<B> {
         mut x: Tensor<B, 2>,
         Reading { tokens, placement, mask }: &Reading<B>,
         mut attend: Option<impl FnMut(usize, Tensor<B, 4>, Tensor<B, 4>) -> (Tensor<B, 4>, Tensor<B, 4>)>,
+        lean: Option<(&Self, &Lean<B>)>,
     ) -> Tensor<B, 2> {
         let [batch, positions] = tokens.dims();
         let Architecture { heads, key_value_heads, head_size, activation, parallel_residual, .. } = self.architecture;
@@ -362,15 +381,12 @@ impl<B: Backend> Transformer<B> {
             Some(rope) => rope.rotate(y),
             None => y,
         };
-        let normalise = |norm: &Option<Normalise<B>>, y: Tensor<B, 2>| match norm {
-            Some(norm) => norm.forward_heads(y),
-            None => y,
-        };
         for (layer, block) in self.blocks.iter().enumerate().take(layers.end).skip(layers.start) {
-            let normed = block.attention_norm.forward(x.clone());
-            let q = normalise(&block.query_norm, block.query.forward(normed.clone()));
-            let k = normalise(&block.key_norm, block.key.forward(normed.clone()));
-            let v = block.value.forward(normed);
+            let block = Leaning { block, lean: lean.map(|(towards, lean)| (&towards.blocks[layer], lean)) };
+            let normed = block.norm(|b| &b.attention_norm, x.clone());
+            let q = block.norm_of_heads(|b| &b.query_norm, block.linear(|b| &b.query, normed.clone()));
+            let k = block.norm_of_heads(|b| &b.key_norm, block.linear(|b| &b.key, normed.clone()));
+            let v = block.linear(|b| &b.value, normed);
             let fused = match (&attend, self.precision) {
                 (None, Precision::F32) => {
                     fused::attention(placement.heads(&self.architecture, batch, positions), [q, k, v])
@@ -387,13 +403,15 @@ impl<B: Backend> Transformer<B> {
                 self.attention(q, k, v, mask).swap_dims(1, 2).reshape([batch * positions, heads * head_size])
             });
             let before = parallel_residual.then(|| x.clone());
-            x = x + block.output.forward(attended);
-            let normed = block.mlp_norm.forward(before.unwrap_or_else(|| x.clone()));
-            let inner = match &block.gate {
-                Some(gate) => fused::gated(activation, gate.forward(normed.clone()), block.up.forward(normed)),
-                None => activation.apply(block.up.forward(normed)),
+            x = x + block.linear(|b| &b.output, attended);
+            let normed = block.norm(|b| &b.mlp_norm, before.unwrap_or_else(|| x.clone()));
+            let gate = block.optional(|b| &b.gate, || normed.clone());
+            let up = block.linear(|b| &b.up, normed);
+            let inner = match gate {
+                Some(gate) => fused::gated(activation, gate, up),
+                None => activation.apply(up),
             };
-            x = x + block.down.forward(inner);
+            x = x + block.linear(|b| &b.down, inner);
         }
         x
     }

@@ -196,8 +196,17 @@ impl MetricKey {
     /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.
     pub const WEIGHT_REJECTED: Self = Self::named("weights/rejected");
 
+    /// ‖g⁻‖/‖g⁺‖ of the batch: g⁺ and g⁻ are what the chosen and the rejected completions add to the gradient, each divided by
+    /// its mean weight.
+    pub const BAND_RATIO: Self = Self::named("band/a");
+    /// cos(g⁺, g⁻) of the batch.
+    pub const BAND_COSINE: Self = Self::named("band/rho");
+    /// w⁺/w⁻ of the batch. To first order plain SGD raises the batch's chosen completions where this is above ρa, and lowers
+    /// its rejected ones where it is below a/ρ.
+    pub const BAND_WEIGHTS: Self = Self::named("band/r");
+
     /// Every scalar that this program logs.
-    const KNOWN: [Self; 15] = [
+    const KNOWN: [Self; 18] = [
         Self::LOSS,
         Self::GRAD_NORM,
         Self::LEARNING_RATE,
@@ -213,6 +222,9 @@ impl MetricKey {
         Self::SAMPLED_REWARD_REJECTED,
         Self::WEIGHT_CHOSEN,
         Self::WEIGHT_REJECTED,
+        Self::BAND_RATIO,
+        Self::BAND_COSINE,
+        Self::BAND_WEIGHTS,
     ];
 
     const fn named(name: &'static str) -> Self {

@@ -103,6 +103,11 @@ impl RunDirectory {
         self.root.join("checkpoint.safetensors")
     }
 
+    /// The folder of what checkpoints held, where that is kept.
+    pub fn snapshots(&self) -> PathBuf {
+        self.root.join("snapshots")
+    }
+
     /// What the run came to.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")

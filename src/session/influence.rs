@@ -1,26 +1,27 @@
 //! Who moved an answer of a recorded run: the run's experiment is taken up again, and what comes of it printed.
 
-use std::fs::File;
-use std::path::Path;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::backend::BackendChoice;
+use super::again::Again;
 use crate::cli::{InfluenceArgs, Steps, say, tell};
 use crate::error::{Error, Result};
-use crate::experiment::Experiment;
 use crate::export;
 use crate::history::RunHistory;
 use crate::history::stats::mean;
-use crate::protocol::{Influence, ProbeKind, Question, TrainerEvent};
+use crate::protocol::{Influence, ProbeKind, Question, RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory};
 use crate::text::Shown;
-use crate::train::{self, SavedState};
-use crate::tui::inquiry::Inquiry;
+use crate::train;
+use crate::tui::inquiry::{Inquiry, Reply};
 
 /// Columns of the table.
 const TABLE_WIDTH: usize = 130;
+/// Words about a question that wait to be shown, at most, and the time between two of them.
+const WORDS: usize = 8;
+const WORD_EVERY: Duration = Duration::from_millis(100);
 
 /// Names the examples that moved an observed answer of a recorded run.
 ///
@@ -41,11 +42,20 @@ pub fn influence(args: &InfluenceArgs) -> Result<()> {
         None => steepest(&history, args.probe, prompt)?,
     };
     let question = Question { kind: args.probe, prompt, since, until };
+    if args.timings {
+        timings();
+    }
     // Draws nothing where stderr is no terminal.
     let bar = ProgressBar::new(until);
+    if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}") {
+        bar.set_style(style);
+    }
     let answer = ask(&directory, &history, question, &mut |event: &TrainerEvent| {
-        if let TrainerEvent::Phase { step, .. } = event {
+        if let TrainerEvent::Phase { phase, step } = event {
             bar.set_position(*step);
+            if let RunPhase::Starting(what) = phase {
+                bar.set_message(Shown::new(what).to_string());
+            }
         }
         Ok(())
     });
@@ -66,17 +76,33 @@ pub fn influence(args: &InfluenceArgs) -> Result<()> {
 /// When the thread cannot be started.
 pub(super) fn inquiry(directory: RunDirectory) -> Result<Inquiry> {
     let (questions, asked) = bounded(1);
-    let (told, answers) = bounded(1);
+    let (told, answers) = bounded(WORDS);
+    let words = told.clone();
     let answer = move |question: Question| {
         let history = record::read(directory.events())?.history();
-        ask(&directory, &history, question, &mut |_: &TrainerEvent| Ok(()))
+        let began = Instant::now();
+        let mut latest = began;
+        ask(&directory, &history, question, &mut |event: &TrainerEvent| {
+            if let TrainerEvent::Phase { phase: RunPhase::Starting(what), .. } = event
+                && latest.elapsed() >= WORD_EVERY
+            {
+                latest = Instant::now();
+                let word = Shown::new(&format!("{what}, {:.1} s", began.elapsed().as_secs_f64()));
+                // A screen that is slow misses a word.
+                let _ = words.try_send(Reply::UnderWay(word));
+            }
+            Ok(())
+        })
     };
     std::thread::Builder::new()
         .name("inquiry".to_owned())
         .spawn(move || {
             for question in asked {
-                let answer = answer(question).map_err(|e: Error| Shown::new(&e.to_string()));
-                if told.send(answer).is_err() {
+                let reply = match answer(question) {
+                    Ok(influence) => Reply::Answer(Box::new(influence)),
+                    Err(error) => Reply::Unknown(Shown::new(&error.to_string())),
+                };
+                if told.send(reply).is_err() {
                     return;
                 }
             }
@@ -85,37 +111,32 @@ pub(super) fn inquiry(directory: RunDirectory) -> Result<Inquiry> {
     Ok(Inquiry { questions, answers })
 }
 
-/// Asks who moved an answer of a recorded run, on the backend that it was recorded on.
+/// Asks who moved an answer of a recorded run.
 fn ask(
     directory: &RunDirectory,
     history: &RunHistory,
     question: Question,
     events: &mut dyn train::EventSink,
 ) -> Result<Influence> {
-    let path = directory.experiment();
-    if !path.is_file() {
-        return Err(Error::usage(format!(
-            "{}: the run's experiment.ron is not beside its events: a run that was imported, or a file by itself, cannot be \
-             taken up again",
-            directory.root().display()
-        )));
-    }
-    let experiment = Experiment::load(&path, &[])?;
-    let name = history.run.as_ref().map_or("", |run| run.backend.as_str());
-    let backend = BackendChoice::named(name).ok_or_else(|| {
-        Error::usage(format!("the run was recorded on the backend {name}, which this program does not have"))
-    })?;
-    let saved = checkpoint(&directory.checkpoint());
-    train::influence(train::Asked { experiment: &experiment, history, question, saved }, backend, events)
+    let Again { experiment, backend, saved } = Again::of(directory, history, question.since)?;
+    let asked = train::Asked { experiment: &experiment, history, saved };
+    let answers = train::influence(asked, &[question], backend, events)?;
+    answers.into_iter().next().ok_or_else(|| Error::failed("a question was not answered"))
 }
 
-/// The place where the run once stood. That there is nothing to read is no reason to fail: the run can be taken from its beginning.
-fn checkpoint(path: &Path) -> Option<SavedState> {
-    File::open(path).ok().and_then(|file| SavedState::open(path, file).ok())
+/// Writes how long each part took to stderr.
+fn timings() {
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .without_time()
+        .with_writer(std::io::stderr)
+        .with_max_level(tracing::Level::DEBUG);
+    // Another subscriber is there only where another command of this process has made one.
+    let _ = tracing::subscriber::set_global_default(subscriber.finish());
 }
 
 /// The window between two evaluations of a stage in which an answer moved most.
-fn steepest(history: &RunHistory, kind: ProbeKind, prompt: Option<usize>) -> Result<Steps> {
+pub(super) fn steepest(history: &RunHistory, kind: ProbeKind, prompt: Option<usize>) -> Result<Steps> {
     let level = |values: &[f32]| match prompt {
         Some(prompt) => values.get(prompt).map_or(f64::NAN, |&x| x.into()),
         // Prompts without such an answer say nothing.

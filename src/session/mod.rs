@@ -6,6 +6,7 @@
 //!        └─────────── commands ────────────────────────┘
 //! ```
 
+mod again;
 mod alarm;
 mod attach;
 mod compare;
@@ -15,7 +16,9 @@ mod export;
 mod headless;
 mod imported;
 mod influence;
+mod kernel;
 mod lab;
+mod leak;
 mod log;
 mod menu;
 mod preflight;
@@ -24,9 +27,11 @@ mod recorder;
 mod resume;
 mod signals;
 mod sink;
+mod snapshots;
 pub(crate) mod starter;
 mod sweep;
 mod target;
+mod tokens;
 mod validated;
 
 use std::path::PathBuf;
@@ -41,12 +46,14 @@ pub use compare::compare;
 pub use data::data;
 pub use export::export;
 pub use influence::influence;
+pub use kernel::kernel;
 pub use lab::{lab, lab_table};
 pub(crate) use log::catch_panics;
 pub use menu::{Chosen, menu, runs};
 pub use preflight::preflight;
 pub use recorded::{replay, verify};
 pub use sweep::sweep;
+pub use tokens::tokens;
 pub use validated::check_run;
 
 use self::alarm::Alarmed;
@@ -129,6 +136,7 @@ impl Session {
     fn spawn(run: Resumed) -> Result<Self> {
         let Resumed { directory, experiment, backend, past, recorder, remark } = run;
         let before = recorder.before;
+        let recorder = recorder.with_snapshots(experiment.output.snapshots_mb);
         log::write_to(&directory.log())?;
         let on_alarm = Settings::load(var)?.on_alarm;
         let id = experiment.run_id();

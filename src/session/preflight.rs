@@ -158,12 +158,7 @@ fn judged(run: &Path, outcome: &Outcome, pairs: &[ScoredPair]) -> Result<String>
     };
     let line = |name: &str, score: fn(&ScoredPair) -> f64| {
         let area = auroc(&of(true, score), &of(false, score));
-        let verdict = match area {
-            _ if area.value.is_nan() => "cannot be told: every pair ended alike",
-            _ if area.low > 0.5 => "better than chance",
-            _ if area.high < 0.5 => "worse than chance",
-            _ => "no better than chance",
-        };
+        let verdict = area.against_chance().words();
         format!("  {name:14} AUROC {:.3} [{:.3}, {:.3}]: {verdict}\n", area.value, area.low, area.high)
     };
     let displaced = observed.iter().filter(|(_, displaced)| *displaced).count();

@@ -1,6 +1,6 @@
 //! Commands over a run that is over: show it, check the paper's claims on it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::display::{look, opened};
@@ -68,6 +68,10 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     } else {
         super::imported::check(&args.import, args.trained)?
     };
+    let checked = match args.influence {
+        Some(prompts) => with_leak(checked, args, usize::try_from(prompts).unwrap_or(usize::MAX))?,
+        None => checked,
+    };
     say(&claims::table(&checked, TABLE_WIDTH))?;
     let failed =
         |checked: &Checked| -> Vec<&str> { checked.claims.iter().filter(|c| c.failed_gate()).map(|c| c.id).collect() };
@@ -78,6 +82,22 @@ pub fn verify(args: &VerifyArgs) -> Result<()> {
     } else {
         Err(Error::ClaimFailed(Shown::new(&format!("not shown by these runs: {}", failures.join("; ")))))
     }
+}
+
+/// Adds who raised the answers of other questions, to each experiment's claims.
+fn with_leak(mut checked: Vec<Checked>, args: &VerifyArgs, prompts: usize) -> Result<Vec<Checked>> {
+    if args.targets.iter().any(|path| is_experiment(path)) {
+        let advice = "run the experiment first, then: ldyn-tui verify RUN… --influence N";
+        return Err(Error::usage(format!("--influence asks recorded runs; {advice}")));
+    }
+    let name = |run: &PathBuf| Ok(recorded(run)?.run.map_or_else(String::new, |run| run.experiment.clone()));
+    let names = args.targets.iter().map(name).collect::<Result<Vec<String>>>()?;
+    for checked in &mut checked {
+        let own = args.targets.iter().zip(&names).filter(|(_, name)| **name == checked.experiment);
+        let runs: Vec<PathBuf> = own.map(|(run, _)| run.clone()).collect();
+        checked.claims.push(super::leak::claim(&runs, prompts)?);
+    }
+    Ok(checked)
 }
 
 /// The runs that are meant: recorded ones, or fresh ones of one experiment.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::snapshots;
 use crate::error::{Error, Result};
 use crate::protocol::{RunPhase, TrainerEvent};
 use crate::record::{Extent, RunDirectory, RunWriter};
@@ -37,6 +38,8 @@ pub(super) struct Recorder {
     /// What the run had taken before this process.
     pub(super) before: Duration,
     resuming: Option<Resuming>,
+    /// Bytes in which what checkpoints held is kept.
+    snapshots: u64,
 }
 
 /// What a run goes on from.
@@ -52,7 +55,7 @@ impl Recorder {
     pub(super) fn new(directory: RunDirectory, experiment: String) -> Result<Self> {
         let writer = RunWriter::create(directory.events())?;
         let (started, before) = (Instant::now(), Duration::ZERO);
-        Ok(Self { directory, experiment, writer, started, before, resuming: None })
+        Ok(Self { directory, experiment, writer, started, before, resuming: None, snapshots: 0 })
     }
 
     /// Goes on with a run's record. Nothing of it is touched until the trainer has taken over the state.
@@ -60,7 +63,12 @@ impl Recorder {
         let Note { bytes, lines, seconds, experiment } = note;
         let before = Duration::try_from_secs_f64(seconds).unwrap_or_default();
         let resuming = Some(Resuming { state: Some(state), extent: Extent { bytes, lines } });
-        Self { directory, experiment, writer, started: Instant::now(), before, resuming }
+        Self { directory, experiment, writer, started: Instant::now(), before, resuming, snapshots: 0 }
+    }
+
+    /// Keeps what checkpoints held, in so many megabytes.
+    pub(super) fn with_snapshots(self, megabytes: u64) -> Self {
+        Self { snapshots: megabytes.saturating_mul(1_000_000), ..self }
     }
 }
 
@@ -84,6 +92,11 @@ impl EventSink for Recorder {
         let note = Note { bytes, lines, seconds, experiment: self.experiment.clone() };
         let note = serde_json::to_string(&note).map_err(|e| Error::failed(format!("no checkpoint: {e}")))?;
         let bytes = replace(&self.directory.checkpoint(), |file| state.write(&[(NOTE, note)], file))?;
+        if self.snapshots > 0 {
+            let folder = self.directory.snapshots();
+            let kept = snapshots::keep(&self.directory.checkpoint(), &folder, state.step(), self.snapshots);
+            kept.map_err(|e| Error::writing(&folder, &e))?;
+        }
         #[allow(clippy::cast_precision_loss, reason = "a size for a person")]
         let (megabytes, milliseconds) = (bytes as f64 / 1e6, began.elapsed().as_millis());
         tracing::info!("checkpoint at step {}: {megabytes:.1} MB in {milliseconds} ms", state.step());

@@ -75,7 +75,8 @@ pub(crate) fn logps<B: Backend>(model: &Transformer<B>, batch: &Batch<B>) -> Ten
     label_logps(model.logits(hidden), &batch.labels)
 }
 
-fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Tensor<B, 1> {
+/// log π of one label a row of logits `[rows, V]`, nats.
+pub(super) fn label_logps<B: Backend>(logits: Tensor<B, 2>, labels: &[u32]) -> Tensor<B, 1> {
     match model::label_logps(logits, labels) {
         Attempt::Done(logps) => logps.squeeze_dim(1),
         Attempt::NoKernel([logits]) => {

@@ -177,7 +177,7 @@ impl<B: AutodiffBackend> Classifying<B> {
         self.seen += examples as u64;
         must_be_finite(loss, stage, number.of_run)?;
         let mut gradients = Halves::whole(accumulator.grads());
-        let Clipped { norm, factor } = clip(&self.model, &mut gradients, stage.max_grad_norm);
+        let Clipped { norm, factor, .. } = clip(&self.model, &mut gradients, stage.max_grad_norm);
         let learning_rate = learning_rate(stage, number.of_stage);
         if self.observer.examines(number.of_run) {
             let contributions = self.observer.contributions(&self.model, &batch);

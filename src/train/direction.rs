@@ -27,6 +27,18 @@ impl<B: Backend> Direction<B> {
         like.map(|part| part.zeros_like())
     }
 
+    /// The weights of a model that are trained.
+    pub(super) fn of_trained<A: AutodiffBackend<InnerBackend = B>>(model: &Transformer<A>) -> Self {
+        let mut trained = Trained(Vec::new());
+        model.visit(&mut trained);
+        Self(trained.0)
+    }
+
+    /// How many numbers it has.
+    pub(super) fn len(&self) -> usize {
+        self.0.iter().map(|(_, part)| part.dims()[0]).sum()
+    }
+
     /// A model's weights, of the parameters that `like` has.
     pub(super) fn of_model(model: &Transformer<B>, like: &Self) -> Self {
         let mut weights = Weights(HashMap::new());
@@ -80,27 +92,18 @@ impl<B: Backend> Direction<B> {
 
     /// ⟨a, b⟩, in double precision.
     pub(super) fn dot(&self, other: &Self) -> f64 {
-        self.numbers().dot(other)
-    }
-
-    /// These, where arithmetic can reach them.
-    pub(super) fn numbers(&self) -> Numbers {
-        Numbers(self.0.iter().map(|(_, part)| floats(part.clone())).collect())
+        let numbers = |part: &Tensor<B, 1>| floats(part.clone());
+        self.0.iter().zip(&other.0).map(|((_, a), (_, b))| product(&numbers(a), &numbers(b))).sum()
     }
 
     /// The model with these weights in the place of its own.
     pub(super) fn put_into<A: AutodiffBackend<InnerBackend = B>>(self, model: Transformer<A>) -> Transformer<A> {
-        model.map(&mut Put { weights: self.0.into_iter().collect() })
+        model.map(&mut Put { weights: self.0.into_iter().collect(), others_stay: true })
     }
-}
 
-/// The numbers of a direction, parameter by parameter.
-pub(super) struct Numbers(Vec<Vec<f32>>);
-
-impl Numbers {
-    /// ⟨a, b⟩, in double precision.
-    pub(super) fn dot<B: Backend>(&self, other: &Direction<B>) -> f64 {
-        self.0.iter().zip(&other.0).map(|(a, (_, b))| product(a, &floats(b.clone()))).sum()
+    /// The direction as a model of the same shape: its weights are these numbers, and those that it does not have are zero.
+    pub(super) fn as_model<A: AutodiffBackend<InnerBackend = B>>(self, like: Transformer<A>) -> Transformer<A> {
+        like.map(&mut Put { weights: self.0.into_iter().collect(), others_stay: false })
     }
 }
 
@@ -113,6 +116,16 @@ fn product(a: &[f32], b: &[f32]) -> f64 {
     }
     let rest = rest_a.iter().zip(rest_b).map(|(&a, &b)| f64::from(a) * f64::from(b));
     sums.iter().sum::<f64>() + rest.sum::<f64>()
+}
+
+struct Trained<B: Backend>(Vec<(ParamId, Tensor<B, 1>)>);
+
+impl<A: AutodiffBackend> ModuleVisitor<A> for Trained<A::InnerBackend> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<A, D>>) {
+        if param.val().is_require_grad() {
+            self.0.push((param.id, param.val().inner().flatten(0, D - 1)));
+        }
+    }
 }
 
 struct Weights<B: Backend>(HashMap<ParamId, Tensor<B, 1>>);
@@ -138,6 +151,8 @@ impl<A: AutodiffBackend> ModuleVisitor<A> for Flat<A::InnerBackend> {
 
 struct Put<B: Backend> {
     weights: HashMap<ParamId, Tensor<B, 1>>,
+    /// Whether parameters without such numbers keep their own; else they become zero.
+    others_stay: bool,
 }
 
 impl<A: AutodiffBackend> ModuleMapper<A> for Put<A::InnerBackend> {
@@ -147,7 +162,8 @@ impl<A: AutodiffBackend> ModuleMapper<A> for Put<A::InnerBackend> {
             Some(weights) => {
                 Tensor::from_inner(weights.reshape(tensor.shape())).set_require_grad(tensor.is_require_grad())
             }
-            None => tensor,
+            None if self.others_stay => tensor,
+            None => tensor.zeros_like(),
         };
         Param::from_mapped_value(id, tensor, mapper)
     }

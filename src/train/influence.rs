@@ -5,26 +5,29 @@
 //! the weights for each unit of its average of gradients and β its momentum, R_τ = q_τ ⊙ G + β·R_τ₊₁ is how the answer
 //! depends on what step τ's average gains, and (1 − β)⟨R_τ, g⟩ is the share of an example whose gradient is g.
 //!
-//! Each example's gradient is made once more, by itself: as many sums as the step itself. A difference of log-probs along
-//! R_τ would take fewer, and fails where an optimiser has seen few gradients: weights whose own were near zero then have
-//! an enormous reach.
+//! No example's gradient is made: ⟨R_τ, g⟩ is how far the example's log-prob moves along R_τ, which one pass gives for a
+//! whole batch (see [`slopes`]).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::time::Instant;
 
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
+use super::control::Control;
 use super::direction::Direction;
 use super::halves::Halves;
-use super::observed::{Observed, gradient};
-use super::prepare::Pair;
+use super::observed::Observed;
+use super::prepare::rejected;
+use super::slopes::slopes;
 use super::window::{Window, WindowStep};
 use crate::data::Sequence;
 use crate::data::tokenizer::Tokenizer;
 use crate::dynamics::quadrature::gauss_legendre;
+use crate::error::Result;
 use crate::experiment::Precision;
 use crate::model::Transformer;
-use crate::protocol::{Contribution, Influence, Question};
+use crate::protocol::{Contribution, Influence, Question, RunPhase};
 
 /// Places on a stretch at which the answer's gradient is taken.
 const NODES: usize = 4;
@@ -32,6 +35,10 @@ const NODES: usize = 4;
 const CLOSED: f64 = 2e-4;
 /// Of this, what any stretch may leave, however short: rounding is not mended by looking closer.
 const LEAST: f64 = 0.1;
+
+/// Answers that are read with their graph at the same time: as many as a batch has, commonly. Where blocks are computed anew
+/// to save memory, one.
+const ROWS_AT_ONCE: usize = 16;
 
 /// A part of a window along which the answer's gradient was integrated.
 struct Stretch<B: Backend> {
@@ -44,7 +51,7 @@ pub(super) struct Attribution<'a, B: AutodiffBackend> {
     pub(super) question: Question,
     pub(super) stage: &'a str,
     pub(super) observed: &'a Observed,
-    pub(super) window: Window<B::InnerBackend>,
+    pub(super) window: &'a Window<B::InnerBackend>,
     /// Any model of this shape; it lends its graph.
     pub(super) mould: Transformer<B>,
     pub(super) checkpointing: bool,
@@ -55,34 +62,54 @@ pub(super) struct Attribution<'a, B: AutodiffBackend> {
 type Shares = BTreeMap<usize, (usize, Halves<f64>)>;
 
 impl<B: AutodiffBackend> Attribution<'_, B> {
-    /// Who moved the answer.
-    pub(super) fn answer(&self) -> Influence {
+    /// Who moved the answer. Hears of it as it goes.
+    ///
+    /// # Errors
+    /// When what hears of it fails.
+    pub(super) fn answer(&self, control: &mut Control<'_>) -> Result<Influence> {
         let steps = &self.window.steps;
+        let began = Instant::now();
         let measured = self.level(steps.len()) - self.level(0);
         let mut stretches = Vec::new();
-        self.integrate(0..steps.len(), measured, &mut stretches);
+        self.integrate(0..steps.len(), measured, &mut stretches, control)?;
+        tracing::debug!("the answer's gradient along {} stretches: {:?}", stretches.len(), began.elapsed());
+        let began = Instant::now();
         let (mut shares, mut decay, mut carried) = (Shares::new(), 0.0, 0.0);
         let mut dependence: Option<Direction<B::InnerBackend>> = None;
         for Stretch { steps, gradient } in stretches.iter().rev() {
-            for step in self.window.steps[steps.clone()].iter().rev() {
+            for (index, step) in steps.clone().zip(&self.window.steps[steps.clone()]).rev() {
+                self.say(format!("sharing out step {} of {}", index + 1, self.window.steps.len()), control)?;
                 let here = step.reach.scaled_by(gradient);
                 let now = match dependence {
-                    None => here,
-                    Some(later) => here.plus(&later.times(self.window.momentum)),
+                    Some(later) if self.window.momentum != 0.0 => here.plus(&later.times(self.window.momentum)),
+                    _ => here,
                 };
                 if step.decay != 0.0 {
                     decay += step.decay * gradient.dot(&Direction::of_model(&step.model, gradient));
                 }
-                self.share_out(step, &now.times(1.0 - self.window.momentum), &mut shares);
+                self.share_out(step, &now, &mut shares)?;
                 dependence = Some(now);
             }
         }
         if let (Some(first), Some(before)) = (dependence, &self.window.before) {
             carried = self.window.momentum * first.dot(before);
         }
+        tracing::debug!("the shares of {} steps: {:?}", steps.len(), began.elapsed());
         let examples = self.named(shares);
         let answers = self.observed.answers();
-        Influence { question: self.question, stage: self.stage.to_owned(), answers, measured, carried, decay, examples }
+        Ok(Influence {
+            question: self.question,
+            stage: self.stage.to_owned(),
+            answers,
+            measured,
+            carried,
+            decay,
+            examples,
+        })
+    }
+
+    fn say(&self, what: String, control: &mut Control<'_>) -> Result<()> {
+        control.say(RunPhase::Starting(what), self.question.until)
     }
 
     /// Mean log-prob of the observed answers after so many steps of the window.
@@ -91,7 +118,14 @@ impl<B: AutodiffBackend> Attribution<'_, B> {
     }
 
     /// Cuts steps in which the answer changed by so much into stretches that explain it.
-    fn integrate(&self, steps: Range<usize>, change: f64, stretches: &mut Vec<Stretch<B::InnerBackend>>) {
+    fn integrate(
+        &self,
+        steps: Range<usize>,
+        change: f64,
+        stretches: &mut Vec<Stretch<B::InnerBackend>>,
+        control: &mut Control<'_>,
+    ) -> Result<()> {
+        self.say(format!("following the answer through steps {} to {}", steps.start + 1, steps.end), control)?;
         let like = &self.window.steps[0].reach;
         let [start, end] = [steps.start, steps.end].map(|at| Direction::of_model(self.window.model(at), like));
         let way = end.minus(&start);
@@ -107,12 +141,12 @@ impl<B: AutodiffBackend> Attribution<'_, B> {
         // What is no number is not mended by looking closer.
         if steps.len() == 1 || left <= CLOSED * share || left.is_nan() {
             stretches.push(Stretch { steps, gradient });
-            return;
+            return Ok(());
         }
         let middle = steps.start + steps.len() / 2;
         let first = self.level(middle) - self.level(steps.start);
-        self.integrate(steps.start..middle, first, stretches);
-        self.integrate(middle..steps.end, change - first, stretches);
+        self.integrate(steps.start..middle, first, stretches, control)?;
+        self.integrate(middle..steps.end, change - first, stretches, control)
     }
 
     /// Adds what each example of a step did by moving the weights' average, which the answer depends on like that.
@@ -121,22 +155,25 @@ impl<B: AutodiffBackend> Attribution<'_, B> {
         step: &WindowStep<B::InnerBackend>,
         dependence: &Direction<B::InnerBackend>,
         shares: &mut Shares,
-    ) {
+    ) -> Result<()> {
         let model = Direction::of_model(&step.model, dependence).put_into(self.mould.clone());
         let model = model.compute_in(Precision::F32);
-        let numbers = dependence.numbers();
-        let share = |answer: &Sequence, weight: f64| {
-            let own = gradient(&model, &[answer], 1.0, (self.tokenizer.pad(), self.checkpointing));
-            weight * numbers.dot(&Direction::of_gradient(&model, own, dependence))
-        };
-        for lesson in &step.lessons {
-            let Pair { chosen, rejected } = &step.pairs[lesson.pair];
-            let push = rejected.as_ref().zip(lesson.weights.push).map(|(answer, weight)| share(answer, weight));
+        let direction = dependence.clone().as_model(self.mould.clone()).compute_in(Precision::F32);
+        let at_once = if self.checkpointing { 1 } else { ROWS_AT_ONCE };
+        let of = |answers: &[&Sequence]| slopes(&model, &direction, answers, self.tokenizer.pad(), at_once);
+        let fresh = 1.0 - self.window.momentum;
+        let pairs = || step.lessons.iter().map(|lesson| &step.pairs[lesson.pair]);
+        let chosen: Vec<&Sequence> = pairs().map(|pair| &pair.chosen).collect();
+        let pushes = step.lessons.iter().any(|lesson| lesson.weights.push.is_some());
+        let pushed = if pushes { of(&pairs().map(rejected).collect::<Result<Vec<_>>>()?) } else { Vec::new() };
+        for (row, (lesson, slope)) in step.lessons.iter().zip(of(&chosen)).enumerate() {
             let (times, sum) = shares.entry(lesson.pair).or_default();
             *times += 1;
-            sum.pull += share(chosen, lesson.weights.pull);
+            sum.pull += fresh * lesson.weights.pull * slope;
+            let push = lesson.weights.push.zip(pushed.get(row)).map(|(weight, slope)| fresh * weight * slope);
             *sum.push.get_or_insert(0.0) += push.unwrap_or_default();
         }
+        Ok(())
     }
 
     /// The examples by their texts, the strongest first.

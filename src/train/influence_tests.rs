@@ -6,8 +6,8 @@ use std::path::Path;
 use crossbeam_channel::never;
 use serde::Deserialize;
 
+use super::inquire::{Asked, influence_on, kernel_on, tokens_on};
 use super::job::train_on;
-use super::retrace::{Asked, on_device};
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -30,8 +30,10 @@ fn recorded(experiment: &Experiment) -> RunHistory {
 }
 
 fn ask(experiment: &Experiment, history: &RunHistory, question: Question) -> Result<Influence> {
-    let asked = Asked { experiment, history, question, saved: None };
-    on_device::<TestBackend>(asked, &Default::default(), "test", &mut |_: &TrainerEvent| Ok(()))
+    let asked = Asked { experiment, history, saved: None };
+    let silent = &mut |_: &TrainerEvent| Ok(());
+    let answers = influence_on::<TestBackend>(asked, &[question], &Default::default(), "test", silent)?;
+    Ok(answers.into_iter().next().unwrap())
 }
 
 fn question(kind: ProbeKind, prompt: Option<usize>, since: u64, until: u64) -> Question {
@@ -178,4 +180,45 @@ fn a_question_that_is_not_about_the_run_is_refused() {
     let other = Experiment { seed: 4, ..experiment.clone() };
     let error = ask(&other, &history, question(ProbeKind::Chosen, None, 0, 6)).unwrap_err().to_string();
     assert!(error.contains("the observed prompts and answers are others"), "{error}");
+}
+
+/// The log-probs at the window's ends are those that were recorded, and so is where the answer lost most.
+#[test]
+fn an_answer_is_looked_at_token_by_token() {
+    let experiment = short("", &format!("(name: \"DPO\", objective: sigmoid(), {STAGE}, learning_rate: 1e-4)"));
+    let history = recorded(&experiment);
+    let silent = &mut |_: &TrainerEvent| Ok(());
+    let look = |question| {
+        let asked = Asked { experiment: &experiment, history: &history, saved: None };
+        tokens_on::<TestBackend>(asked, question, &Default::default(), "test", &mut |_: &TrainerEvent| Ok(()))
+    };
+    let seen = look(question(ProbeKind::Rejected, Some(1), 3, 6)).unwrap();
+    let level = |step| {
+        let evaluation = history.evaluations.iter().find(|e| e.step == step).unwrap();
+        f64::from(evaluation.logps[&ProbeKind::Rejected][1])
+    };
+    let change: f64 = seen.looks.iter().map(|look| look.change).sum();
+    assert!((change - (level(6) - level(3))).abs() < 1e-3 && change < 0.0, "{change}");
+    for look in &seen.looks {
+        assert!(
+            (look.before.iter().sum::<f64>() - 1.0).abs() < 1e-6 && (look.after.iter().sum::<f64>() - 1.0).abs() < 1e-6
+        );
+        assert!((0.0..=1.0).contains(&look.as_predicted));
+    }
+    assert!(look(question(ProbeKind::Rejected, None, 3, 6)).is_err_and(|e| e.exit_status() == 2));
+    // The factors, after all of it and before.
+    for step in [0, 3, 6] {
+        let asked = Asked { experiment: &experiment, history: &history, saved: None };
+        let place = question(ProbeKind::Chosen, Some(0), step, step);
+        let told = kernel_on::<TestBackend>(asked, place, 2, (&Default::default(), "test"), silent).unwrap();
+        assert_eq!(told.learnt.len(), 2);
+        for (_, factors) in &told.learnt {
+            assert!(factors.slope.abs() <= factors.adaptation * factors.kernel.high * factors.residual);
+            assert!(factors.kernel.low > 0.0 && factors.cosine.abs() <= 1.0);
+        }
+    }
+    let asked = Asked { experiment: &experiment, history: &history, saved: None };
+    let place = question(ProbeKind::Chosen, Some(0), 3, 3);
+    let error = kernel_on::<TestBackend>(asked, place, 99, (&Default::default(), "test"), silent).err().unwrap();
+    assert!(error.to_string().contains("--learnt 100: the run learns 16 examples"), "{error}");
 }

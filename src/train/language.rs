@@ -235,7 +235,7 @@ impl<B: AutodiffBackend> Language<B> {
         }
         must_be_finite(means.loss, stage, number.of_run)?;
         let mut gradients = accumulators.grads();
-        let Clipped { norm, factor } = clip(&self.model, &mut gradients, stage.max_grad_norm);
+        let Clipped { norm, squares, factor } = clip(&self.model, &mut gradients, stage.max_grad_norm);
         lessons.iter_mut().for_each(|lesson| lesson.weights = lesson.weights.clone().map(|weight| weight * factor));
         let learning_rate = learning_rate(stage, number.of_stage);
         // Nobody else holds the weights while they are overwritten.
@@ -243,7 +243,7 @@ impl<B: AutodiffBackend> Language<B> {
         let model = std::mem::replace(&mut self.model, hollow);
         let trace = self.forces.as_mut().and_then(Forces::trace);
         self.model = optimizer.step(learning_rate, model, gradients, trace);
-        Ok(Taken { metrics: means.metrics(stage, norm, learning_rate, self.tokens as f64), lessons })
+        Ok(Taken { metrics: means.metrics(stage, norm, &squares, learning_rate, self.tokens as f64), lessons })
     }
 
     /// Adds up the gradients of one slice's part in the loss, of either half by itself; returns what each pair gave.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::gradients::Squares;
 use super::on_policy::Sampled;
 use crate::experiment::{Experiment, Stage};
 use crate::objective::{PairLogps, PairLoss};
@@ -45,6 +46,7 @@ impl Means {
         &self,
         stage: &Stage,
         grad_norm: f64,
+        squares: &Squares,
         learning_rate: f64,
         tokens: f64,
     ) -> BTreeMap<MetricKey, f64> {
@@ -60,6 +62,13 @@ impl Means {
         if stage.objective.reads_rejected() {
             metrics.insert(MetricKey::LOGPS_REJECTED, mean(self.rejected));
             metrics.insert(MetricKey::WEIGHT_REJECTED, mean(self.rejected_weight));
+        }
+        // A batch that nothing pushes down has no band, nor has one that nothing pulls up.
+        if self.rejected_weight > 0.0 && self.chosen_weight > 0.0 && squares.pull > 0.0 && squares.push > 0.0 {
+            let weights = self.chosen_weight / self.rejected_weight;
+            metrics.insert(MetricKey::BAND_RATIO, squares.ratio() * weights);
+            metrics.insert(MetricKey::BAND_COSINE, squares.cosine());
+            metrics.insert(MetricKey::BAND_WEIGHTS, weights);
         }
         if self.rewarded {
             metrics.insert(MetricKey::REWARDS_CHOSEN, mean(self.chosen_reward));

@@ -4,6 +4,8 @@ mod apart;
 mod backprop;
 #[cfg(test)]
 mod backprop_tests;
+#[cfg(test)]
+mod band_tests;
 mod cadence;
 mod ches;
 mod classify;
@@ -12,6 +14,7 @@ mod classify_tests;
 mod control;
 mod device_check;
 mod direction;
+mod factors;
 mod fingerprint;
 pub mod footprint;
 mod forces;
@@ -24,6 +27,7 @@ mod handout;
 mod influence;
 #[cfg(test)]
 mod influence_tests;
+mod inquire;
 mod job;
 mod language;
 mod memory;
@@ -42,6 +46,7 @@ mod retrace;
 mod run;
 mod schedule;
 mod sink;
+mod slopes;
 mod stage;
 pub mod state;
 #[cfg(test)]
@@ -56,9 +61,9 @@ pub(crate) use ches::{ScoredPair, ches};
 pub(crate) use gradients::gradient_of;
 pub use handle::{TrainerHandle, spawn};
 pub(crate) use handout::{Handout, TextPair, handout};
+pub(crate) use inquire::{Asked, Tokens, influence, kernel, tokens};
 pub(crate) use job::train;
 pub use job::train_with;
 pub use memory::{Outlook, outlook};
-pub(crate) use retrace::{Asked, influence};
 pub use sink::EventSink;
 pub use state::{SavedState, TrainerState};

@@ -61,6 +61,11 @@ impl Observed {
         self.single && self.answers.iter().any(|answer| answer.completion_ids == example.completion_ids)
     }
 
+    /// The one answer that is meant, if one is.
+    pub(super) fn only(&self) -> Option<&Sequence> {
+        self.answers.first().filter(|_| self.single)
+    }
+
     /// Mean of the sums of log-probs under a model, nats.
     pub(super) fn mean<B: Backend>(&self, model: &Transformer<B>, pad: u32) -> f64 {
         let sequences: Vec<&Sequence> = self.answers.iter().collect();

@@ -1,23 +1,26 @@
 //! Takes a recorded run's steps again, up to the end of a window: training is the same every time, so that nothing but the
 //! experiment need be kept. Every step's loss, and the observed answer where it was measured, are held against the record.
 
-use burn::tensor::backend::AutodiffBackend;
-use crossbeam_channel::never;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::module::AutodiffModule as _;
+use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::control::Control;
-use super::influence::Attribution;
 use super::language::{self, Language, LanguageStage};
 use super::observed::Observed;
+use super::prepare::Pair;
 use super::run::{Learner as _, Prepared, StepNumber, UnderWay};
-use super::sink::EventSink;
 use super::state::SavedState;
 use super::window::{Filling, Window};
-use crate::backend::{Available, BackendChoice, Work, available_memory, find_sound, on};
+use crate::backend::{Available, available_memory};
 use crate::error::{Error, Result};
-use crate::experiment::{Experiment, Stage};
+use crate::experiment::{Experiment, Precision, Stage};
 use crate::history::RunHistory;
-use crate::model::lora;
-use crate::protocol::{Influence, MetricKey, Question, RunPhase};
+use crate::model::{Transformer, lora};
+use crate::protocol::{MetricKey, Question, RunPhase};
 use crate::text::bytes;
 
 /// How far a loss, or a log-prob, may be from what was recorded, as a share of it.
@@ -25,70 +28,8 @@ const RELATIVE: f64 = 1e-5;
 /// The same in nats.
 const ABSOLUTE: f64 = 1e-3;
 
-/// A question about a recorded run.
-pub(crate) struct Asked<'a> {
-    pub(crate) experiment: &'a Experiment,
-    /// What was recorded.
-    pub(crate) history: &'a RunHistory,
-    pub(crate) question: Question,
-    /// The state of the run at some step, if that is known.
-    pub(crate) saved: Option<SavedState>,
-}
-
-/// Answers a question about a recorded run by training it again, up to the window's end. `events` hears of it; where it
-/// fails, the training ends.
-///
-/// # Errors
-/// When the question is not about this run, when the run cannot be trained again as it was, or `events` says so.
-pub(crate) fn influence(asked: Asked<'_>, backend: BackendChoice, events: &mut dyn EventSink) -> Result<Influence> {
-    struct Ask<'a, 'e>(Asked<'a>, &'e mut dyn EventSink);
-    impl Work for Ask<'_, '_> {
-        type Output = Result<Influence>;
-        fn with<B: AutodiffBackend>(self, device: &B::Device, name: &str) -> Result<Influence> {
-            on_device::<B>(self.0, device, name, self.1)
-        }
-    }
-    on(find_sound(backend)?.0, Ask(asked, events))
-}
-
-/// Answers a question on a device.
-pub(super) fn on_device<B: AutodiffBackend>(
-    asked: Asked<'_>,
-    device: &B::Device,
-    backend: &str,
-    events: &mut dyn EventSink,
-) -> Result<Influence> {
-    let Asked { experiment, history, question, saved } = asked;
-    let index = stage_of(experiment, history, &question)?;
-    // Nobody looks at the forces on the way, and the training is the same without.
-    let experiment = Experiment { forces: None, ..experiment.clone() };
-    let commands = never();
-    let mut control = Control::new(&commands, events);
-    let Prepared { learner, started } = language::prepare::<B>(&experiment, device, backend, &mut control)?;
-    let recorded = history.run.as_ref().map(|run| &run.probes);
-    if recorded != Some(&started.probes) {
-        return Err(not_the_same("the observed prompts and answers are others than those that were recorded"));
-    }
-    let observed = Observed::new(learner.observer.set(), &question)?;
-    let stage = &experiment.stages[index];
-    let mut retrace = Retrace { experiment: &experiment, history, question, observed, learner, control };
-    let window = retrace.window(saved)?;
-    retrace.check_measured(&window)?;
-    let Retrace { observed, learner, .. } = retrace;
-    let attribution = Attribution {
-        question,
-        stage: &stage.name,
-        observed: &observed,
-        window,
-        mould: learner.model.clone(),
-        checkpointing: stage.gradient_checkpointing,
-        tokenizer: learner.tokenizer(),
-    };
-    Ok(attribution.answer())
-}
-
 /// The stage that a window lies in.
-fn stage_of(experiment: &Experiment, history: &RunHistory, question: &Question) -> Result<usize> {
+pub(super) fn stage_of(experiment: &Experiment, history: &RunHistory, question: &Question) -> Result<usize> {
     let Question { since, until, .. } = *question;
     if experiment.has_pictures() {
         return Err(Error::usage("influence is about answers, and a classifier of pictures gives none"));
@@ -136,71 +77,134 @@ fn same(found: f64, recorded: f64) -> bool {
         || (found - recorded).abs() <= ABSOLUTE.max(RELATIVE * recorded.abs())
 }
 
-/// A run that is taken again.
-struct Retrace<'a, B: AutodiffBackend> {
-    experiment: &'a Experiment,
-    history: &'a RunHistory,
-    question: Question,
-    observed: Observed,
-    learner: Language<B>,
-    control: Control<'a>,
+/// What is known of a recorded run that is to be taken again.
+pub(super) struct Known<'a> {
+    /// Its experiment, without forces: nobody looks at them on the way, and the training is the same without.
+    pub(super) experiment: &'a Experiment,
+    /// What was recorded.
+    pub(super) history: &'a RunHistory,
+    /// Optimiser steps taken before and at the end of the window that is asked about.
+    pub(super) window: (u64, u64),
 }
 
-impl<B: AutodiffBackend> Retrace<'_, B> {
-    /// Trains up to the window's end, from the beginning or from where the run once stood; returns the window.
-    fn window(&mut self, saved: Option<SavedState>) -> Result<Window<B::InnerBackend>> {
-        let Question { since, until, .. } = self.question;
+/// A run that is taken again.
+pub(super) struct Retrace<'a, B: AutodiffBackend> {
+    known: Known<'a>,
+    pub(super) learner: Language<B>,
+    pub(super) control: Control<'a>,
+}
+
+/// The models at both ends of a window, in single precision.
+pub(super) struct Ends<B: Backend> {
+    pub(super) start: Transformer<B>,
+    pub(super) end: Transformer<B>,
+}
+
+/// Takes one step in its own way; returns its scalars.
+type Take<'t, 'a, B> = &'t mut dyn FnMut(
+    &mut Retrace<'a, B>,
+    &Stage,
+    &mut LanguageStage<B>,
+    StepNumber,
+) -> Result<BTreeMap<MetricKey, f64>>;
+
+impl<'a, B: AutodiffBackend> Retrace<'a, B> {
+    /// Gets the run ready to be taken again.
+    ///
+    /// # Errors
+    /// When data or model are not what they were.
+    pub(super) fn prepare(
+        known: Known<'a>,
+        device: &B::Device,
+        backend: &str,
+        mut control: Control<'a>,
+    ) -> Result<Self> {
+        let began = Instant::now();
+        let Prepared { learner, started } = language::prepare::<B>(known.experiment, device, backend, &mut control)?;
+        if known.history.run.as_ref().map(|run| &run.probes) != Some(&started.probes) {
+            return Err(not_the_same("the observed prompts and answers are others than those that were recorded"));
+        }
+        tracing::debug!("data, model and probes: {:?}", began.elapsed());
+        Ok(Self { known, learner, control })
+    }
+
+    /// Trains up to the window's end and keeps its steps.
+    pub(super) fn window(&mut self, saved: Option<SavedState>) -> Result<Window<B::InnerBackend>> {
+        let began = Instant::now();
+        let mut filling = Filling::new();
+        let mut first = true;
+        let stage = self.walk(saved, &mut |run, stage, under_way, number| {
+            if std::mem::take(&mut first) {
+                run.check_memory(stage)?;
+            }
+            filling.step(&mut run.learner, stage, under_way, number, &mut run.control)
+        })?;
+        tracing::debug!("steps taken again: {:?}", began.elapsed());
+        filling.finish(&self.learner, &stage).ok_or_else(|| Error::failed("the window has no step"))
+    }
+
+    /// Trains up to the window's end and keeps the models at its ends.
+    pub(super) fn ends(&mut self, saved: Option<SavedState>) -> Result<Ends<B::InnerBackend>> {
+        let mut start = None;
+        self.walk(saved, &mut |run, stage, under_way, number| {
+            start.get_or_insert_with(|| run.learner.model.valid().compute_in(Precision::F32));
+            run.learner.step(stage, under_way, number, &mut run.control)
+        })?;
+        let end = self.learner.model.valid().compute_in(Precision::F32);
+        Ok(Ends { start: start.unwrap_or_else(|| end.clone()), end })
+    }
+
+    /// Trains up to the window's end; returns the pairs as they are learnt there.
+    pub(super) fn there(&mut self, saved: Option<SavedState>) -> Result<Arc<Vec<Pair>>> {
+        let stage = self.walk(saved, &mut |run, stage, under_way, number| {
+            run.learner.step(stage, under_way, number, &mut run.control)
+        })?;
+        Ok(stage.data.pairs)
+    }
+
+    /// Trains up to the window's end, from the beginning or from where the run once stood; the window's own steps are taken by
+    /// `take`. Returns the stage that was under way.
+    fn walk(&mut self, saved: Option<SavedState>, take: Take<'_, 'a, B>) -> Result<LanguageStage<B>> {
+        let (since, until) = self.known.window;
         let saved = saved.filter(|saved| saved.position().step <= since);
+        let experiment = self.known.experiment;
         let (mut step, mut under_way) = match saved {
             Some(mut saved) => {
-                let (progress, run) = self.learner.go_back(self.experiment, &mut saved)?;
+                let (progress, run) = self.learner.go_back(experiment, &mut saved)?;
                 (progress.step, Some(run))
             }
             None => (0, None),
         };
         let first = under_way.as_ref().map_or(0, |run| run.index);
-        for (index, stage) in self.experiment.stages.iter().enumerate().skip(first) {
+        for (index, stage) in experiment.stages.iter().enumerate().skip(first) {
             let mut run = match under_way.take() {
                 Some(run) => run,
                 None => {
-                    let stage = self.learner.begin(self.experiment, index, step, &mut self.control)?;
+                    let stage = self.learner.begin(experiment, index, step, &mut self.control)?;
                     UnderWay { index, taken: 0, stage }
                 }
             };
-            let mut filling = Filling::new();
             while run.taken < stage.steps && step < until {
-                if step == since {
-                    self.check_memory(stage)?;
-                }
                 let number = StepNumber { of_stage: run.taken + 1, of_run: step + 1 };
-                let keep = (step >= since).then_some(&mut filling);
-                self.step(stage, &mut run.stage, number, keep)?;
+                let metrics = if step < since {
+                    self.learner.step(stage, &mut run.stage, number, &mut self.control)?
+                } else {
+                    take(self, stage, &mut run.stage, number)?
+                };
+                self.check_loss(number.of_run, &metrics)?;
                 (run.taken, step) = (number.of_stage, number.of_run);
             }
             if step == until {
-                return filling
-                    .finish(&self.learner, &run.stage)
-                    .ok_or_else(|| Error::failed("the window has no step"));
+                return Ok(run.stage);
             }
         }
         Err(Error::failed(format!("the run ended before step {until}")))
     }
 
-    /// Takes a step, and holds its loss against the record.
-    fn step(
-        &mut self,
-        stage: &Stage,
-        under_way: &mut LanguageStage<B>,
-        number: StepNumber,
-        keep: Option<&mut Filling<B::InnerBackend>>,
-    ) -> Result<()> {
-        let metrics = match keep {
-            None => self.learner.step(stage, under_way, number, &mut self.control)?,
-            Some(filling) => filling.step(&mut self.learner, stage, under_way, number, &mut self.control)?,
-        };
-        let step = number.of_run;
+    /// Holds a step's loss against the record.
+    fn check_loss(&mut self, step: u64, metrics: &BTreeMap<MetricKey, f64>) -> Result<()> {
         let loss = metrics.get(&MetricKey::LOSS).copied().unwrap_or(f64::NAN);
-        let recorded = self.history.metrics.get(&MetricKey::LOSS).and_then(|losses| losses.at(step));
+        let recorded = self.known.history.metrics.get(&MetricKey::LOSS).and_then(|losses| losses.at(step));
         match recorded {
             Some(recorded) if same(loss, recorded) => {}
             Some(recorded) => {
@@ -208,18 +212,23 @@ impl<B: AutodiffBackend> Retrace<'_, B> {
             }
             None => return Err(not_the_same(&format!("no loss was recorded at step {step}"))),
         }
-        let until = self.question.until;
-        self.control.say(RunPhase::Starting(format!("taking step {step} of {until} again")), step)
+        let until = self.known.window.1;
+        self.control.say(RunPhase::Starting(format!("replaying step {step} of {until}")), step)
     }
 
-    /// Holds the observed answer against the record, where the window's ends were measured.
-    fn check_measured(&self, window: &Window<B::InnerBackend>) -> Result<()> {
-        for (step, steps) in [(self.question.since, 0), (self.question.until, window.steps.len())] {
-            let Some(evaluation) = self.history.evaluations.iter().find(|e| e.step == step) else { continue };
-            let recorded = self.observed.recorded(evaluation, &self.question);
-            let found = self.observed.mean(window.model(steps), self.learner.tokenizer().pad());
+    /// Holds an observed answer against the record, where the window's ends were measured.
+    pub(super) fn check_measured(
+        &self,
+        observed: &Observed,
+        question: &Question,
+        [start, end]: [&Transformer<B::InnerBackend>; 2],
+    ) -> Result<()> {
+        for (step, model) in [(question.since, start), (question.until, end)] {
+            let Some(evaluation) = self.known.history.evaluations.iter().find(|e| e.step == step) else { continue };
+            let recorded = observed.recorded(evaluation, question);
+            let found = observed.mean(model, self.learner.tokenizer().pad());
             if !same(found, recorded) {
-                let what = self.question.kind;
+                let what = question.kind;
                 return Err(not_the_same(&format!(
                     "at step {step} the log-prob of {what} is {found:.4}, and {recorded:.4} was recorded"
                 )));
@@ -230,9 +239,9 @@ impl<B: AutodiffBackend> Retrace<'_, B> {
 
     /// Refuses a window that is too long to be kept.
     fn check_memory(&self, stage: &Stage) -> Result<()> {
-        let Question { since, until, .. } = self.question;
+        let (since, until) = self.known.window;
         let architecture = self.learner.architecture();
-        let trained = match &self.experiment.lora {
+        let trained = match &self.known.experiment.lora {
             Some(lora) => lora::parameter_count(lora, architecture),
             None => architecture.parameter_count(),
         } as u64;

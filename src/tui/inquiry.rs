@@ -10,6 +10,17 @@ use crate::text::Shown;
 pub struct Inquiry {
     /// Questions, each answered in its turn.
     pub questions: Sender<Question>,
-    /// An answer for each, or why there is none.
-    pub answers: Receiver<Result<Influence, Shown>>,
+    /// What comes of each: word of what is being done, then an answer or why there is none.
+    pub answers: Receiver<Reply>,
+}
+
+/// A word about a question that was asked.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// What is being done for it, and for how long; the answer is still to come.
+    UnderWay(Shown),
+    /// The answer.
+    Answer(Box<Influence>),
+    /// There is no answer, and why.
+    Unknown(Shown),
 }

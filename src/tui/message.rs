@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crossterm::event::KeyEvent;
 
-use crate::protocol::{Influence, Question, TrainerCommand, TrainerEvent};
+use super::inquiry::Reply;
+use crate::protocol::{Question, TrainerCommand, TrainerEvent};
 use crate::record::Loaded;
 use crate::text::Shown;
 
@@ -31,8 +32,8 @@ pub enum Message {
     ScreenshotWritten(Vec<PathBuf>),
     /// A screenshot was not written.
     ScreenshotFailed(Shown),
-    /// Who moved an answer, or why that cannot be told.
-    Influence(Box<Result<Influence, Shown>>),
+    /// Word of who moved an answer.
+    Influence(Reply),
     /// A signal asks the program to end.
     Terminate,
     /// A signal asks the program to stop until it is continued.

@@ -11,7 +11,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::input::{Input, Reader};
-use super::inquiry::Inquiry;
+use super::inquiry::{Inquiry, Reply};
 use super::message::{Effect, Message};
 use super::screenful::{Screenful, WriteScreenshot};
 use super::terminal::{self, Guard, Screen};
@@ -201,7 +201,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     messages.push(Message::TrainerGone(result.unwrap_or(Ok(()))));
                 }
                 recv(answers) -> answer => match answer {
-                    Ok(answer) => messages.push(Message::Influence(Box::new(answer))),
+                    Ok(reply) => messages.push(Message::Influence(reply)),
                     Err(_) => self.inquiry = None,
                 },
                 recv(timer) -> _ => {}
@@ -243,8 +243,8 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     }
                     Effect::Ask(question) => {
                         if self.inquiry.is_none_or(|inquiry| inquiry.questions.try_send(question).is_err()) {
-                            let nobody = Err(Shown::new("this screen has no run whose steps could be taken again"));
-                            queue.push_back(Message::Influence(Box::new(nobody)));
+                            let nobody = Shown::new("this screen has no run whose steps could be taken again");
+                            queue.push_back(Message::Influence(Reply::Unknown(nobody)));
                         }
                     }
                     Effect::Suspend => {

@@ -30,6 +30,8 @@ fn help_is_everywhere() {
         "check",
         "replay",
         "influence",
+        "tokens",
+        "kernel",
         "score",
         "model",
         "preflight",

@@ -28,6 +28,7 @@ mod handout;
 #[cfg(unix)]
 mod hostile;
 mod hub;
+mod influence;
 mod lab;
 mod live_replay;
 mod memory;

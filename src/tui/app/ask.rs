@@ -2,8 +2,8 @@
 
 use super::{App, Dialog, NAMED, Panel, Why};
 use crate::history::CurveId;
-use crate::protocol::{Influence, ProbeKind, Question};
-use crate::text::Shown;
+use crate::protocol::{ProbeKind, Question};
+use crate::tui::inquiry::Reply;
 use crate::tui::message::Effect;
 
 impl App {
@@ -21,7 +21,7 @@ impl App {
         };
         self.view.dialog = Some(Dialog::Why(0));
         let known = match &self.why {
-            Some(Why::Asked(asked)) => {
+            Some(Why::Asked(asked, _)) => {
                 // One question at a time.
                 return if *asked == question {
                     Vec::new()
@@ -35,7 +35,7 @@ impl App {
         if known {
             return Vec::new();
         }
-        self.why = Some(Why::Asked(question));
+        self.why = Some(Why::Asked(question, None));
         vec![Effect::Ask(question)]
     }
 
@@ -67,12 +67,15 @@ impl App {
         }
     }
 
-    /// An answer came.
-    pub(super) fn told_why(&mut self, answer: Result<Influence, Shown>) -> Vec<Effect> {
-        self.why = Some(match answer {
-            Ok(influence) => Why::Known(Box::new(influence)),
-            Err(why) => Why::Unknown(why),
-        });
+    /// Word came of what was asked.
+    pub(super) fn told_why(&mut self, reply: Reply) -> Vec<Effect> {
+        self.why = match (reply, self.why.take()) {
+            (Reply::UnderWay(doing), Some(Why::Asked(question, _))) => Some(Why::Asked(question, Some(doing))),
+            // Nobody waits for it any more.
+            (Reply::UnderWay(_), why) => why,
+            (Reply::Answer(influence), _) => Some(Why::Known(influence)),
+            (Reply::Unknown(why), _) => Some(Why::Unknown(why)),
+        };
         self.changed()
     }
 }
@@ -83,7 +86,8 @@ mod tests {
     use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
     use super::*;
-    use crate::protocol::Contribution;
+    use crate::protocol::{Contribution, Influence};
+    use crate::text::Shown;
     use crate::tui::message::Message;
     use crate::tui::testing::{draw, live_at, plain};
 
@@ -117,7 +121,11 @@ mod tests {
         assert_eq!((question.kind, question.prompt, question.until), (ProbeKind::IrrTrain, Some(0), 60));
         assert!(question.since < 60 && app.view.dialog == Some(Dialog::Why(0)));
         assert!(plain(&draw(&app, 120, 40)).contains("being taken again, up to step 60"));
-        app.update(Message::Influence(Box::new(Ok(answer(question)))));
+        app.update(Message::Influence(Reply::UnderWay(Shown::new("replaying step 12 of 60, 2.1 s"))));
+        assert!(plain(&draw(&app, 120, 40)).contains("replaying step 12 of 60, 2.1 s"));
+        app.update(Message::Influence(Reply::Answer(Box::new(answer(question)))));
+        // A word that comes late takes nothing back.
+        app.update(Message::Influence(Reply::UnderWay(Shown::new("sharing out step 1 of 60, 4.0 s"))));
         let screen = plain(&draw(&app, 120, 40));
         for part in
             ["log p fell by 2.250 nats", "-2.500   +1.500   -4.000", "#7", "its own prompt", "+0.250", "carried in"]
@@ -137,7 +145,7 @@ mod tests {
         assert!(press(&mut app, 'i').is_empty() && app.view.dialog.is_none());
         app.view.curve = None;
         assert_eq!(press(&mut app, 'i').len(), 1);
-        app.update(Message::Influence(Box::new(Err(Shown::new("the run was moved")))));
+        app.update(Message::Influence(Reply::Unknown(Shown::new("the run was moved"))));
         assert!(plain(&draw(&app, 80, 24)).contains("the run was moved"));
         // What failed may be asked again.
         app.view.dialog = None;

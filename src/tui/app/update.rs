@@ -42,7 +42,7 @@ impl App {
             }
             // The notices took it.
             Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => Vec::new(),
-            Message::Influence(answer) => self.told_why(*answer),
+            Message::Influence(reply) => self.told_why(reply),
             Message::Terminate => self.leave(Ending::Signal),
             Message::Suspend => vec![Effect::Suspend],
         }

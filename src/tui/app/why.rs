@@ -9,8 +9,8 @@ pub const NAMED: usize = 10;
 /// What is known of who moved an answer.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Why {
-    /// It was asked.
-    Asked(Question),
+    /// It was asked; what was last heard of it.
+    Asked(Question, Option<Shown>),
     /// The answer.
     Known(Box<Influence>),
     /// There is none, and why.

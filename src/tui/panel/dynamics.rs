@@ -7,7 +7,8 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use super::frame::frame;
 use super::measure::{Measure, RATE};
-use crate::history::{Series, Standing};
+use crate::history::stats::{Chance, Estimate};
+use crate::history::{Series, Standing, band};
 use crate::protocol::MetricKey;
 use crate::tui::app::App;
 use crate::tui::panel::Panel;
@@ -79,11 +80,41 @@ fn measures(app: &App) -> Vec<Measure> {
             all.push(Measure { name: name.into(), value: number(value, decimals), course, bounds, meaning });
         }
     }
+    all.extend(band_of(app, begun, until));
     if all.is_empty() {
         let value = "nothing yet".to_owned();
         all.push(Measure { name: "".into(), value, course: Series::default(), bounds: None, meaning: "" });
     }
     all
+}
+
+/// The band's warning: where its lower edge stands, and how well that has told the falls of y⁺ so far.
+fn band_of(app: &App, begun: u64, until: u64) -> Option<Measure> {
+    let history = app.shown();
+    let within = |key: MetricKey| history.metrics.get(&key).map(|course| course.within(begun, until));
+    let (ratios, weights) = (within(MetricKey::BAND_RATIO)?, within(MetricKey::BAND_WEIGHTS)?);
+    let cosines = within(MetricKey::BAND_COSINE)?;
+    let edge = |(step, a): (u64, f64)| Some((step, a * cosines.at(step)? / weights.at(step)?));
+    let (steps, edges): (Vec<_>, Vec<_>) = ratios.iter().filter_map(edge).unzip();
+    let course = Series::new(steps, edges);
+    let (_, now) = course.last()?;
+    let stage = history.stage_starts.partition_point(|&start| start < until).saturating_sub(1);
+    let windows = band::windows(history, stage);
+    let seen: Vec<_> = windows.into_iter().filter(|w| w.step <= until).collect();
+    let area = band::judged(&seen);
+    let value =
+        if area.value.is_nan() { number(now, 2) } else { format!("{} AUROC {:.2}", number(now, 2), area.value) };
+    Some(Measure { name: "band: ρa/r".into(), value, course, bounds: None, meaning: meaning_of(&area) })
+}
+
+/// How the band's warning did.
+fn meaning_of(area: &Estimate) -> &'static str {
+    match area.against_chance() {
+        Chance::Better => "above 1 warns that y⁺ falls; better than chance so far",
+        Chance::Worse => "above 1 warns that y⁺ falls; worse than chance so far",
+        Chance::Alike => "above 1 warns that y⁺ falls; no better than chance so far",
+        Chance::Untold => "above 1 warns that y⁺ falls; all windows ended alike so far",
+    }
 }
 
 fn of_the_detector(app: &App, now: &Standing) -> [Measure; 5] {
@@ -131,4 +162,54 @@ fn of_the_detector(app: &App, now: &Standing) -> [Measure; 5] {
             meaning: "falling: peakier; rising: flattening out",
         },
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::protocol::TrainerEvent;
+    use crate::tui::glyphs::Glyphs;
+    use crate::tui::message::Message;
+    use crate::tui::testing::{draw, plain, run_events, theme};
+
+    /// The made-up run, told with a band in its second stage whose lower edge is so far above w⁺/w⁻.
+    fn with_band(edge: impl Fn(u64) -> f64) -> App {
+        let mut app = App::live("made_up", theme(), Glyphs::Braille);
+        for mut event in run_events() {
+            if let TrainerEvent::Step(step) = &mut event
+                && step.stage == 1
+            {
+                let band = [(MetricKey::BAND_RATIO, 2.0 * edge(step.step)), (MetricKey::BAND_COSINE, 0.5)];
+                step.metrics.extend(band);
+                step.metrics.insert(MetricKey::BAND_WEIGHTS, 1.0);
+            }
+            app.update(Message::Trainer(Arc::new(event)));
+        }
+        app.view.focus = Panel::Dynamics;
+        app
+    }
+
+    #[test]
+    fn the_band_says_how_well_it_has_told_what_happened() {
+        let app = with_band(|_| 0.75);
+        let screen = plain(&draw(&app, 200, 60));
+        assert!(screen.contains("band: ρa/r"), "{screen}");
+        assert!(screen.contains("0.75"), "{screen}");
+        // Every window was warned of alike: that tells nothing, whatever happened.
+        let told = measures(&app).into_iter().find(|m| m.name == "band: ρa/r").map(|m| (m.value, m.meaning));
+        let (value, meaning) = told.unwrap_or_default();
+        assert!(value == "0.75 AUROC 0.50" || value == "0.75", "{value}");
+        assert!(
+            meaning.ends_with("no better than chance so far") || meaning.ends_with("ended alike so far"),
+            "{meaning}"
+        );
+    }
+
+    #[test]
+    fn a_run_without_a_band_has_no_row_for_it() {
+        let app = crate::tui::testing::live_at(100);
+        assert!(measures(&app).iter().all(|m| m.name != "band: ρa/r"));
+    }
 }

@@ -25,9 +25,14 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let sentence = |text: &str| wrap(&words(text, theme.text()), columns);
     let lines = match app.why() {
         Some(Why::Known(answer)) => influence::lines(run, answer, NAMED, columns).into_iter().map(Line::from).collect(),
-        Some(Why::Asked(Question { until, .. })) => sentence(&format!(
-            "The run's steps are being taken again, up to step {until}. The dashboard works meanwhile; i comes back here."
-        )),
+        Some(Why::Asked(Question { until, .. }, doing)) => {
+            let mut lines = sentence(&format!(
+                "The run's steps are being taken again, up to step {until}. The dashboard works meanwhile; i comes back \
+                 here."
+            ));
+            lines.extend(doing.iter().flat_map(|doing| sentence(doing.as_str())));
+            lines
+        }
         Some(Why::Unknown(why)) => why.as_str().lines().flat_map(sentence).collect(),
         None => Vec::new(),
     };
