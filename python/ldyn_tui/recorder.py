@@ -107,6 +107,7 @@ class Recorder:
         #: The run's directory; `None` on other ranks than the first, and where it cannot be written.
         self.directory: pathlib.Path | None = None
         self._file: RunFile | None = None
+        self._process = os.getpid()
         if self.rank == 0:
             self._open(pathlib.Path(out), resume_at)
             atexit.register(self._forgotten)
@@ -172,6 +173,9 @@ class Recorder:
         atexit.unregister(self._forgotten)
 
     def _forgotten(self) -> None:
+        # A process that was forked has the same file open, and no run of its own.
+        if os.getpid() != self._process:
+            return
         self.finish(self._step, {"failed": "the training's process ended before the training did"})
 
     # How it is done.

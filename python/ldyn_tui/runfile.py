@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
@@ -118,6 +119,9 @@ class RunFile:
         Raises `OSError` where it cannot be written (a full disk). What was written of the line is taken back then, so that
         the file ends with a whole line and the next event may be tried.
         """
+        if self._closed:
+            # The number of the closed file may be another one's by now.
+            raise OSError(errno.EBADF, "the run has ended")
         data = line(event)
         before = os.fstat(self._file).st_size
         written = 0

@@ -1,6 +1,6 @@
 //! That a file which grows, is cut, replaced or broken is followed, and a pipe as well.
 
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -73,7 +73,6 @@ impl Known {
 }
 
 #[test]
-#[allow(clippy::panic, reason = "a test")]
 fn a_file_that_grows_is_followed_line_by_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.jsonl");

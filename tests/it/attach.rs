@@ -75,7 +75,7 @@ fn a_run_is_shown_as_it_is_written_and_an_idle_one_writes_nothing() {
 fn a_pipe_is_shown_and_the_keys_come_from_the_terminal() {
     let folder = tempfile::tempdir().unwrap();
     append(&folder.path().join("part"), &lines()[..after(&lines(), 28)]);
-    let script = format!("(cat part; sleep 600) | {} attach -", env!("CARGO_BIN_EXE_ldyn-tui"));
+    let script = format!("(cat part; sleep 20) | {} attach -", env!("CARGO_BIN_EXE_ldyn-tui"));
     let mut launch = Launch::new(folder.path(), &["-c", &script]);
     launch.program = "/bin/sh".into();
     let mut terminal = Terminal::start(&launch);

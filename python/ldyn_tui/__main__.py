@@ -1,0 +1,29 @@
+"""`python -m ldyn_tui import trainer_state.json --out runs/NAME`: a training that nobody watched, as a run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from .imported import trainer_state
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Does what the arguments ask for; returns the exit status: 2 for a file that is not what it should be."""
+    parser = argparse.ArgumentParser(prog="python -m ldyn_tui", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    imports = commands.add_parser("import", help="write what a trainer has kept as a run that ldyn-tui shows")
+    imports.add_argument("file", help="a trainer_state.json of transformers or TRL")
+    imports.add_argument("--out", required=True, help="the run's directory")
+    args = parser.parse_args(arguments)
+    try:
+        directory = trainer_state(args.file, args.out)
+    except (ValueError, OSError) as error:
+        print(f"ldyn_tui: {error}", file=sys.stderr)
+        return 2
+    print(f"{directory}: written; ldyn-tui replay {directory} shows it")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
