@@ -27,6 +27,8 @@ fn help_is_everywhere() {
         "run",
         "check",
         "replay",
+        "runs",
+        "config",
         "influence",
         "score",
         "model",
