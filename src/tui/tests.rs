@@ -40,13 +40,16 @@ fn lab(theme: Theme, glyphs: Glyphs) -> Lab {
 fn dashboards(glyphs: Glyphs) -> Vec<App> {
     let mut apps = vec![App::live("waiting…", theme(), glyphs), live_at(60), squeezing(), classes_at(40)];
     apps.push(App::replay(run_events(), theme(), glyphs));
-    for panel in [Panel::Prompt, Panel::Events, Panel::Dynamics, Panel::Chart] {
+    let mut all = live_at(100);
+    press(&mut all, KeyCode::Char('a'));
+    apps.push(all);
+    for panel in [Panel::Prompt, Panel::Pairs, Panel::Curves, Panel::Events, Panel::Dynamics, Panel::Chart] {
         let mut app = squeezing();
         (app.view.focus, app.view.maximised) = (panel, true);
         app.view.cursor = Some(60);
         apps.push(app);
     }
-    for dialog in [Dialog::Help(0), Dialog::Help(30), Dialog::Quit, Dialog::Filter] {
+    for dialog in [Dialog::Help(0), Dialog::Help(30), Dialog::Glossary(0), Dialog::Quit, Dialog::Filter] {
         let mut app = live_at(60);
         app.view.dialog = Some(dialog);
         apps.push(app);

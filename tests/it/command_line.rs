@@ -29,6 +29,8 @@ fn help_is_everywhere() {
         "data",
         "check",
         "replay",
+        "runs",
+        "config",
         "influence",
         "tokens",
         "kernel",

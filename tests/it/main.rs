@@ -33,6 +33,8 @@ mod lab;
 mod live_replay;
 mod memory;
 #[cfg(unix)]
+mod menu;
+#[cfg(unix)]
 mod panics;
 mod paper;
 mod preflight;

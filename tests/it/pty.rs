@@ -78,6 +78,8 @@ impl Terminal {
         for variable in ["NO_COLOR", "LC_ALL", "LC_CTYPE"] {
             command.env_remove(variable);
         }
+        // The settings of whoever runs the tests are none of theirs.
+        command.env("LDYN_TUI_CONFIG", "");
         for (key, value) in &launch.environment {
             command.env(key, value);
         }

@@ -19,8 +19,12 @@ impl App {
     /// Takes one message; returns what is to be done outside.
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
         self.dirty |= self.notices.take(&message);
+        // The cursor may have moved; what the trainer says is followed where the curves are worked out.
+        let moved = matches!(message, Message::Key(_) | Message::Resize);
         let effects = self.take(message);
-        self.follow_alarm();
+        if moved {
+            self.follow_alarm();
+        }
         // A cursor that has gone into another stage may have changed the scale.
         if self.scale() != self.curves_scale {
             self.refresh();
