@@ -41,7 +41,7 @@ impl Columns {
             columns.key = 0;
         }
         if smoothing && columns.used() + number + 1 > width {
-            (columns.number, columns.change) = (7, 7);
+            (columns.number, columns.change) = (7, columns.change.min(7));
         }
         columns.smooth = smoothing && columns.used() + columns.number < width;
         let free = width.saturating_sub(columns.used() + 1);
