@@ -36,7 +36,7 @@ pub fn windows(history: &RunHistory, stage: usize) -> Vec<Warned> {
 
 /// The mean of ρa/(w⁺/w⁻) over the steps after `since` up to `until`; NaN without one.
 pub fn score(history: &RunHistory, since: u64, until: u64) -> f64 {
-    let all = |key: MetricKey| history.metrics.get(&key).map(|series| series.within(since + 1, until));
+    let all = |key: MetricKey| history.metrics.get(&key).map(|series| series.within(since, until));
     let keys = [MetricKey::BAND_RATIO, MetricKey::BAND_COSINE, MetricKey::BAND_WEIGHTS];
     let [Some(ratios), Some(cosines), Some(weights)] = keys.map(all) else { return f64::NAN };
     let edges = ratios.iter().filter_map(|(step, a)| Some(a * cosines.at(step)? / weights.at(step)?));

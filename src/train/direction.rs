@@ -92,8 +92,12 @@ impl<B: Backend> Direction<B> {
 
     /// ⟨a, b⟩, in double precision.
     pub(super) fn dot(&self, other: &Self) -> f64 {
-        let numbers = |part: &Tensor<B, 1>| floats(part.clone());
-        self.0.iter().zip(&other.0).map(|((_, a), (_, b))| product(&numbers(a), &numbers(b))).sum()
+        self.numbers().dot(&other.numbers())
+    }
+
+    /// These, where arithmetic can reach them.
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers(self.0.iter().map(|(_, part)| floats(part.clone())).collect())
     }
 
     /// The model with these weights in the place of its own.
@@ -104,6 +108,16 @@ impl<B: Backend> Direction<B> {
     /// The direction as a model of the same shape: its weights are these numbers, and those that it does not have are zero.
     pub(super) fn as_model<A: AutodiffBackend<InnerBackend = B>>(self, like: Transformer<A>) -> Transformer<A> {
         like.map(&mut Put { weights: self.0.into_iter().collect(), others_stay: false })
+    }
+}
+
+/// The numbers of a direction, parameter by parameter.
+pub(super) struct Numbers(Vec<Vec<f32>>);
+
+impl Numbers {
+    /// ⟨a, b⟩, in double precision.
+    pub(super) fn dot(&self, other: &Self) -> f64 {
+        self.0.iter().zip(&other.0).map(|(a, b)| product(a, b)).sum()
     }
 }
 

@@ -10,8 +10,9 @@ use burn::tensor::backend::{AutodiffBackend, Backend};
 use burn::tensor::{Tensor, TensorData};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
-use super::direction::Direction;
+use super::direction::{Direction, Numbers};
 use super::observed::gradient;
 use crate::backend::floats;
 use crate::data::Sequence;
@@ -59,11 +60,13 @@ pub(super) fn factors<B: AutodiffBackend>(
     let (_, residual) = norms_of_positions(model, learnt, pad);
     let draws = (NUMBERS / like.len().max(1) / 2).clamp(LEAST, MOST);
     let mut rng = ChaCha8Rng::seed_from_u64(0);
-    let mut drawn = |answer: &Sequence| -> Vec<Direction<B::InnerBackend>> {
-        (0..draws).map(|_| Direction::of_gradient(model, pulled_back(model, answer, pad, &mut rng), &like)).collect()
+    let mut drawn = |answer: &Sequence| -> Vec<Numbers> {
+        let one = |_| Direction::of_gradient(model, pulled_back(model, answer, pad, &mut rng), &like).numbers();
+        (0..draws).map(one).collect()
     };
     let (left, right) = (drawn(observed), drawn(learnt));
-    let squares: Vec<Vec<f64>> = left.iter().map(|a| right.iter().map(|b| a.dot(b).powi(2)).collect()).collect();
+    let squares = left.par_iter().map(|a| right.iter().map(|b| a.dot(b).powi(2)).collect());
+    let squares: Vec<Vec<f64>> = squares.collect();
     Factors { adaptation, kernel: norm_of(&squares), residual, slope, cosine: slope / norms }
 }
 
