@@ -1,11 +1,12 @@
-"""`python -m ldyn_tui import trainer_state.json --out runs/NAME`: a training that nobody watched, as a run."""
+"""`python -m ldyn_tui import FILE --out runs/NAME`: a training that nobody watched, as a run."""
 
 from __future__ import annotations
 
 import argparse
+import pathlib
 import sys
 
-from .imported import trainer_state
+from . import imported
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,11 +14,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ldyn_tui", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     imports = commands.add_parser("import", help="write what a trainer has kept as a run that ldyn-tui shows")
-    imports.add_argument("file", help="a trainer_state.json of transformers or TRL")
+    imports.add_argument("file", help="a trainer_state.json, an event file of TensorBoard, or its folder")
     imports.add_argument("--out", required=True, help="the run's directory")
     args = parser.parse_args(arguments)
     try:
-        directory = trainer_state(args.file, args.out)
+        directory = imported.write(imported.read(args.file), pathlib.Path(args.file).name, args.out)
     except (ValueError, OSError) as error:
         print(f"ldyn_tui: {error}", file=sys.stderr)
         return 2

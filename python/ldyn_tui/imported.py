@@ -6,8 +6,10 @@ import json
 import os
 import pathlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from . import tensorboard
 from .floats import double, singles
 from .runfile import FORMAT_VERSION, RunFile, Stage, claim_directory
 
@@ -15,42 +17,86 @@ from .runfile import FORMAT_VERSION, RunFile, Stage, claim_directory
 _NO_SCALARS = frozenset({"step", "epoch"})
 
 
-class NotAState(ValueError):
-    """The file is no `trainer_state.json`; says what was expected."""
+class NotLogged(ValueError):
+    """The file is none that can be imported; says what was expected."""
 
 
-def trainer_state(path: str | os.PathLike[str], out: str | os.PathLike[str]) -> pathlib.Path:
-    """Writes the `log_history` of a `trainer_state.json` of transformers or TRL as a run; returns the run's directory.
+@dataclass
+class Logged:
+    """What a trainer logged."""
+
+    #: Scalars by name, with the step that they belong to under `step`; in the order of their steps.
+    entries: list[dict[str, Any]]
+    #: Optimiser steps that were planned.
+    steps: int
+    #: Optimiser steps that were taken.
+    done: int
+
+
+def read(path: str | os.PathLike[str]) -> Logged:
+    """Reads a `trainer_state.json` of transformers or TRL, an event file of TensorBoard, or a folder of such files.
+
+    Raises:
+        NotLogged: It is something else, or damaged.
+        OSError: It cannot be read.
+    """
+    path = pathlib.Path(path)
+    files = sorted(path.rglob("events.out.tfevents.*")) if path.is_dir() else [path]
+    if path.is_dir() and not files:
+        raise NotLogged(f"{path}: holds no event files of TensorBoard (events.out.tfevents...)")
+    logged = _tensorboard(files) if "tfevents" in files[0].name else _trainer_state(path)
+    logged.entries.sort(key=lambda entry: entry["step"])
+    return logged
+
+
+def _trainer_state(path: pathlib.Path) -> Logged:
+    try:
+        state = json.loads(path.read_text(encoding="utf-8"))
+        history, steps = state["log_history"], int(state["max_steps"])
+        # The summary at the end is no step's.
+        entries = [entry for entry in history if isinstance(entry.get("step"), int) and "train_runtime" not in entry]
+        return Logged(entries, steps, int(state.get("global_step", 0)))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotLogged(
+            f"{path}: is no trainer_state.json ({type(error).__name__}: {error}); give the one in a checkpoint's folder, "
+            "or an event file of TensorBoard"
+        ) from error
+
+
+def _tensorboard(files: list[pathlib.Path]) -> Logged:
+    entries: dict[int, dict[str, Any]] = {}
+    for file in files:
+        try:
+            for step, full, value in tensorboard.scalars(file.read_bytes()):
+                # transformers puts the training's own scalars under `train/`, and a summary of the run with them.
+                name = full.removeprefix("train/")
+                if not name.startswith("train_"):
+                    entries.setdefault(step, {"step": step})[name] = value
+        except tensorboard.Damaged as error:
+            raise NotLogged(f"{file}: {error}") from error
+    if not entries:
+        raise NotLogged(f"{files[0]}: holds no scalars")
+    return Logged(list(entries.values()), max(entries), max(entries))
+
+
+def write(logged: Logged, source: str, out: str | os.PathLike[str]) -> pathlib.Path:
+    """Writes what was logged as a run; returns the run's directory. `source` is what the run says it comes from.
 
     Scalars keep the trainer's names. Where it logged `logps/chosen` and `logps/rejected`, those become the curves of y+ and
     y-: means over the batches since the last entry, not over observed prompts, so that they jump from batch to batch. What
     was never logged cannot be shown: no argmax, no mass flow, no other kinds of answers, no pairs; the run says so.
 
-    Raises:
-        NotAState: The file holds something else.
-        OSError: A file cannot be read or written.
+    Raises `OSError` where it cannot be written, and `ValueError` for a name that no run may have.
     """
-    path = pathlib.Path(path)
-    try:
-        state = json.loads(path.read_text(encoding="utf-8"))
-        history, steps = state["log_history"], int(state["max_steps"])
-        entries = [entry for entry in history if isinstance(entry.get("step"), int) and "train_runtime" not in entry]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotAState(
-            f"{path}: is no trainer_state.json ({type(error).__name__}: {error}); give the one in a checkpoint's folder"
-        ) from error
     directory = claim_directory(out)
     file = RunFile(directory / "events.jsonl")
     try:
-        file.write(_started(path, directory.name, entries, steps))
+        file.write(_started(source, directory.name, logged.entries, logged.steps))
         file.write({"event": "stage_started", "stage": 0, "step": 0})
-        # Evaluations on held-out data and the training's own entries are in the order of their steps.
-        for entry in sorted(entries, key=lambda entry: entry["step"]):
+        for entry in logged.entries:
             _write(file, entry)
-        done = int(state.get("global_step", 0))
-        phase = "finished" if done >= steps else "stopped"
-        last = max([done, *(entry["step"] for entry in entries)])
-        file.write({"event": "phase", "phase": phase, "step": last})
+        last = max([logged.done, *(entry["step"] for entry in logged.entries)])
+        file.write({"event": "phase", "phase": "finished" if last >= logged.steps else "stopped", "step": last})
     finally:
         file.close()
     return directory
@@ -60,7 +106,7 @@ def _pushes(entries: list[dict[str, Any]]) -> bool:
     return any("logps/rejected" in entry or "rewards/rejected" in entry for entry in entries)
 
 
-def _started(path: pathlib.Path, name: str, entries: list[dict[str, Any]], steps: int) -> dict[str, Any]:
+def _started(source: str, name: str, entries: list[dict[str, Any]], steps: int) -> dict[str, Any]:
     rates = [entry["learning_rate"] for entry in entries if isinstance(entry.get("learning_rate"), (int, float))]
     pushes = _pushes(entries)
     stage = Stage("DPO" if pushes else "training", "unknown", pushes, steps, float(max(rates, default=0.0)))
@@ -72,7 +118,7 @@ def _started(path: pathlib.Path, name: str, entries: list[dict[str, Any]], steps
         "format_version": FORMAT_VERSION,
         "run_id": name,
         "experiment": name,
-        "description": f"Imported from {path.name}: what the trainer logged. Curves are means over batches; "
+        "description": f"Imported from {source}: what the trainer logged. Curves are means over batches; "
         "argmax, mass flow, further kinds of answers and pairs were not measured.",
         "seed": 0,
         "backend": "imported",
