@@ -82,7 +82,7 @@ def theirs(args, folder):
         logging_steps=1, save_strategy="no", report_to=[], disable_tqdm=True, max_length=256,
         precompute_ref_log_probs=False)
     callback = LdynCallback(folder / "data/probes.jsonl", every=args.every, prompts=args.prompts,
-                            out=folder / "trl", derive=False)
+                            out=folder / "trl", derive=False, budget=math.inf)
     trainer = InOrder(model=model, args=config, train_dataset=dataset, processing_class=tokenizer_of(args.model),
                       optimizers=(optimizer, schedule), callbacks=[callback])
     trainer.train()

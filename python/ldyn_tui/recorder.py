@@ -261,7 +261,6 @@ class Recorder:
             "vocab_size": vocab,
             "stages": [stage.event() for stage in self._stages],
             "probes": self._described(),
-            "source": "ldyn_tui (Python)",
         }
         if self._detector:
             started["detector"] = {key: double(value) for key, value in self._detector.items()}
