@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum as _};
 
-use super::settings::Opening;
+use super::opening::Opening;
 use crate::tui::environment;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::paper::Paper;

@@ -6,7 +6,8 @@ use ron::error::SpannedError;
 use ron::extensions::Extensions;
 use serde::Deserialize;
 
-use super::DisplayOptions;
+use super::display::DisplayOptions;
+use super::opening::Opening;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{is_slip, slips};
 use crate::text::Shown;
@@ -121,17 +122,6 @@ impl Settings {
             _ => (self.on_alarm.clone().unwrap_or_else(|| "–".to_owned()), of_file(self.on_alarm.is_some())),
         }
     }
-}
-
-/// How the dashboard opens, besides its look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Opening {
-    /// Every curve alike, and not the story.
-    pub all_curves: bool,
-    /// A recording plays through its events.
-    pub plays_through: bool,
-    /// The bell rings at an alarm.
-    pub bell: bool,
 }
 
 /// The file of settings: the one that the variable names, else the one in the platform's folder; `None` for none.

@@ -5,6 +5,7 @@ mod ask;
 mod curves;
 mod narrate;
 mod navigate;
+mod pair;
 mod pairs;
 mod replay;
 mod scale;
@@ -19,7 +20,7 @@ mod tests;
 use std::time::Duration;
 
 pub use curves::{Curve, Line};
-pub use pairs::{PairOrder, PairRow, PairState};
+pub use pair::{PairOrder, PairRow, PairState};
 pub use replay::{Reading, Replay};
 #[cfg(test)]
 use scale::Since;

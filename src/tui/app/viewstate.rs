@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pairs::PairOrder;
+use super::pair::PairOrder;
 use crate::history::{CurveId, Scale};
 use crate::protocol::ProbeGroup;
 use crate::tui::glyphs::Glyphs;
