@@ -3,6 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum as _};
 
+use super::opening::Opening;
 use crate::tui::environment;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::paper::Paper;
@@ -29,17 +30,6 @@ pub struct DisplayOptions {
     /// How the dashboard opens: as the user's settings have it.
     #[arg(skip)]
     pub(crate) opening: Opening,
-}
-
-/// How the dashboard opens, besides its look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Opening {
-    /// Every curve alike, and not the story.
-    pub all_curves: bool,
-    /// A recording plays through its events.
-    pub plays_through: bool,
-    /// The bell rings at an alarm.
-    pub bell: bool,
 }
 
 impl DisplayOptions {

@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod display;
 mod influence;
+mod opening;
 mod settings;
 
 pub use args::{

@@ -6,7 +6,8 @@ use ron::error::SpannedError;
 use ron::extensions::Extensions;
 use serde::Deserialize;
 
-use super::display::{DisplayOptions, Opening};
+use super::display::DisplayOptions;
+use super::opening::Opening;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{is_slip, slips};
 use crate::text::Shown;

@@ -84,7 +84,7 @@ const TERMS: &[Term] = &[
     term("push", &[Forces], PROP, "What pushing y⁻ of every training pair down did to this answer."),
     term("residual", &[Forces], "", "The measured change less pull, push and decay: what the account does not explain."),
     term("decay", &[Forces], "", "What weight decay did: the optimiser draws every weight towards zero."),
-    term("π", &[Answers, Influence], PROP, "The probabilities that the classifier gives to the ten classes."),
+    term("π", &[Answers, Influence, Kernel], PROP, "The probabilities that the classifier gives to the ten classes."),
     term("accuracy", &[Answers, Learning], "", "The share of held-out pictures whose likeliest class is the right one."),
     term("u → o", &[Influence], PROP, "What the steps on pictures of class u did, added up, to the log-prob of class u's answer on pictures of class o."),
     term("‖A‖", &[Learning, Kernel], PROP, "A = I − 1·πᵀ turns a change of the logits into one of log π; its size grows as the model grows sure, from √(V−1) to √(2V−2)."),

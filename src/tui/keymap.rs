@@ -417,7 +417,7 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('0')], Action::ShowAll, "all", "show every group, all curves alike"),
 
     bind(Dashboard, &[Char('/')], Action::Filter, "filter", "filter the curves, or the prompts when their panel is focused"),
-    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "prompts by the rise of a curve (leaks); pairs by other columns"),
+    bind(Dashboard, &[Char('o')], Action::OrderPrompts, "", "prompts by a curve's rise (leaks); pairs by other columns"),
     bind(Dashboard, &[Char('x')], Action::NextSqueezed(true), "squeezed", "the next squeezed pair, the gravest first"),
     bind(Dashboard, &[Char('X')], Action::NextSqueezed(false), "", "the squeezed pair before"),
     bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (or prompt) since the evaluation before"),

@@ -1,4 +1,4 @@
-//! A pair as the panel of pairs lists it, and the orders that it lists pairs in.
+//! One pair: how far its answers moved, what the detector says of it, and what pairs are listed by.
 
 /// What the detector says of a pair, the gravest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

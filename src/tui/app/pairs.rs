@@ -1,4 +1,4 @@
-//! The pairs: how far y⁺, y⁻ and y* moved on each of them since its stage began, and what the detector says of it.
+//! The pairs: how far y⁺, y⁻ and y* moved on each of them since its stage began, and which of them is shown.
 
 use super::App;
 use super::pair::{PairOrder, PairRow, PairState};

@@ -60,7 +60,6 @@ fn the_valley_at_three_sizes() {
 #[test]
 fn without_colour_and_in_ascii() {
     let mut lab = mono();
-    press(&mut lab, "y");
     insta::assert_snapshot!("valley_log_mono_80x24", screen(&lab, 80, 24));
     assert!(drawn(&lab, 120, 40).content.iter().all(|c| c.fg == Color::Reset && c.bg == Color::Reset));
     lab.glyphs = Glyphs::Ascii;

@@ -22,7 +22,7 @@ const WITH_HINTS: u16 = 100;
 /// Columns from which it has room for all that can be tried.
 const WITH_ALL_HINTS: u16 = 150;
 /// Columns of the lists of classes where the third panel is narrow.
-const MOVERS: u16 = 32;
+const MOVERS: u16 = 34;
 
 const HINTS: &str = "Every class but y changes by the factor e^(η′p)/Z. It is above 1 where p lies above ln Z/η′, \
                      however p came about: the rich get richer. Try: d, a uniform distribution, from which none falls. \
@@ -31,8 +31,7 @@ const HINTS: &str = "Every class but y changes by the factor e^(η′p)/Z. It is
                      shows who is rich.";
 
 /// The same where there is little room.
-const FEWER_HINTS: &str =
-    "Above the line a class gains, below it loses: the rich get richer. Try d, ←, →, +, and Space.";
+const FEWER_HINTS: &str = "Above the line classes gain, below they lose. Try d, ← and →, +, Space.";
 
 /// Draws the lab in a buffer, which may be off-screen.
 ///

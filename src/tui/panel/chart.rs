@@ -98,6 +98,9 @@ fn story(app: &App) -> Vec<String> {
     if moved.is_empty() {
         return Vec::new();
     }
+    if moved.iter().all(|(_, by)| by.abs() < 0.05) {
+        return vec![format!("at step {step}: nothing has moved yet · {}", averaged(app)), format!("at step {step}")];
+    }
     let in_words = |&(what, by): &(&str, f64)| match by {
         _ if by.abs() < 0.05 => format!("{what} did not move"),
         _ if by < 0.0 => format!("{what} fell by {:.1}", -by),

@@ -19,7 +19,7 @@ fn playing_stops_at_every_event_and_says_what_to_look_at() {
     assert!(app.recording().is_some_and(|r| !r.is_playing()));
     let screen = plain(&draw(&app, 120, 40));
     assert!(screen.contains("step 0: SFT begins: it shows the model y⁺ alone."), "{screen}");
-    assert!(screen.contains("Space plays on"), "{screen}");
+    assert!(screen.contains("plays on, v no longer stops."), "{screen}");
     assert_eq!(play(&mut app, 2), 40);
     let screen = plain(&draw(&app, 80, 24));
     assert!(screen.contains("step 40: DPO begins: it pulls y⁺ up against y⁻."), "{screen}");
