@@ -13,6 +13,7 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
     clippy::cast_precision_loss,
     missing_docs,
     reason = "a bench prints and may fail"

@@ -93,7 +93,11 @@ impl RunHistory {
                 return;
             }
         };
-        self.marks.push(Mark { step, kind, text: Shown::new(&text) });
+        let mark = Mark { step, kind, text: Shown::new(&text) };
+        // A trainer that measures during a pause says again that it is paused.
+        if !self.marks.iter().rev().take_while(|m| m.step == step).any(|m| *m == mark) {
+            self.marks.push(mark);
+        }
         self.phase = Some(phase.clone());
     }
 

@@ -151,3 +151,16 @@ fn a_mean_is_no_prompt() {
     let history = history(&[TrainerEvent::RunStarted(Box::new(started)), evaluated(0, 0, &[f32::NAN])]);
     assert_eq!(warnings(&history), ["the log-prob of chosen is NaN in the mean at step 0"]);
 }
+
+#[test]
+fn a_pause_that_is_told_again_is_one_pause() {
+    let mut history = RunHistory::default();
+    let mut say = |phase: RunPhase, step| history.apply(&TrainerEvent::Phase { phase, step });
+    say(RunPhase::Paused, 4);
+    say(RunPhase::Evaluating, 4);
+    say(RunPhase::Paused, 4);
+    say(RunPhase::Running, 4);
+    say(RunPhase::Paused, 5);
+    assert_eq!(history.marks.iter().map(|mark| mark.step).collect::<Vec<_>>(), [4, 5]);
+    assert_eq!(history.phase, Some(RunPhase::Paused));
+}

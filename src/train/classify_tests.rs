@@ -161,7 +161,7 @@ fn a_diverging_run_fails_and_says_what_to_do() {
 fn commands_act_between_steps_and_are_acknowledged() {
     use TrainerCommand::{Evaluate, Pause, Resume, Step, Stop};
     let stage = "steps: 3, learning_rate: 0.1, batch_size: 2";
-    let (events, ended) = run("mlp([4])", stage, &[Pause, Step, Evaluate, Resume, Stop]);
+    let (events, ended) = run("mlp([4])", stage, &[Pause, Step, Evaluate, Evaluate, Resume, Stop]);
     ended.unwrap();
     let told: Vec<String> = events
         .iter()
@@ -184,6 +184,8 @@ fn commands_act_between_steps_and_are_acknowledged() {
             "step 1",
             "Paused 1",
             "classes 1",
+            "Paused 1",
+            "Paused 1",
             "Running 1",
             "Stopping 1",
             "Stopped 1"

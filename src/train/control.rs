@@ -92,6 +92,11 @@ impl<'a> Control<'a> {
         }
     }
 
+    /// Says what the trainer is doing, though it was doing that before.
+    pub(super) fn say_again(&mut self, step: u64) -> Result<()> {
+        self.say(if self.paused { RunPhase::Paused } else { RunPhase::Running }, step)
+    }
+
     /// How long the trainer has waited for commands, in all.
     pub(super) fn waited(&self) -> Duration {
         self.waited

@@ -106,7 +106,7 @@ impl<B: Backend> Direction<B> {
     }
 
     /// The direction as a model of the same shape: its weights are these numbers, and those that it does not have are zero.
-    pub(super) fn as_model<A: AutodiffBackend<InnerBackend = B>>(self, like: Transformer<A>) -> Transformer<A> {
+    pub(super) fn into_model<A: AutodiffBackend<InnerBackend = B>>(self, like: Transformer<A>) -> Transformer<A> {
         like.map(&mut Put { weights: self.0.into_iter().collect(), others_stay: false })
     }
 }

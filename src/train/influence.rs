@@ -158,7 +158,7 @@ impl<B: AutodiffBackend> Attribution<'_, B> {
     ) -> Result<()> {
         let model = Direction::of_model(&step.model, dependence).put_into(self.mould.clone());
         let model = model.compute_in(Precision::F32);
-        let direction = dependence.clone().as_model(self.mould.clone()).compute_in(Precision::F32);
+        let direction = dependence.clone().into_model(self.mould.clone()).compute_in(Precision::F32);
         let at_once = if self.checkpointing { 1 } else { ROWS_AT_ONCE };
         let of = |answers: &[&Sequence]| slopes(&model, &direction, answers, self.tokenizer.pad(), at_once);
         let fresh = 1.0 - self.window.momentum;

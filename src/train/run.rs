@@ -149,7 +149,11 @@ impl<L: Learner> Run<'_, L> {
                 loop {
                     match self.control.next(self.progress.step)? {
                         Next::Step => break,
-                        Next::Evaluate => self.evaluate(index)?,
+                        Next::Evaluate => {
+                            self.evaluate(index)?;
+                            // Whoever asked waits for an answer, even where this step was measured before.
+                            self.control.say_again(self.progress.step)?;
+                        }
                         Next::Stop => return Ok(RunPhase::Stopped),
                     }
                 }

@@ -64,7 +64,7 @@ fn slopes_are_inner_products_with_the_gradient_of_each_answer() {
                     direction.dot(&Direction::of_gradient(&model, own, &direction))
                 })
                 .collect();
-            let towards = direction.as_model(model.clone());
+            let towards = direction.into_model(model.clone());
             let largest = expected.iter().fold(0.0f64, |most, x| most.max(x.abs()));
             assert!(largest > 1e-3, "{name}, {what}: {expected:?} tell nothing");
             // Together, padded, and one by one.

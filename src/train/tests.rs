@@ -150,7 +150,7 @@ fn a_diverging_run_fails_and_says_what_to_do() {
 fn commands_act_between_steps_and_are_acknowledged() {
     use TrainerCommand::{Evaluate, Pause, Resume, Step, Stop};
     let (events, ended) =
-        run("objective: sft, learning_rate: 1e-4, batch_size: 2", &[Pause, Step, Evaluate, Resume, Stop]);
+        run("objective: sft, learning_rate: 1e-4, batch_size: 2", &[Pause, Step, Evaluate, Evaluate, Resume, Stop]);
     ended.unwrap();
     let told: Vec<String> = events
         .iter()
@@ -175,6 +175,8 @@ fn commands_act_between_steps_and_are_acknowledged() {
             "step 1",
             "Paused 1",
             "evaluation 1",
+            "Paused 1",
+            "Paused 1",
             "Running 1",
             "Stopping 1",
             "Stopped 1"
