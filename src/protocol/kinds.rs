@@ -101,7 +101,7 @@ probe_kinds! {
 }
 
 impl ProbeKind {
-    /// The kind of this name; `None` where a name without a row cannot be kept (see [`Unlisted::new`]).
+    /// The kind of this name; `None` where a name without a row cannot be kept: there is an end to them.
     pub fn named(name: &str) -> Option<Self> {
         let known = Self::ALL.iter().copied().find(|kind| kind.key() == name);
         known.or_else(|| Unlisted::new(name).map(Self::Other))
