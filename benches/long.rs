@@ -112,6 +112,8 @@ fn main() {
 
 /// Plays at rates up to the whole run in an instant.
 fn play(app: &mut App, steps: u64) {
+    // Through the events, without a stop at each.
+    press(app, KeyCode::Char('v'));
     press(app, KeyCode::Home);
     (0..40).for_each(|_| press(app, KeyCode::Char('<')));
     for rate in [100_000, 1_000_000] {

@@ -110,7 +110,7 @@ const PROBE_KINDS: [Variant; ProbeKind::ALL.len()] = {
     let mut variants = [unit(""); ProbeKind::ALL.len()];
     let mut kind = 0;
     while kind < variants.len() {
-        variants[kind] = unit(ProbeKind::ALL[kind].key());
+        variants[kind] = unit(ProbeKind::KEYS[kind]);
         kind += 1;
     }
     variants

@@ -57,8 +57,11 @@ macro_rules! probe_kinds {
             /// Every kind, in the order of the legend.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
+            /// The keys of the kinds with a row, in the order of [`Self::ALL`].
+            pub const KEYS: &'static [&'static str] = &[$($key),*];
+
             /// The key of the paper's released code and of our run files.
-            pub const fn key(self) -> &'static str {
+            pub fn key(self) -> &'static str {
                 match self { $(Self::$variant => $key,)* Self::Other(unlisted) => unlisted.name() }
             }
 
@@ -78,8 +81,6 @@ macro_rules! probe_kinds {
             }
         }
 
-        /// The keys of the kinds with a row.
-        const KEYS: &[&str] = &[$($key),*];
     };
 }
 
@@ -149,7 +150,7 @@ impl<'de> Deserialize<'de> for ProbeKind {
                 Ok(kind)
             }
         }
-        d.deserialize_enum("ProbeKind", KEYS, Variant)
+        d.deserialize_enum("ProbeKind", ProbeKind::KEYS, Variant)
     }
 }
 

@@ -3,12 +3,10 @@
 use std::cmp::Ordering;
 use std::sync::{Mutex, PoisonError};
 
-/// A kind of answer by its name alone. A copy costs nothing and two of one name are the same.
+/// A kind of answer by its name alone. A copy costs nothing and two of one name are the same. It is a place in a list of
+/// names and no name, for a long recording holds millions of kinds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Unlisted {
-    name: &'static str,
-    place: u8,
-}
+pub struct Unlisted(u8);
 
 /// Longest name, characters: it is a label at a line's end.
 const LONGEST: usize = 32;
@@ -32,24 +30,24 @@ impl Unlisted {
         if place == names.len() {
             names.push(Box::leak(name.into_boxed_str()));
         }
-        Some(Self { name: names[place], place: u8::try_from(place).ok()? })
+        u8::try_from(place).ok().map(Self)
     }
 
     /// The name.
-    pub const fn name(self) -> &'static str {
-        self.name
+    pub fn name(self) -> &'static str {
+        NAMES.lock().unwrap_or_else(PoisonError::into_inner).get(self.place()).copied().unwrap_or_default()
     }
 
     /// How many other names were met before it: what tells its looks from theirs.
     pub const fn place(self) -> usize {
-        self.place as usize
+        self.0 as usize
     }
 }
 
 impl Ord for Unlisted {
     /// By name: the order in which files are read decides nothing.
     fn cmp(&self, other: &Self) -> Ordering {
-        self.name.cmp(other.name)
+        if self == other { Ordering::Equal } else { self.name().cmp(other.name()) }
     }
 }
 
