@@ -15,6 +15,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::lines::Lines;
 use super::load::Loaded;
 use super::reader::MAX_LINE;
+use super::silence::Silence;
 use crate::error::{Error, Result};
 use crate::history::Folder;
 use crate::protocol::TrainerEvent;
@@ -26,10 +27,6 @@ const LOOK: Duration = Duration::from_millis(100);
 const PART: Duration = Duration::from_millis(100);
 /// Parts that wait to be taken.
 const WAITING: usize = 4;
-/// Silence that is worth a word, and the steps in which it is told: the screen is not written every second for it.
-const SILENCES: [u64; 9] = [60, 120, 300, 600, 1200, 3600, 7200, 21_600, 86_400];
-/// Silence is worth a word from so many times the longest pause between two lines so far.
-const PATIENCE: u32 = 5;
 
 /// A thread that follows a run until nobody listens.
 #[derive(Debug)]
@@ -426,50 +423,6 @@ fn begins_a_run(line: &[u8]) -> bool {
     let near = line.iter().take(64).copied().collect::<Vec<u8>>();
     near.windows(11).any(|w| w == b"run_started")
         && serde_json::from_slice::<Tag>(line).is_ok_and(|tag| tag.event == "run_started")
-}
-
-/// How long nothing came, and how much of that was told.
-#[derive(Debug, Clone)]
-struct Silence {
-    since: Instant,
-    /// Silent already when it was first looked at.
-    before: Duration,
-    longest: Duration,
-    told: Option<Duration>,
-}
-
-impl Silence {
-    fn new(before: Duration) -> Self {
-        Self { since: Instant::now(), before, longest: Duration::ZERO, told: None }
-    }
-
-    fn lasts(&self) -> Duration {
-        self.before + self.since.elapsed()
-    }
-
-    /// Something came.
-    fn broken(&mut self) {
-        self.longest = self.longest.max(self.since.elapsed());
-        (self.since, self.before, self.told) = (Instant::now(), Duration::ZERO, None);
-    }
-
-    /// Whether it has become worth another word.
-    fn news(&mut self) -> bool {
-        let now = step_of_silence(self.lasts(), self.longest);
-        let news = now.is_some() && now != self.told;
-        self.told = now.or(self.told);
-        news
-    }
-
-    fn told(&self) -> Option<Duration> {
-        self.told
-    }
-}
-
-/// The longest silence of the list that has passed, if it is long for this run.
-fn step_of_silence(lasts: Duration, longest: Duration) -> Option<Duration> {
-    let steps = SILENCES.iter().rev().map(|&s| Duration::from_secs(s));
-    steps.filter(|&step| step >= longest * PATIENCE).find(|&step| step <= lasts)
 }
 
 #[cfg(test)]

@@ -183,18 +183,3 @@ fn a_pipe_is_followed_to_its_end_and_another_run_in_it_begins_anew() {
     assert_eq!(known.history().run.as_ref().map(|run| run.seed), Some(2));
     assert_eq!((known.steps(), known.broken.len()), (vec![0], 0), "a last line that breaks off is dropped");
 }
-
-#[test]
-fn silence_is_told_in_steps_and_by_the_run_s_own_pace() {
-    let minutes = |m: u64| Duration::from_secs(60 * m);
-    assert_eq!(step_of_silence(Duration::from_secs(59), Duration::ZERO), None);
-    assert_eq!(step_of_silence(Duration::from_secs(61), Duration::ZERO), Some(minutes(1)));
-    assert_eq!(step_of_silence(minutes(7), Duration::ZERO), Some(minutes(5)));
-    assert_eq!(step_of_silence(minutes(7), minutes(3)), None, "a run that is silent for minutes anyway");
-    assert_eq!(step_of_silence(minutes(21), minutes(3)), Some(minutes(20)));
-    let mut silence = Silence::new(minutes(6));
-    assert!(silence.news() && !silence.news(), "a word once");
-    assert_eq!(silence.told(), Some(minutes(5)));
-    silence.broken();
-    assert!(!silence.news() && silence.told().is_none());
-}

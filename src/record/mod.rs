@@ -9,7 +9,8 @@ mod load;
 pub mod reader;
 mod recording;
 pub mod schema;
-pub mod summary;
+mod silence;
+mod summary;
 pub mod writer;
 
 pub use directory::RunDirectory;
