@@ -143,7 +143,7 @@ pub(super) fn steepest(history: &RunHistory, kind: ProbeKind, prompt: Option<usi
         None => mean(&values.iter().filter(|x| !x.is_nan()).map(|&x| f64::from(x)).collect::<Vec<f64>>()),
     };
     let measured: Vec<(u64, f64)> =
-        history.evaluations.iter().filter_map(|e| Some((e.step, level(e.logps.get(&kind)?)))).collect();
+        history.evaluations.iter().filter_map(|e| Some((e.step, level(e.logps.get(kind)?)))).collect();
     let windows = measured.windows(2).filter(|pair| (pair[1].1 - pair[0].1).is_finite());
     let steepest = windows.max_by(|a, b| (a[1].1 - a[0].1).abs().total_cmp(&(b[1].1 - b[0].1).abs()));
     steepest.map(|pair| Steps { since: pair[0].0, until: pair[1].0 }).ok_or_else(|| {

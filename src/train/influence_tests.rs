@@ -195,7 +195,7 @@ fn an_answer_is_looked_at_token_by_token() {
     let seen = look(question(ProbeKind::Rejected, Some(1), 3, 6)).unwrap();
     let level = |step| {
         let evaluation = history.evaluations.iter().find(|e| e.step == step).unwrap();
-        f64::from(evaluation.logps[&ProbeKind::Rejected][1])
+        f64::from(evaluation.logps[ProbeKind::Rejected][1])
     };
     let change: f64 = seen.looks.iter().map(|look| look.change).sum();
     assert!((change - (level(6) - level(3))).abs() < 1e-3 && change < 0.0, "{change}");

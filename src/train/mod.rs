@@ -6,6 +6,7 @@ mod backprop;
 mod backprop_tests;
 #[cfg(test)]
 mod band_tests;
+mod beside;
 mod cadence;
 mod ches;
 mod classify;

@@ -75,7 +75,7 @@ impl Observed {
 
     /// The same as an evaluation has it; no number where it does not say.
     pub(super) fn recorded(&self, evaluation: &Evaluation, question: &Question) -> f64 {
-        let of_kind = evaluation.logps.get(&question.kind);
+        let of_kind = evaluation.logps.get(question.kind);
         let of = |&prompt: &usize| of_kind.and_then(|values| values.get(prompt)).map_or(f64::NAN, |&x| x.into());
         mean(self.prompts.iter().map(of), self.prompts.len())
     }
