@@ -290,11 +290,12 @@ fn thresholds_are_shares_of_pairs() {
 
 #[test]
 fn missing_data_cannot_pass_a_gate() {
-    let lost = |kind: Probe| move |e: &mut Evaluation, _: usize, _: f32| drop(e.logps.remove(kind));
+    let lost = |kind: Probe| move |e: &mut Evaluation, _: usize, _: f32| e.logps.remove(kind);
     assert_eq!(failing(&[false], lost(Probe::IrrTrain)), ["S3"]);
     assert_eq!(failing(&[false, true], lost(Probe::ChosenGptformat)), ["D2"]);
     assert_eq!(failing(&[false, true], lost(Probe::Repeater)), [""; 0]);
-    let nan = |e: &mut Evaluation, _: usize, t: f32| e.logps.iter_mut().for_each(|(_, v)| v[0] += f32::NAN * t.min(1.0));
+    let nan =
+        |e: &mut Evaluation, _: usize, t: f32| e.logps.iter_mut().for_each(|(_, v)| v[0] += f32::NAN * t.min(1.0));
     assert_eq!(failing(&[false], nan), ["S1", "S2", "S3", "S4", "S5"]);
     let none = claims(&[]);
     assert!(none.iter().all(|c| c.verdict == Verdict::NotApplicable) && of(&none, "quiet").failed_gate());

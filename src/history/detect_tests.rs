@@ -174,7 +174,7 @@ fn without_an_argmax_a_squeeze_cannot_be_told() {
 
 #[test]
 fn where_the_rejected_answer_is_not_recorded_a_falling_chosen_one_is_displaced() {
-    let lost = |e: &mut Evaluation| drop(e.logps.remove(ProbeKind::Rejected));
+    let lost = |e: &mut Evaluation| e.logps.remove(ProbeKind::Rejected);
     assert_eq!(play(&[HEALTH; 3], lost).detector.state, Healthy);
     let history = play(&[DISPLACED; 3], lost);
     assert_eq!(history.detector.state, Displacing);

@@ -90,7 +90,11 @@ impl From<BTreeMap<ProbeKind, Vec<f32>>> for Sums {
             end += list.len();
             u32::try_from(end).unwrap_or(u32::MAX)
         });
-        Self { ends: ends.collect(), kinds: lists.keys().copied().collect(), values: lists.into_values().flatten().collect() }
+        Self {
+            ends: ends.collect(),
+            kinds: lists.keys().copied().collect(),
+            values: lists.into_values().flatten().collect(),
+        }
     }
 }
 

@@ -271,7 +271,8 @@ impl<B: AutodiffBackend> Language<B> {
         };
         let forwards = sequences.zip(models());
         let read = if beside { forwards.map_beside(forward) } else { forwards.map(forward) };
-        let mut by_half = Halves { pull: Vec::with_capacity(slice.len()), push: read.push.as_ref().map(|_| Vec::new()) };
+        let mut by_half =
+            Halves { pull: Vec::with_capacity(slice.len()), push: read.push.as_ref().map(|_| Vec::new()) };
         let mut outcomes = Vec::with_capacity(slice.len());
         for (row, &i) in slice.iter().enumerate() {
             let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
@@ -293,11 +294,16 @@ impl<B: AutodiffBackend> Language<B> {
             }
             outcomes.push((pair, outcome));
         }
-        let backward = |(((read, model), weights), sum): (((Read<B>, &Transformer<B>), Vec<f64>), &mut Accumulator<B>)| {
-            read.backward(model, &weights, sum);
-        };
+        let backward =
+            |(((read, model), weights), sum): (((Read<B>, &Transformer<B>), Vec<f64>), &mut Accumulator<B>)| {
+                read.backward(model, &weights, sum);
+            };
         let backwards = read.zip(models()).zip(by_half).zip(sums.each_mut());
-        if beside { backwards.map_beside(backward) } else { backwards.map(backward) };
+        if beside {
+            backwards.map_beside(backward)
+        } else {
+            backwards.map(backward)
+        };
         Ok(outcomes)
     }
 }
