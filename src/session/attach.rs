@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::display::look;
 use super::export::screenshots;
-use super::influence;
+use super::inquiry;
 use crate::cli::{DisplayOptions, say, tell};
 use crate::error::{Error, Result};
 use crate::history::{RunHistory, Scale};
@@ -41,7 +41,7 @@ pub fn attach(run: &Path, display: &DisplayOptions) -> Result<()> {
         app.update(Message::Recording(loaded));
     }
     let source = Source::Recording(follower.arrivals());
-    let inquiry = directory.clone().map(influence::inquiry).transpose()?;
+    let inquiry = directory.clone().map(inquiry::inquiry).transpose()?;
     let folder = directory.map_or_else(|| "screenshots".into(), |directory| directory.screenshots());
     let left = crate::tui::show(app, source, inquiry.as_ref(), started, screenshots(folder))?;
     follower.end()?.iter().for_each(tell);

@@ -154,6 +154,10 @@ impl<B: AutodiffBackend> Learner for Language<B> {
         Some(self.state_at(progress, under_way))
     }
 
+    fn snapshot(&self, progress: &Progress, under_way: &UnderWay<LanguageStage<B>>) -> Option<TrainerState> {
+        Some(self.snapshot_at(progress, under_way))
+    }
+
     fn restore(
         &mut self,
         experiment: &Experiment,

@@ -61,6 +61,11 @@ impl Observed {
         self.single && self.answers.iter().any(|answer| answer.completion_ids == example.completion_ids)
     }
 
+    /// The answers with the indices of their prompts.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &Sequence)> {
+        self.prompts.iter().copied().zip(&self.answers)
+    }
+
     /// The one answer that is meant, if one is.
     pub(super) fn only(&self) -> Option<&Sequence> {
         self.answers.first().filter(|_| self.single)

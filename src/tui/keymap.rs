@@ -86,6 +86,12 @@ pub enum Action {
     NextSqueezed(bool),
     /// Ask who moved an answer.
     Why,
+    /// Ask at which tokens an answer lost.
+    Microscope,
+    /// Ask how alike prompts and examples are.
+    Alike,
+    /// The microscope: another position of the answer, by so many.
+    Token(i32),
     /// Type a filter for the focused list.
     Filter,
     /// Next event.
@@ -211,8 +217,12 @@ pub enum Context {
     Replay,
     /// A comparison of runs.
     Compare,
-    /// The help overlay.
+    /// The help overlay, and others that are read and closed.
     Help,
+    /// An answer under the microscope.
+    Microscope,
+    /// Whatever is read and closed.
+    Reading,
     /// The question before quitting.
     Quit,
     /// While a filter is typed.
@@ -233,6 +243,7 @@ impl Context {
             Self::Still => matches!(mode, Self::Replay | Self::Compare | Self::Lab | Self::Menu),
             Self::Screen => matches!(mode, Self::Live | Self::Replay | Self::Compare | Self::Lab | Self::Menu),
             Self::Dashboard => matches!(mode, Self::Live | Self::Replay),
+            Self::Reading => matches!(mode, Self::Help | Self::Microscope),
             _ => self == mode,
         }
     }
@@ -331,7 +342,9 @@ const fn bind(
     Binding { keys, action, context, hint, help }
 }
 
-use Context::{Always, Compare, Dashboard, Elsewhere, Filter, Help, Lab, Live, Menu, Quit, Replay, Screen, Still};
+use Context::{
+    Always, Compare, Dashboard, Elsewhere, Filter, Lab, Live, Menu, Microscope, Quit, Reading, Replay, Screen, Still,
+};
 use Key::{Char, Ctrl, Named, Shift};
 
 /// Every key, in the order of the footer and of the help overlay.
@@ -421,6 +434,8 @@ pub const BINDINGS: &[Binding] = &[
     bind(Dashboard, &[Char('x')], Action::NextSqueezed(true), "squeezed", "the next squeezed pair, the gravest first"),
     bind(Dashboard, &[Char('X')], Action::NextSqueezed(false), "", "the squeezed pair before"),
     bind(Dashboard, &[Char('i')], Action::Why, "", "who moved the curve (or prompt) since the evaluation before"),
+    bind(Dashboard, &[Char('u')], Action::Microscope, "", "where the prompt's answer lost, token by token (the selected curve's)"),
+    bind(Dashboard, &[Char('K')], Action::Alike, "", "how alike the model takes prompts and what it learnt last (kernel)"),
     bind(Screen, &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
     bind(Screen, &[Char('t')], Action::NextTheme, "theme", "dark, light, monochrome"),
 
@@ -449,13 +464,15 @@ pub const BINDINGS: &[Binding] = &[
     bind(Menu, &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "first line"),
     bind(Menu, &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "last line"),
 
-    bind(Help, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
-    bind(Help, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
-    bind(Help, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
-    bind(Help, &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),
-    bind(Help, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page up"),
-    bind(Help, &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "to the first key"),
-    bind(Help, &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "to the last key"),
+    bind(Microscope, &[Named(KeyCode::Right), Char('l')], Action::Token(1), "", "the answer's next token"),
+    bind(Microscope, &[Named(KeyCode::Left), Char('h')], Action::Token(-1), "walk", "the answer's token before"),
+    bind(Reading, &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
+    bind(Reading, &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
+    bind(Reading, &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
+    bind(Reading, &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),
+    bind(Reading, &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page up"),
+    bind(Reading, &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "to the first key"),
+    bind(Reading, &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "to the last key"),
 
     bind(Quit, &[Char('y'), Char('q')], Action::Confirm, "stop and quit", "stop the trainer and quit"),
     bind(Quit, &[Char('n'), Named(KeyCode::Esc)], Action::Cancel, "go on", "go on training"),

@@ -8,7 +8,7 @@ pub(super) mod dynamics;
 pub(super) mod events;
 pub(super) mod forces;
 mod frame;
-mod heatmap;
+pub(super) mod heatmap;
 mod measure;
 pub(super) mod pairs;
 pub(super) mod prompt;

@@ -287,6 +287,8 @@ impl App {
                     | Action::NextSqueezed(_)
                     | Action::Filter
                     | Action::Why
+                    | Action::Microscope
+                    | Action::Alike
             )
     }
 
@@ -373,6 +375,7 @@ impl App {
     /// Which keys work now.
     pub fn mode(&self) -> Context {
         match self.view.dialog {
+            _ if self.looks_at_tokens() => Context::Microscope,
             Some(Dialog::Help(_) | Dialog::Why(_) | Dialog::Glossary(_)) => Context::Help,
             Some(Dialog::Quit) => Context::Quit,
             Some(Dialog::Filter) => Context::Filter,

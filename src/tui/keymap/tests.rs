@@ -2,7 +2,7 @@ use std::collections::HashSet;
 
 use super::*;
 
-const MODES: [Context; 8] = [Live, Replay, Compare, Help, Quit, Filter, Lab, Menu];
+const MODES: [Context; 9] = [Live, Replay, Compare, Context::Help, Microscope, Quit, Filter, Lab, Menu];
 
 fn press(key: Key) -> KeyEvent {
     match key {
