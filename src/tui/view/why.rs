@@ -9,6 +9,7 @@ use super::text::{panel, title, words, wrap};
 use crate::export::influence;
 use crate::protocol::Question;
 use crate::tui::app::{App, NAMED, Why};
+use crate::tui::keymap;
 
 /// Columns, at most: longer lines are hard to read.
 const WIDTH: u16 = 150;
@@ -18,7 +19,7 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let width = area.width.min(WIDTH);
     let place = Rect { x: area.x + (area.width - width) / 2, width, ..area };
-    let block = panel(title("who moved it", "j k scroll, Esc closes", true, theme), true, theme, app.view.glyphs);
+    let block = panel(title("who moved it", keymap::scrolling(), true, theme), true, theme, app.view.glyphs);
     let inner = block.inner(place);
     let columns = usize::from(inner.width).saturating_sub(1);
     let run = app.shown().run.as_deref();
@@ -27,8 +28,9 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
         Some(Why::Known(answer)) => influence::lines(run, answer, NAMED, columns).into_iter().map(Line::from).collect(),
         Some(Why::Asked(Question { until, .. }, doing)) => {
             let mut lines = sentence(&format!(
-                "The run's steps are being taken again, up to step {until}. The dashboard works meanwhile; i comes back \
-                 here."
+                "The run's steps are being taken again, up to step {until}. The dashboard works meanwhile; {} comes back \
+                 here.",
+                keymap::key_of("who_moved_it")
             ));
             lines.extend(doing.iter().flat_map(|doing| sentence(doing.as_str())));
             lines
