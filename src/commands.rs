@@ -38,6 +38,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
     };
     session::catch_panics();
     let settings = Settings::load(var)?;
+    settings.map_keys();
     let display = settings.under(&cli.display);
     match (cli.command, cli.experiment, cli.resume) {
         (Some(command), ..) => answer(command, &settings),
@@ -79,6 +80,12 @@ fn answer(command: Command, settings: &Settings) -> Result<()> {
             session::replay(&run, step, &settings.under(&display))
         }
         Command::Runs { folder, display } => session::runs(&folder, &settings.under(&display)),
+        Command::Learn { lesson, presenter, anew, display } => {
+            if lesson.is_some() {
+                need_a_terminal("learn", "check LESSON.ron validates it without one")?;
+            }
+            session::learn(lesson.as_deref(), presenter, anew, &settings.under(&display))
+        }
         Command::Config => say(&settings.lines(var).iter().map(|line| format!("{line}\n")).collect::<String>()),
         Command::Attach { run, once: true, .. } => session::attach_once(&run),
         Command::Attach { run, once: false, display } => {
@@ -146,6 +153,20 @@ fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()>
 fn check(paths: &[std::path::PathBuf]) -> Result<()> {
     let mut errors = Vec::new();
     for path in paths {
+        if session::is_lesson(path) {
+            match session::check_lesson(path) {
+                Ok(lesson) => {
+                    let file = Shown::new(&path.display().to_string());
+                    let (title, steps) = (Shown::new(&lesson.lesson.title), lesson.lesson.steps.len());
+                    say(&format!(
+                        "{file}: ok (lesson: {title}; {steps} steps, {} facts)\n",
+                        lesson.lesson.facts.len()
+                    ))?;
+                }
+                Err(e) => errors.push(e),
+            }
+            continue;
+        }
         if path.is_dir() || (path.is_file() && path.extension().is_none_or(|e| e != "ron")) {
             match session::check_run(path) {
                 Ok(found) => say(&found)?,

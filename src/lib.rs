@@ -48,8 +48,8 @@
 //!  9  session  selftest
 //!  8  train  score  cli
 //!  7  probe  validate
-//!  6  model
-//!  5  data  claims  tui
+//!  6  model  tui
+//!  5  data  claims  lesson
 //!  4  backend  dynamics  record  export
 //!  3  experiment  history
 //!  2  error  objective
@@ -84,6 +84,7 @@ mod error;
 mod experiment;
 mod export;
 mod history;
+mod lesson;
 mod model;
 mod objective;
 mod probe;

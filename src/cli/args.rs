@@ -198,6 +198,24 @@ pub enum Command {
         #[command(flatten)]
         display: DisplayOptions,
     },
+    /// Take a lesson: look at a recording, say what will happen, and see what did; without a name, the list of lessons.
+    ///
+    /// Lessons are RON files, as docs/lessons.md says; five come with the program. What was done is kept in the platform's
+    /// folder for state (LDYN_TUI_PROGRESS names another file, or none if it is empty).
+    Learn {
+        /// A lesson that comes with the program, by its name, or a file.
+        #[arg(value_name = "LESSON")]
+        lesson: Option<PathBuf>,
+        /// For a projector: fewer curves, thicker.
+        #[arg(long)]
+        presenter: bool,
+        /// From the first step, whatever was done before.
+        #[arg(long)]
+        anew: bool,
+        /// How to show it.
+        #[command(flatten)]
+        display: DisplayOptions,
+    },
     /// Print the settings that hold, and where each comes from.
     ///
     /// Settings lie in one RON file, `ldyn-tui/settings.ron` in the platform's folder for configuration (LDYN_TUI_CONFIG

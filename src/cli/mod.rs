@@ -4,6 +4,7 @@ mod args;
 mod console;
 mod display;
 mod influence;
+mod keys;
 mod opening;
 mod settings;
 
@@ -13,4 +14,5 @@ pub use args::{
 pub(crate) use console::{has_screen, say, tell, var};
 pub use display::DisplayOptions;
 pub use influence::{InfluenceArgs, KernelArgs, Steps, TokensArgs};
+pub(crate) use opening::Opening;
 pub use settings::Settings;

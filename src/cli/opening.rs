@@ -9,4 +9,8 @@ pub struct Opening {
     pub plays_through: bool,
     /// The bell rings at an alarm.
     pub bell: bool,
+    /// The mouse works.
+    pub mouse: bool,
+    /// The clipboard may be written.
+    pub copies: bool,
 }

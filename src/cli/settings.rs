@@ -7,19 +7,21 @@ use ron::extensions::Extensions;
 use serde::Deserialize;
 
 use super::display::DisplayOptions;
+use super::keys::Keys;
 use super::opening::Opening;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{is_slip, slips};
 use crate::text::Shown;
 use crate::tui::environment;
 use crate::tui::glyphs::Glyphs;
+use crate::tui::keymap;
 use crate::tui::theme::ThemeKind;
 
 /// The variable that names another file of settings; empty for none at all.
 const VARIABLE: &str = "LDYN_TUI_CONFIG";
 
 /// The names of all settings, in the order in which they are printed.
-const NAMES: [&str; 6] = ["theme", "marker", "view", "narration", "bell", "on_alarm"];
+const NAMES: [&str; 9] = ["theme", "marker", "view", "narration", "bell", "mouse", "copy", "on_alarm", "keys"];
 
 /// What the dashboard opens on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -46,8 +48,14 @@ pub struct Settings {
     pub narration: Option<bool>,
     /// Whether the terminal's bell rings at an alarm.
     pub bell: Option<bool>,
-    /// A command for the shell, run at every alarm of a training.
+    /// Whether the mouse works: then the terminal does not select text with it.
+    pub mouse: Option<bool>,
+    /// Whether the key that copies may write the terminal's clipboard.
+    pub copy: Option<bool>,
+    /// A command for the shell, run at every alarm of a training that is watched.
     pub on_alarm: Option<String>,
+    /// Keys that are others than the program's, by their names.
+    pub keys: Keys,
 }
 
 impl Settings {
@@ -65,9 +73,20 @@ impl Settings {
     }
 
     /// Reads the text of a file of settings; `file` only names it.
-    fn parse(file: &Path, text: &str) -> Result<Self> {
+    pub(super) fn parse(file: &Path, text: &str) -> Result<Self> {
         let options = ron::Options::default().with_default_extension(Extensions::IMPLICIT_SOME);
-        options.from_str(text.trim_start_matches('\u{feff}')).map_err(|error| refused(file, &error))
+        let text = text.trim_start_matches('\u{feff}');
+        let settings: Self = options.from_str(text).map_err(|error| refused(file, &error))?;
+        settings.keys.table().map_err(|mistake| super::keys::refused(file, text, &mistake))?;
+        Ok(settings)
+    }
+
+    /// Maps the keys as they are set, for the rest of the process.
+    pub fn map_keys(&self) {
+        // What was read has been looked at: there is a table.
+        if let Ok(table) = self.keys.table() {
+            keymap::remap(table);
+        }
     }
 
     /// The flags, with what they leave open as it is set.
@@ -80,6 +99,8 @@ impl Settings {
             all_curves: self.view == Some(OpeningView::All),
             plays_through: self.narration == Some(false),
             bell: self.bell == Some(true),
+            mouse: self.mouse == Some(true),
+            copies: self.copy == Some(true),
         };
         display
     }
@@ -96,7 +117,7 @@ impl Settings {
             let (value, from) = self.row(name, &var);
             format!("  {name:<10} {value:<10} {from}")
         });
-        std::iter::once(place).chain(rows).map(|line| Shown::new(&line)).collect()
+        std::iter::once(place).chain(rows).chain(self.keys.lines()).map(|line| Shown::new(&line)).collect()
     }
 
     /// What holds of a setting where no flag says otherwise, and where that comes from.
@@ -119,6 +140,9 @@ impl Settings {
             "view" => (word(&self.view.unwrap_or_default()), of_file(self.view.is_some())),
             "narration" => (self.narration.unwrap_or(true).to_string(), of_file(self.narration.is_some())),
             "bell" => (self.bell.unwrap_or(false).to_string(), of_file(self.bell.is_some())),
+            "mouse" => (self.mouse.unwrap_or(false).to_string(), of_file(self.mouse.is_some())),
+            "copy" => (self.copy.unwrap_or(false).to_string(), of_file(self.copy.is_some())),
+            "keys" => (format!("{} mapped", self.keys.len()), of_file(self.keys.len() > 0)),
             _ => (self.on_alarm.clone().unwrap_or_else(|| "–".to_owned()), of_file(self.on_alarm.is_some())),
         }
     }
@@ -174,7 +198,8 @@ mod tests {
         assert_eq!(settings.on_alarm.as_deref(), Some("notify-send x"));
         let display = settings.under(&DisplayOptions::default());
         assert_eq!((display.theme, display.marker.named()), (Some(ThemeKind::Light), Some(Glyphs::Half)));
-        assert_eq!(display.opening, Opening { all_curves: true, plays_through: true, bell: true });
+        let opening = Opening { all_curves: true, plays_through: true, bell: true, mouse: false, copies: false };
+        assert_eq!(display.opening, opening);
         let flags = DisplayOptions { theme: Some(ThemeKind::Dark), ..DisplayOptions::default() };
         assert_eq!(settings.under(&flags).theme, Some(ThemeKind::Dark), "a flag says more");
         let colourless = DisplayOptions { no_color: true, ..DisplayOptions::default() };
@@ -219,7 +244,7 @@ mod tests {
         let settings = parse("(bell: true)").unwrap();
         let none = |name: &str| (name == VARIABLE).then(String::new);
         let text: Vec<String> = settings.lines(none).iter().map(ToString::to_string).collect();
-        assert_eq!(text.len(), 1 + NAMES.len());
+        assert!(text.len() > 1 + NAMES.len(), "the keys come after the settings");
         assert!(text[0].contains("none") && text[5].contains("bell       true       the file"), "{text:?}");
         assert!(text[1].contains("theme      dark       the program"), "{text:?}");
         let colourless = |name: &str| (name == "NO_COLOR").then(|| "1".to_owned());

@@ -9,7 +9,7 @@ mod overrides;
 mod parse;
 mod role;
 mod scan;
-mod schema;
+pub(crate) mod schema;
 mod source;
 mod stage;
 
@@ -22,7 +22,7 @@ use crate::protocol::{DetectorSettings, ProbeKind};
 pub use data::{DataSource, DigitPictures, LabSettings, LabShape, PreferenceFiles, WorldDocuments, WorldTask};
 pub use model::{Lora, ModelSource, NewModel, Precision};
 pub(crate) use nearest::{instead, is_slip, near_file, slips};
-pub(crate) use parse::{EMBEDDED, Parsed, embedded, parse};
+pub(crate) use parse::{EMBEDDED, Parsed, embedded, parse, parse_by};
 pub use role::Role;
 pub(crate) use scan::Node;
 pub(crate) use source::Source;

@@ -7,7 +7,7 @@ use ron::ser::PrettyConfig;
 
 use super::check;
 use super::scan::Node;
-use super::schema::EXPERIMENT;
+use super::schema::{EXPERIMENT, Type};
 use super::source::Source;
 use super::{DataSource, Experiment, overrides};
 use crate::error::{Error, Result};
@@ -51,7 +51,7 @@ pub const REAL: [(&str, &str); 4] = [
     embed!("real/smollm2_135m_hh_dpo"),
 ];
 
-/// Payloads without doubled parentheses, options without `Some`.
+/// How a text of RON is read: payloads without doubled parentheses, options without `Some`.
 fn options() -> ron::Options {
     ron::Options::default().with_default_extension(
         Extensions::IMPLICIT_SOME | Extensions::UNWRAP_NEWTYPES | Extensions::UNWRAP_VARIANT_NEWTYPES,
@@ -82,6 +82,26 @@ pub(crate) fn parse(file: &Path, text: &str, overrides: &[String]) -> Result<Par
     Error::all(errors)?;
     let experiment = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
     Ok(Parsed { experiment, source, tree })
+}
+
+/// Reads a text of another kind by the table of its fields.
+///
+/// # Errors
+/// Every mistake in the text, each with file, line and column, and what to write instead.
+pub(crate) fn parse_by<T: serde::de::DeserializeOwned>(
+    file: &Path,
+    text: &str,
+    schema: &Type,
+) -> Result<(T, Source, Node)> {
+    let mut source = Source::new(file, text);
+    let tree = source.scan()?;
+    source.unwrap_payloads(&tree);
+    let tree = source.scan()?;
+    let mut errors = Vec::new();
+    check::check(&source, &tree, schema, &mut errors);
+    Error::all(errors)?;
+    let read = options().from_str(&source.text).map_err(|e| unread(&source, &e))?;
+    Ok((read, source, tree))
 }
 
 impl Experiment {

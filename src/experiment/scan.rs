@@ -128,7 +128,7 @@ pub(super) fn scan(text: &str) -> Result<Node, SyntaxError> {
     if scanner.rest().is_empty() {
         Ok(node)
     } else {
-        Err(scanner.error("there is something after the end of the experiment", "remove it, or check the parentheses"))
+        Err(scanner.error("there is something after the end of the value", "remove it, or check the parentheses"))
     }
 }
 
@@ -188,7 +188,7 @@ impl<'a> Scanner<'a> {
 
     fn value(&mut self, depth: usize) -> Result<Node, SyntaxError> {
         if depth > MAX_DEPTH {
-            return Err(self.error("this is nested too deeply", "an experiment needs no more than four levels"));
+            return Err(self.error("this is nested too deeply", "a file needs a few levels alone"));
         }
         let start = self.at;
         let kind = match self.peek() {

@@ -5,7 +5,7 @@ use crate::protocol::ProbeKind;
 
 /// The type of a value.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Text,
     Bool,
     Whole,
@@ -20,7 +20,7 @@ pub(super) enum Type {
 
 /// A field: name, type, and an example where it has no default.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Row {
+pub(crate) struct Row {
     pub name: &'static str,
     pub ty: Type,
     pub example: Option<&'static str>,
@@ -28,16 +28,18 @@ pub(super) struct Row {
 
 /// A variant and its payload.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Variant {
+pub(crate) struct Variant {
     pub name: &'static str,
     pub payload: Option<Type>,
 }
 
-const fn required(name: &'static str, ty: Type, example: &'static str) -> Row {
+/// A field that must be there, with an example of its value.
+pub(crate) const fn required(name: &'static str, ty: Type, example: &'static str) -> Row {
     Row { name, ty, example: Some(example) }
 }
 
-const fn optional(name: &'static str, ty: Type) -> Row {
+/// A field that may be left out.
+pub(crate) const fn optional(name: &'static str, ty: Type) -> Row {
     Row { name, ty, example: None }
 }
 
@@ -45,11 +47,13 @@ const fn retired(name: &'static str, way_out: &'static str) -> Row {
     Row { name, ty: Retired(way_out), example: None }
 }
 
-const fn unit(name: &'static str) -> Variant {
+/// A variant that is a word.
+pub(crate) const fn unit(name: &'static str) -> Variant {
     Variant { name, payload: None }
 }
 
-const fn with(name: &'static str, payload: Type) -> Variant {
+/// A variant with a payload.
+pub(crate) const fn with(name: &'static str, payload: Type) -> Variant {
     Variant { name, payload: Some(payload) }
 }
 
@@ -159,16 +163,16 @@ const DATA: Type = Enum(&[
     with("jsonl", PREFERENCES),
     with("digits", Struct(&[optional("train", Whole), optional("held_out", Whole), optional("variety", Real)])),
     with("mnist", Text),
-    with(
-        "lab",
-        Struct(&[
-            optional("classes", Whole),
-            optional("shape", Enum(&[unit("uniform"), unit("flat"), with("peaks", Whole), unit("one_peak")])),
-            optional("rank", Whole),
-            optional("eta", Real),
-            optional("push_down", Bool),
-        ]),
-    ),
+    with("lab", LAB),
+]);
+
+/// The settings of the squeeze lab.
+pub(crate) const LAB: Type = Struct(&[
+    optional("classes", Whole),
+    optional("shape", Enum(&[unit("uniform"), unit("flat"), with("peaks", Whole), unit("one_peak")])),
+    optional("rank", Whole),
+    optional("eta", Real),
+    optional("push_down", Bool),
 ]);
 
 const PREFERENCES: Type = Struct(&[

@@ -2,9 +2,12 @@
 
 use std::process::{Command, Stdio};
 
-use crate::error::Result;
+use crossbeam_channel::{Receiver, bounded};
+
+use crate::error::{Error, Result};
 use crate::history::{RunHistory, StateChange};
 use crate::protocol::TrainerEvent;
+use crate::record::Loaded;
 use crate::text::Shown;
 use crate::train::{EventSink, SavedState, TrainerState};
 
@@ -48,25 +51,67 @@ impl Watch {
         self.history.detector.alarms().last().copied().filter(|_| new)
     }
 
-    /// Runs the command. What a run is called may be anything: it goes into the environment, and never into the text that
-    /// the shell reads.
+    /// Runs the command for what is known of the run.
     fn call(&self, alarm: &StateChange) {
-        let run = self.history.run.as_ref().map_or("", |run| run.run_id.as_str());
-        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
-        let started = Command::new(shell)
-            .args([flag, &self.command])
-            .env("LDYN_TUI_RUN", run)
-            .env("LDYN_TUI_STEP", alarm.step.to_string())
-            .env("LDYN_TUI_STATE", alarm.state.title())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        match started {
-            // Whoever waits for it is a thread of its own, so that no process is left behind.
-            Ok(mut child) => drop(std::thread::spawn(move || drop(child.wait()))),
-            Err(why) => tracing::warn!("on_alarm cannot be run: {}", Shown::new(&why.to_string())),
-        }
+        call(&self.command, &self.history, alarm);
+    }
+}
+
+/// Passes on what is read of a run that another program writes, and runs the command at every alarm that is raised once all
+/// that was there has been read; `known` were raised in what is shown already.
+///
+/// # Errors
+/// When a thread cannot be started.
+pub(super) fn relay(arrivals: Receiver<Loaded>, known: usize, command: Option<String>) -> Result<Receiver<Loaded>> {
+    let Some(command) = command else { return Ok(arrivals) };
+    let (sender, relayed) = bounded(RELAYED);
+    let (mut raised, mut attached) = (known, false);
+    std::thread::Builder::new()
+        .name("alarm".to_owned())
+        .spawn(move || {
+            for loaded in arrivals {
+                match &loaded {
+                    Loaded::Part { after, .. } => {
+                        let count = after.detector.alarms().count();
+                        if let Some(alarm) = after.detector.alarms().last().filter(|_| attached && count > raised) {
+                            call(&command, after, alarm);
+                        }
+                        raised = count;
+                    }
+                    Loaded::Attached { .. } => attached = true,
+                    Loaded::Anew => (raised, attached) = (0, false),
+                    Loaded::Whole | Loaded::Broken(_) => {}
+                }
+                if sender.send(loaded).is_err() {
+                    return;
+                }
+            }
+        })
+        .map_err(|e| Error::failed(format!("a thread cannot be started: {e}")))?;
+    Ok(relayed)
+}
+
+/// Parts of a run that may wait for the screen.
+const RELAYED: usize = 64;
+
+/// Runs a command for an alarm. What a run is called may be anything: it goes into the environment, and never into the text that
+/// the shell reads.
+fn call(command: &str, history: &RunHistory, alarm: &StateChange) {
+    let run = history.run.as_ref().map_or("", |run| run.run_id.as_str());
+    let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+    let started = Command::new(shell)
+        .args([flag, command])
+        .env("LDYN_TUI_RUN", run)
+        .env("LDYN_TUI_STEP", alarm.step.to_string())
+        .env("LDYN_TUI_STATE", alarm.state.title())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    match started {
+        // Whoever waits for it is a thread of its own, so that no process is left behind.
+        Ok(mut child) => drop(std::thread::spawn(move || drop(child.wait()))),
+        Err(why) => tracing::warn!("on_alarm cannot be run: {}", Shown::new(&why.to_string())),
     }
 }
 

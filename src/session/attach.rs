@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::display::look;
+use super::alarm;
+use super::display::{look, opened};
 use super::export::screenshots;
 use super::inquiry;
-use crate::cli::{DisplayOptions, say, tell};
+use crate::cli::{DisplayOptions, Settings, say, tell, var};
 use crate::error::{Error, Result};
 use crate::history::{RunHistory, Scale};
 use crate::protocol::{RunPhase, floats};
@@ -33,14 +34,16 @@ pub fn attach(run: &Path, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
     let (follower, directory) = follow(run)?;
     let (theme, glyphs) = look(display);
-    let mut app = App::arriving(theme, glyphs).on_paper(display.paper());
+    let mut app = opened(App::arriving(theme, glyphs).on_paper(display.paper()), display);
     for loaded in follower.first(BEFORE_THE_SCREEN) {
         if matches!(loaded, Loaded::Broken(_)) {
             return follower.end().map(drop);
         }
         app.update(Message::Recording(loaded));
     }
-    let source = Source::Recording(follower.arrivals());
+    let on_alarm = Settings::load(var)?.on_alarm;
+    let arrivals = alarm::relay(follower.arrivals(), app.history().detector.alarms().count(), on_alarm)?;
+    let source = Source::Recording(arrivals);
     let inquiry = directory.clone().map(inquiry::inquiry).transpose()?;
     let folder = directory.map_or_else(|| "screenshots".into(), |directory| directory.screenshots());
     let left = crate::tui::show(app, source, inquiry.as_ref(), started, screenshots(folder))?;

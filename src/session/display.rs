@@ -15,5 +15,6 @@ pub(super) fn opened(mut app: App, display: &DisplayOptions) -> App {
     let opening = display.opening;
     (app.view.story, app.view.narration) = (!opening.all_curves, !opening.plays_through);
     app.view.bell = opening.bell;
+    (app.view.mouse, app.view.copies) = (opening.mouse, opening.copies);
     app
 }

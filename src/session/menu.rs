@@ -8,7 +8,7 @@ use unicode_width::UnicodeWidthStr as _;
 use super::display::look;
 use super::export::screenshots;
 use super::recorded::replay;
-use crate::cli::{DisplayOptions, has_screen, say};
+use crate::cli::{DisplayOptions, Opening, has_screen, say};
 use crate::error::{Error, Result};
 use crate::experiment::{EMBEDDED, Experiment};
 use crate::history::CurveId;
@@ -79,6 +79,7 @@ pub fn menu(display: &DisplayOptions) -> Result<Option<Chosen>> {
             heading: Shown::new("experiments: Enter trains and shows"),
             line: Shown::new(&format!("{} {}", left(&experiment.name, 24), steps.join(", "))),
             detail: Shown::new(&experiment.description.split_whitespace().collect::<Vec<_>>().join(" ")),
+            copied: Some(Shown::new(path)),
             marked: false,
         });
         choices.push(Chosen::Experiment(PathBuf::from(path)));
@@ -91,9 +92,10 @@ pub fn menu(display: &DisplayOptions) -> Result<Option<Chosen>> {
 }
 
 /// Shows a menu; returns the entry that was opened.
-fn choose(title: &str, entries: Vec<Entry>, at: usize, display: &DisplayOptions) -> Result<Option<usize>> {
+pub(super) fn choose(title: &str, entries: Vec<Entry>, at: usize, display: &DisplayOptions) -> Result<Option<usize>> {
     let (theme, glyphs) = look(display);
-    let menu = Menu::new(title, entries, at, theme, glyphs, display.paper());
+    let Opening { copies, mouse, .. } = display.opening;
+    let menu = Menu::new(title, entries, at, theme, glyphs, display.paper()).allowing(copies, mouse);
     let pictures = screenshots(PathBuf::from("screenshots"));
     let left = crate::tui::show(menu, Source::Nothing, None, Instant::now(), pictures)?;
     if left.ending() == Ending::Signal { Err(Error::Interrupted) } else { Ok(left.chosen()) }
@@ -193,6 +195,7 @@ fn entry(found: &Found) -> Entry {
         heading: Shown::new(&format!("   {}", headings())),
         line: line(found),
         detail: Shown::new(&detail),
+        copied: Some(Shown::new(&found.path.display().to_string())),
         marked: found.summary.as_ref().is_some_and(|s| matches!(s.dynamics.as_str(), "squeezing" | "collapse")),
     }
 }

@@ -20,6 +20,7 @@ mod inquiry;
 mod kernel;
 mod lab;
 mod leak;
+mod lesson;
 mod log;
 mod menu;
 mod preflight;
@@ -49,6 +50,7 @@ pub use export::export;
 pub use influence::influence;
 pub use kernel::kernel;
 pub use lab::{lab, lab_table};
+pub use lesson::{check_lesson, is_lesson, learn};
 pub(crate) use log::catch_panics;
 pub use menu::{Chosen, menu, runs};
 pub use preflight::preflight;
@@ -111,8 +113,8 @@ struct Session {
 }
 
 impl Session {
-    /// Starts the trainer, after making the run directory or reading what is in it.
-    fn start(job: Job, backend: BackendChoice) -> Result<Self> {
+    /// Starts the trainer, with a command for alarms where somebody watches, after making the run directory or reading what is in it.
+    fn start(job: Job, backend: BackendChoice, on_alarm: Option<String>) -> Result<Self> {
         match job {
             Job::New(experiment) => {
                 crate::backend::check(backend, experiment.precision)?;
@@ -124,22 +126,21 @@ impl Session {
                 let directory = RunDirectory::create(&experiment.output.directory, &experiment.run_id(), &ron)?;
                 let recorder = Recorder::new(directory.clone(), ron)?;
                 let (experiment, past, remark) = (*experiment, Vec::new(), None);
-                Self::spawn(Resumed { directory, experiment, backend, past, recorder, remark })
+                Self::spawn(Resumed { directory, experiment, backend, past, recorder, remark }, on_alarm)
             }
             Job::Resume(run) => {
                 let resumed = Resumed::open(&run, backend)?;
                 crate::backend::check(resumed.backend, resumed.experiment.precision)?;
-                Self::spawn(resumed)
+                Self::spawn(resumed, on_alarm)
             }
         }
     }
 
-    fn spawn(run: Resumed) -> Result<Self> {
+    fn spawn(run: Resumed, on_alarm: Option<String>) -> Result<Self> {
         let Resumed { directory, experiment, backend, past, recorder, remark } = run;
         let before = recorder.before;
         let recorder = recorder.with_snapshots(experiment.output.snapshots_mb);
         log::write_to(&directory.log())?;
-        let on_alarm = Settings::load(var)?.on_alarm;
         let id = experiment.run_id();
         tracing::info!("{} {}: run {}", env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION"), Shown::new(&id));
         let (screen, events) = bounded(CAPACITY);
@@ -175,13 +176,18 @@ impl Session {
 /// What ended the run; [`Error::Interrupted`] after Ctrl-C.
 pub fn headless(job: impl Into<Job>, backend: BackendChoice) -> Result<()> {
     let interrupts = Interrupts::listen()?;
-    run_headless(job, backend, &interrupts).map(drop)
+    run_headless(job, backend, &interrupts, Settings::load(var)?.on_alarm).map(drop)
 }
 
-/// Trains without a screen; returns what was recorded.
-fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interrupts) -> Result<RunHistory> {
+/// Trains without a screen, with a command for alarms where somebody watches; returns what was recorded.
+fn run_headless(
+    job: impl Into<Job>,
+    backend: BackendChoice,
+    interrupts: &Interrupts,
+    on_alarm: Option<String>,
+) -> Result<RunHistory> {
     let started = Instant::now();
-    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend, on_alarm)?;
     let interrupted = headless::follow(&live.events, &live.commands, interrupts, &experiment.run_id(), &past);
     let result = ended.recv().unwrap_or(Ok(()));
     outcome(finish(&directory, before + started.elapsed())?, result, interrupted)
@@ -193,7 +199,8 @@ fn run_headless(job: impl Into<Job>, backend: BackendChoice, interrupts: &Interr
 /// What ended the run or broke the screen; [`Error::Interrupted`] after a signal.
 pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayOptions) -> Result<()> {
     let started = Instant::now();
-    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend)?;
+    let on_alarm = Settings::load(var)?.on_alarm;
+    let Session { directory, experiment, past, before, live, ended } = Session::start(job.into(), backend, on_alarm)?;
     let (theme, glyphs) = look(display);
     let mut app = opened(App::live(&experiment.name, theme, glyphs).on_paper(display.paper()), display);
     for event in past {

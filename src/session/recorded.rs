@@ -133,7 +133,7 @@ fn fresh(experiments: &[Experiment], args: &VerifyArgs) -> Result<Vec<RunHistory
         for i in 0..args.seeds {
             let seed = experiment.seed.checked_add(i).ok_or_else(|| Error::usage("the seeds end at 2⁶⁴ − 1"))?;
             let seeded = Experiment { seed, ..experiment.clone() };
-            histories.push(run_headless(seeded, args.options.backend, &interrupts)?);
+            histories.push(run_headless(seeded, args.options.backend, &interrupts, None)?);
         }
     }
     Ok(histories)

@@ -91,12 +91,8 @@ impl Chart<'_> {
         self.lines.sort_by_key(ChartLine::rank);
         let visible = self.visible();
         let bounds = Bounds::new(self.y, visible.finite);
-        let height = area.height.saturating_sub(3);
-        let ticks = axis::value_ticks(bounds, height);
-        let tick_width = ticks.iter().map(|t| width(&t.label)).max().unwrap_or(0);
-        let labelled = self.lines.iter().filter(|l| l.focused || l.weight != Weight::Faint);
-        let label_width = labelled.map(|l| labels::width_of(&l.label)).max().unwrap_or(0);
-        let layout = Layout::new(area, tick_width, label_width, !self.marks.is_empty());
+        let ticks = axis::value_ticks(bounds, area.height.saturating_sub(3));
+        let layout = self.layout(area, &ticks);
 
         if !layout.title.is_empty() {
             let title = fit(&self.title, usize::from(layout.title.width));
@@ -114,6 +110,22 @@ impl Chart<'_> {
         self.draw_cursor(&layout, x_axis, buf);
         let ends = self.draw_lines(&layout, bounds, buf);
         labels::draw(&layout, ends, self.glyphs, self.theme, buf);
+    }
+
+    fn layout(&self, area: Rect, ticks: &[axis::Tick]) -> Layout {
+        let tick_width = ticks.iter().map(|t| width(&t.label)).max().unwrap_or(0);
+        let labelled = self.lines.iter().filter(|l| l.focused || l.weight != Weight::Faint);
+        let label_width = labelled.map(|l| labels::width_of(&l.label)).max().unwrap_or(0);
+        Layout::new(area, tick_width, label_width, !self.marks.is_empty())
+    }
+
+    /// The step that lies at a column of the screen, where the chart has this area; `None` beside the plot.
+    pub fn step_at(&self, area: Rect, column: u16) -> Option<u64> {
+        let ticks = axis::value_ticks(Bounds::new(self.y, self.visible().finite), area.height.saturating_sub(3));
+        let plot = self.layout(area, &ticks).plot;
+        let dots = u32::from(self.glyphs.dots().0);
+        let columns = Columns::new(self.x, u32::from(plot.width) * dots);
+        (plot.x..plot.right()).contains(&column).then(|| columns.start(u32::from(column - plot.x) * dots + dots / 2))
     }
 
     /// What is in view of the lines that matter; of all lines, where none of those is there.
@@ -224,9 +236,11 @@ impl Chart<'_> {
             let points = reduce(&line.series, columns);
             let faint = line.weight == Weight::Faint && !line.focused;
             let mut pen = Pen::new(line.style(), line.look.dash, line.rank());
-            if line.weight == Weight::Thick {
-                pen = pen.thick();
-            }
+            pen = match line.weight {
+                Weight::Thick => pen.wide(2),
+                Weight::Heavy => pen.wide(3),
+                Weight::Plain | Weight::Faint => pen,
+            };
             let mut last = None;
             // Markers of neighbouring lines are staggered so that they do not hide one another.
             let mut next_marker = (i as i64 * 5 % 14) * i64::from(self.glyphs.dots().0);

@@ -6,8 +6,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use crossterm::event::{Event, KeyEvent, KeyEventKind, poll, read};
+use crossterm::event::{Event, KeyEvent, KeyEventKind, MouseButton, MouseEventKind, poll, read};
 
+use super::message::{Gesture, Pointer};
 use crate::error::{Error, Result};
 
 /// How soon the reader notices that it is to end.
@@ -22,6 +23,8 @@ const QUEUE: usize = 256;
 pub enum Input {
     /// A key went down, or repeats.
     Key(KeyEvent),
+    /// The mouse was used.
+    Pointer(Pointer),
     /// The terminal changed its size.
     Resize,
     /// The terminal is gone.
@@ -88,10 +91,19 @@ fn read_terminal(sender: &Sender<Input>, stop: &AtomicBool) {
     }
 }
 
-/// Releases are not presses; pasted text, the mouse and the focus mean nothing here.
+/// Releases are not presses; pasted text, what the mouse does besides clicking and turning, and the focus mean nothing here.
 fn translate(event: &Event) -> Option<Input> {
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => Some(Input::Key(*key)),
+        Event::Mouse(mouse) => {
+            let did = match mouse.kind {
+                MouseEventKind::Down(MouseButton::Left) => Gesture::Click,
+                MouseEventKind::ScrollDown => Gesture::WheelDown,
+                MouseEventKind::ScrollUp => Gesture::WheelUp,
+                _ => return None,
+            };
+            Some(Input::Pointer(Pointer { did, column: mouse.column, row: mouse.row }))
+        }
         Event::Resize(..) => Some(Input::Resize),
         _ => None,
     }

@@ -9,9 +9,10 @@ use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
+use super::app::OFF;
 use super::glyphs::Glyphs;
-use super::keymap::{self, Action, Context};
-use super::message::{Effect, Ending};
+use super::keymap::{self, Action, Context, Rows};
+use super::message::{Effect, Ending, Gesture, Pointer};
 use super::paper::Paper;
 use super::screenful::ScreenshotInfo;
 use super::theme::{Theme, ThemeKind};
@@ -32,6 +33,8 @@ pub struct Entry {
     pub line: Shown,
     /// What is said of it below the list while it is selected.
     pub detail: Shown,
+    /// What the key that copies takes of it; nothing where there is nothing to take.
+    pub copied: Option<Shown>,
     /// Whether its line stands out: a recording with an alarm.
     pub marked: bool,
 }
@@ -44,6 +47,8 @@ pub struct Menu {
     at: usize,
     chosen: bool,
     help: Option<u16>,
+    copies: bool,
+    mouse: bool,
     theme: Theme,
     theme_locked: bool,
     glyphs: Glyphs,
@@ -60,12 +65,21 @@ impl Menu {
             entries,
             chosen: false,
             help: None,
+            copies: false,
+            mouse: false,
             theme,
             theme_locked: theme.kind == ThemeKind::Mono,
             glyphs,
             paper,
             upkeep: Upkeep::default(),
         }
+    }
+
+    /// The same where the clipboard may be written, and where the mouse works.
+    #[must_use]
+    pub fn allowing(mut self, copies: bool, mouse: bool) -> Self {
+        (self.copies, self.mouse) = (copies, mouse);
+        self
     }
 
     /// The entry that was opened, an index; `None` where the menu was left.
@@ -105,19 +119,33 @@ impl Menu {
         lines
     }
 
+    /// The list, what is said of its entry, the keys.
+    fn divided(area: Rect) -> [Rect; 3] {
+        Layout::vertical([Constraint::Fill(1), Constraint::Length(DETAIL + 2), Constraint::Length(1)]).areas(area)
+    }
+
+    /// The lines that are in sight: the selected one among them, with its heading where both fit.
+    fn seen(&self, height: u16) -> impl Iterator<Item = (Line<'static>, Option<usize>)> {
+        let lines = self.lines();
+        let selected = lines.iter().position(|(_, entry)| *entry == Some(self.at)).unwrap_or(0);
+        let first = (selected + 1).saturating_sub(height.into());
+        lines.into_iter().skip(first).take(height.into())
+    }
+
+    /// The entry that stands in a row of the screen.
+    fn entry_at(&self, row: u16, area: Rect) -> Option<usize> {
+        let [list, ..] = Self::divided(area);
+        let row = row.checked_sub(list.y + 1)?;
+        self.seen(list.height.saturating_sub(2)).nth(row.into())?.1
+    }
+
     fn parts(&self, area: Rect, buf: &mut Buffer) {
         let theme = &self.theme;
-        let [list, detail, keys] =
-            Layout::vertical([Constraint::Fill(1), Constraint::Length(DETAIL + 2), Constraint::Length(1)]).areas(area);
+        let [list, detail, keys] = Self::divided(area);
         let block = panel(title("ldyn-tui", self.title.to_string(), true, theme), true, theme, self.glyphs);
         let inner = block.inner(list);
         block.render(list, buf);
-        let lines = self.lines();
-        // The selected line is in sight, with its heading where both fit.
-        let selected = lines.iter().position(|(_, entry)| *entry == Some(self.at)).unwrap_or(0);
-        let height = usize::from(inner.height);
-        let first = (selected + 1).saturating_sub(height);
-        let seen: Vec<_> = lines.into_iter().skip(first).take(height).map(|(line, _)| line).collect();
+        let seen: Vec<_> = self.seen(inner.height).map(|(line, _)| line).collect();
         if seen.is_empty() {
             Line::styled(" nothing is recorded here", theme.dim()).render(inner, buf);
         }
@@ -173,11 +201,38 @@ impl Sheet for Menu {
                 self.chosen = true;
                 return vec![Effect::Quit];
             }
+            (Action::Copy, _) if !self.copies => self.upkeep.notify(OFF, true),
+            (Action::Copy, _) => match self.to_copy() {
+                None => self.upkeep.notify("there is nothing to copy here", true),
+                Some(text) => {
+                    self.upkeep.notify(&format!("copied: {text}"), false);
+                    return vec![Effect::Copy];
+                }
+            },
             (Action::NextTheme, _) => {
                 let chosen = self.paper.next_theme(&mut self.theme, self.theme_locked);
                 self.upkeep.refused(chosen);
             }
             _ => return action.effect(),
+        }
+        Vec::new()
+    }
+
+    fn to_copy(&self) -> Option<Shown> {
+        self.entries.get(self.at)?.copied.clone()
+    }
+
+    fn wants_mouse(&self) -> bool {
+        self.mouse
+    }
+
+    /// The wheel moves through the list, a click selects the line under it.
+    fn pointed(&mut self, pointer: Pointer, area: Rect) -> Vec<Effect> {
+        self.upkeep.touch();
+        match pointer.did {
+            Gesture::WheelDown => self.at = Rows::Next.moved(Some(self.at), self.entries.len()).unwrap_or(0),
+            Gesture::WheelUp => self.at = Rows::Previous.moved(Some(self.at), self.entries.len()).unwrap_or(0),
+            Gesture::Click => self.at = self.entry_at(pointer.row, area).unwrap_or(self.at),
         }
         Vec::new()
     }
@@ -219,6 +274,7 @@ mod tests {
             heading: Shown::new(heading),
             line: Shown::new(line),
             detail: Shown::new(&format!("About {line}: \u{202e}raw text, and enough of it to be broken into lines. ")),
+            copied: Some(Shown::new(line)),
             marked,
         };
         let mut entries = vec![entry("experiments", "sft", false), entry("experiments", "dpo_offpolicy", false)];

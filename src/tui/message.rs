@@ -5,17 +5,42 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::KeyEvent;
+use ratatui::layout::Rect;
 
 use super::inquiry::{Query, Reply};
 use crate::protocol::{TrainerCommand, TrainerEvent};
 use crate::record::Loaded;
 use crate::text::Shown;
 
+/// What a mouse did, and where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pointer {
+    /// What it did.
+    pub did: Gesture,
+    /// The column, counted from 0.
+    pub column: u16,
+    /// The row, counted from 0.
+    pub row: u16,
+}
+
+/// What a mouse can do here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gesture {
+    /// The left button went down.
+    Click,
+    /// The wheel was turned down, towards the user.
+    WheelDown,
+    /// The wheel was turned up.
+    WheelUp,
+}
+
 /// What happened outside.
 #[derive(Debug, Clone)]
 pub enum Message {
     /// A key was pressed.
     Key(KeyEvent),
+    /// The mouse was used, on a screen of this place and size.
+    Pointer(Pointer, Rect),
     /// The terminal has a new size.
     Resize,
     /// More of a recording was read.
@@ -53,6 +78,8 @@ pub enum Effect {
     Suspend,
     /// Draw the screen off-screen, without clocks, and write it.
     Screenshot,
+    /// Write what the screen offers (see [`Screenful::copied`](super::screenful::Screenful::copied)) to the clipboard.
+    Copy,
     /// Ring the terminal's bell.
     Bell,
     /// Write the whole screen again: something else has drawn on it.

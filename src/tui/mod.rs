@@ -4,7 +4,8 @@
 //! clock; [`view::render`] draws it and changes nothing; [`show`] joins them, or any other [`Screenful`], with a terminal
 //! and a trainer.
 //!
-//! [`compare`] and [`lab`] are screens of their own: several runs at once, and the squeeze lab.
+//! [`compare`], [`lab`] and [`lesson`] are screens of their own: several runs at once, the squeeze lab, and a lesson over
+//! the dashboard or the lab.
 //!
 //! From outside: [`App::live`] or [`App::replay`], then [`show`]; [`Screenful::screenshot`] draws off-screen.
 //!
@@ -21,6 +22,7 @@ pub mod input;
 pub mod inquiry;
 pub mod keymap;
 pub mod lab;
+pub mod lesson;
 pub mod menu;
 pub mod message;
 pub mod notice;

@@ -65,7 +65,7 @@ pub fn show<S: Screenful>(
     started: Instant,
     screenshot: WriteScreenshot<'_>,
 ) -> Result<S> {
-    let guard = Guard::enter()?;
+    let guard = Guard::enter(app.takes_mouse())?;
     let signals = Signals::listen()?;
     let reader = Reader::start()?;
     let input = reader.receiver();
@@ -183,7 +183,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
             select! {
                 recv(self.input) -> input => {
                     urgent = true;
-                    messages.push(input.map_or(Message::Terminate, message));
+                    messages.push(self.message(input)?);
                 }
                 recv(self.signals) -> signal => messages.extend(signal.ok().map(of_signal)),
                 recv(events) -> event => match event {
@@ -208,7 +208,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
             }
             for input in self.input.try_iter().take(DRAIN) {
                 urgent = true;
-                messages.push(message(input));
+                messages.push(self.message(Ok(input))?);
             }
             if !gone {
                 messages.extend(events.try_iter().take(DRAIN).map(Message::Trainer));
@@ -253,12 +253,26 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                         queue.push_back(Message::Resize);
                     }
                     Effect::Screenshot => queue.push_back(self.shoot()),
+                    Effect::Copy => {
+                        if let Some(text) = self.app.copied() {
+                            self.screen.copy(&text).map_err(terminal_gone)?;
+                        }
+                    }
                     Effect::Bell => self.screen.bell().map_err(terminal_gone)?,
                     Effect::Redraw => queue.push_back(Message::Resize),
                 }
             }
         }
         Ok(false)
+    }
+
+    fn message(&mut self, input: std::result::Result<Input, crossbeam_channel::RecvError>) -> Result<Message> {
+        Ok(match input {
+            Ok(Input::Key(key)) => Message::Key(key),
+            Ok(Input::Pointer(pointer)) => Message::Pointer(pointer, self.area()?),
+            Ok(Input::Resize) => Message::Resize,
+            Ok(Input::Closed) | Err(_) => Message::Terminate,
+        })
     }
 
     fn area(&mut self) -> Result<Rect> {
@@ -283,14 +297,6 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
             Ok(paths) => Message::ScreenshotWritten(paths),
             Err(error) => Message::ScreenshotFailed(Shown::new(&error.to_string())),
         }
-    }
-}
-
-fn message(input: Input) -> Message {
-    match input {
-        Input::Key(key) => Message::Key(key),
-        Input::Resize => Message::Resize,
-        Input::Closed => Message::Terminate,
     }
 }
 

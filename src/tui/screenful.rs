@@ -60,6 +60,16 @@ pub trait Screenful {
         self.screenshot(Rect::new(0, 0, columns, rows))
     }
 
+    /// What the key that copies takes from the screen; nothing where it has nothing to give.
+    fn copied(&self) -> Option<Shown> {
+        None
+    }
+
+    /// Whether clicks and the wheel are wanted.
+    fn takes_mouse(&self) -> bool {
+        false
+    }
+
     /// Events that the screen did not show, as it was last told; nothing is lost without a trainer.
     fn dropped(&self) -> u64 {
         0
@@ -97,6 +107,14 @@ impl Screenful for App {
 
     fn dropped(&self) -> u64 {
         Self::dropped(self)
+    }
+
+    fn copied(&self) -> Option<Shown> {
+        self.to_copy()
+    }
+
+    fn takes_mouse(&self) -> bool {
+        self.view.mouse
     }
 }
 

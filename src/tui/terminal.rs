@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::thread::ThreadId;
 
+use crossterm::event::{DisableMouseCapture, EnableMouseCapture};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, DisableLineWrap, EnableLineWrap, EndSynchronizedUpdate,
     EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode, enable_raw_mode,
@@ -19,6 +20,8 @@ use crate::text::Shown;
 
 /// Whether the screen is ours.
 static ACTIVE: AtomicBool = AtomicBool::new(false);
+/// Whether the mouse is asked for.
+static MOUSE: AtomicBool = AtomicBool::new(false);
 static UI_THREAD: Mutex<Option<ThreadId>> = Mutex::new(None);
 static PANICS: Mutex<Vec<Shown>> = Mutex::new(Vec::new());
 static HOOK: Once = Once::new();
@@ -29,11 +32,12 @@ pub struct Guard(());
 
 impl Guard {
     /// Takes the terminal over. From here on a panic of this thread gives it back first, and a panic of another thread
-    /// writes nothing on it (see [`take_panics`]).
+    /// writes nothing on it (see [`take_panics`]). With `mouse` clicks and the wheel are told.
     ///
     /// # Errors
     /// When stdin or stdout is no terminal.
-    pub fn enter() -> Result<Self> {
+    pub fn enter(mouse: bool) -> Result<Self> {
+        MOUSE.store(mouse, Ordering::SeqCst);
         *UI_THREAD.lock().unwrap_or_else(PoisonError::into_inner) = Some(std::thread::current().id());
         install_panic_hook();
         enter().map_err(|e| Error::failed(format!("the terminal cannot be taken over: {e}")))?;
@@ -65,7 +69,11 @@ fn enter() -> io::Result<()> {
     // Under NO_COLOR crossterm would turn every change of colour into a full reset and wipe bold and reverse with it;
     // our theme names no colour then.
     style::force_color_output(true);
-    let entered = execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, cursor::Hide, Clear(ClearType::All));
+    let mut entered =
+        execute!(io::stdout(), EnterAlternateScreen, DisableLineWrap, cursor::Hide, Clear(ClearType::All));
+    if MOUSE.load(Ordering::SeqCst) {
+        entered = entered.and_then(|()| execute!(io::stdout(), EnableMouseCapture));
+    }
     if entered.is_err() {
         leave();
     }
@@ -75,6 +83,9 @@ fn enter() -> io::Result<()> {
 /// Gives the terminal back; does nothing when it is not ours. Errors are of no use here: there is nowhere to tell them.
 fn leave() {
     if ACTIVE.swap(false, Ordering::SeqCst) {
+        if MOUSE.load(Ordering::SeqCst) {
+            let _ = execute!(io::stdout(), DisableMouseCapture);
+        }
         let _ = execute!(
             io::stdout(),
             EndSynchronizedUpdate,
@@ -174,6 +185,15 @@ impl<W: Write> Screen<W> {
         self.out.flush()
     }
 
+    /// Writes text to the terminal's clipboard (OSC 52), where the terminal allows it.
+    ///
+    /// # Errors
+    /// When the terminal is gone.
+    pub fn copy(&mut self, text: &Shown) -> io::Result<()> {
+        write!(self.out, "\x1b]52;c;{}\x07", base64(text.as_str().as_bytes()))?;
+        self.out.flush()
+    }
+
     /// Names the window, if it has another name.
     ///
     /// # Errors
@@ -185,6 +205,20 @@ impl<W: Write> Screen<W> {
         }
         Ok(())
     }
+}
+
+/// Bytes in the alphabet of base 64, padded.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
+        let bits = three.iter().enumerate().fold(0_u32, |bits, (i, &byte)| bits | u32::from(byte) << (16 - 8 * i));
+        for digit in 0..4 {
+            let six = (bits >> (18 - 6 * digit)) as usize & 63;
+            out.push(if digit <= three.len() { char::from(ALPHABET[six]) } else { '=' });
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -207,6 +241,16 @@ mod tests {
         assert!(changed > 0);
         screen.invalidate();
         assert!(screen.draw(frame).unwrap() > changed);
+    }
+
+    #[test]
+    fn copied_text_is_in_base_64() {
+        for (text, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("y⁺ −1", "eeKBuiDiiJIx")] {
+            assert_eq!(base64(text.as_bytes()), coded);
+        }
+        let mut out = Vec::new();
+        Screen::new(&mut out).copy(&Shown::new("foo")).unwrap();
+        assert_eq!(out, b"\x1b]52;c;Zm9v\x07");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::glyphs::Glyphs;
-use super::message::{Effect, Ending, Message};
+use super::message::{Effect, Ending, Message, Pointer};
 use super::notice::{Notice, Notices};
 use super::screenful::{Screenful, ScreenshotInfo};
 use crate::text::Shown;
@@ -40,6 +40,7 @@ impl Upkeep {
             Message::Suspend => return vec![Effect::Suspend],
             // The notices took what was theirs, keys are the screen's, and there is no trainer.
             Message::Key(_)
+            | Message::Pointer(..)
             | Message::Tick(_)
             | Message::ScreenshotWritten(_)
             | Message::ScreenshotFailed(_)
@@ -79,6 +80,16 @@ impl Upkeep {
     pub(super) fn ending(&self) -> Ending {
         self.ending
     }
+
+    /// How often a tick changes the screen.
+    pub(super) fn tick_interval(&self) -> Option<Duration> {
+        self.notices.tick_interval()
+    }
+
+    /// Whether the screen has to be drawn again, asked once.
+    pub(super) fn take_dirty(&mut self) -> bool {
+        std::mem::take(&mut self.dirty)
+    }
 }
 
 /// A screen without a trainer: what is its own, from which the rest of a [`Screenful`] follows.
@@ -104,6 +115,21 @@ pub trait Sheet: Sized {
     /// The same as files show it: without clocks, notices and dialogs.
     fn still(&self) -> Self;
 
+    /// What the key that copies takes; nothing where there is nothing to give.
+    fn to_copy(&self) -> Option<Shown> {
+        None
+    }
+
+    /// Whether clicks and the wheel are wanted.
+    fn wants_mouse(&self) -> bool {
+        false
+    }
+
+    /// Does what the mouse asks for; returns what is to be done outside.
+    fn pointed(&mut self, _: Pointer, _: Rect) -> Vec<Effect> {
+        Vec::new()
+    }
+
     /// What a screenshot of it is of.
     fn info(&self) -> ScreenshotInfo;
 }
@@ -112,6 +138,7 @@ impl<S: Sheet> Screenful for S {
     fn update(&mut self, message: Message) -> Vec<Effect> {
         match message {
             Message::Key(key) => self.key(key),
+            Message::Pointer(pointer, area) => self.pointed(pointer, area),
             other => self.upkeep_mut().take(&other),
         }
     }
@@ -121,11 +148,19 @@ impl<S: Sheet> Screenful for S {
     }
 
     fn tick_interval(&self) -> Option<Duration> {
-        self.upkeep().notices.tick_interval()
+        self.upkeep().tick_interval()
+    }
+
+    fn copied(&self) -> Option<Shown> {
+        self.to_copy()
+    }
+
+    fn takes_mouse(&self) -> bool {
+        self.wants_mouse()
     }
 
     fn take_dirty(&mut self) -> bool {
-        std::mem::take(&mut self.upkeep_mut().dirty)
+        self.upkeep_mut().take_dirty()
     }
 
     fn glyphs(&self) -> Glyphs {

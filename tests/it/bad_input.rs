@@ -144,7 +144,7 @@ const EXPERIMENTS: &[(&str, &str, &str)] = &[
     ("  stages: [", "  forces: (kinds: []), stages: [", "unknown field `kinds`"),
     ("world(train: 64, held_out: 16)", "lab(), forces: ()", "forces: only answers of a language model are pulled and"),
     ("  stages: [", "  output: (save_model: yes), stages: [", "expected true or false, found `yes`"),
-    ("\n)\n", "\n) ()\n", "bad.ron:11:3: there is something after the end of the experiment"),
+    ("\n)\n", "\n) ()\n", "bad.ron:11:3: there is something after the end of the value"),
 ];
 
 /// A second row of training data, and what is said of it.

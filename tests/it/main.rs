@@ -30,6 +30,8 @@ mod hostile;
 mod hub;
 mod influence;
 mod lab;
+#[cfg(unix)]
+mod lessons;
 mod live_replay;
 mod memory;
 #[cfg(unix)]
@@ -41,6 +43,7 @@ mod preflight;
 #[cfg(unix)]
 mod pty;
 mod recorded;
+mod requirements;
 #[cfg(unix)]
 mod resume;
 mod selftest;

@@ -97,6 +97,8 @@ fn start(index: usize, job: &Job, slots: Slots, told: &Sender<String>) -> Result
     let cannot = |e: std::io::Error| Error::failed(format!("a run cannot be started: {e}"));
     let mut command = Command::new(std::env::current_exe().map_err(cannot)?);
     command.args(&job.arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    // Nobody watches a cell: what the user has set for alarms is for runs that somebody does.
+    command.env("LDYN_TUI_CONFIG", "");
     for variable in THREADS.iter().filter(|v| std::env::var_os(v).is_none()) {
         if let Some(threads) = slots.threads {
             command.env(variable, threads.to_string());

@@ -2,11 +2,13 @@
 //! [effects](super::message::Effect): it does no I/O and reads no clock, so the same messages give the same screens.
 
 mod ask;
+mod copy;
 mod curves;
 mod narrate;
 mod navigate;
 mod pair;
 mod pairs;
+mod pointer;
 mod replay;
 mod scale;
 mod still;
@@ -19,12 +21,13 @@ mod tests;
 
 use std::time::Duration;
 
+pub use copy::OFF;
 pub use curves::{Curve, Line};
 pub use pair::{PairOrder, PairRow, PairState};
 pub use replay::{Reading, Replay};
 #[cfg(test)]
 use scale::Since;
-pub use viewstate::{Dialog, ViewState};
+pub use viewstate::{Dialog, Ghost, ViewState};
 pub use why::{NAMED, Why};
 
 use super::glyphs::Glyphs;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossterm::event::{KeyCode, KeyEvent};
 
 use super::curves::curves;
-use super::{App, Dialog, Panel};
+use super::{App, Dialog, Panel, Reading, Replay};
 use crate::protocol::{RunPhase, TrainerCommand, TrainerEvent};
 use crate::record::Loaded;
 use crate::text::Shown;
@@ -20,7 +20,7 @@ impl App {
     pub fn update(&mut self, message: Message) -> Vec<Effect> {
         self.dirty |= self.notices.take(&message);
         // The cursor may have moved; what the trainer says is followed where the curves are worked out.
-        let moved = matches!(message, Message::Key(_) | Message::Resize);
+        let moved = matches!(message, Message::Key(_) | Message::Pointer(..) | Message::Resize);
         let effects = self.take(message);
         if moved {
             self.follow_alarm();
@@ -35,6 +35,7 @@ impl App {
     fn take(&mut self, message: Message) -> Vec<Effect> {
         match message {
             Message::Key(key) => self.key(key),
+            Message::Pointer(pointer, area) => self.pointed(pointer, area),
             Message::Resize => self.changed(),
             Message::Trainer(event) => self.trainer(&event),
             Message::Recording(loaded) => self.recording_arrived(loaded),
@@ -106,10 +107,14 @@ impl App {
     }
 
     fn recording_arrived(&mut self, loaded: Loaded) -> Vec<Effect> {
+        let raised = self.history.detector.alarms().count();
+        let follows = matches!(self.replay.as_ref().map(Replay::reading), Some(Reading::Attached { .. }));
         if self.replay.as_mut().is_some_and(|replay| replay.arrived(loaded, &mut self.history)) {
             self.settle();
         }
-        self.changed()
+        self.dirty = true;
+        let rings = self.view.bell && follows && self.history.detector.alarms().count() > raised;
+        if rings { vec![Effect::Bell] } else { Vec::new() }
     }
 
     fn trainer_gone(&mut self, result: Result<(), Shown>) -> Vec<Effect> {
@@ -220,8 +225,9 @@ impl App {
             Action::Erase => {
                 self.filter_mut().pop();
             }
+            Action::Copy => return self.copy(),
             // Another screen's.
-            Action::NextAlignment | Action::Lab(_) => {}
+            Action::NextAlignment | Action::Lab(_) | Action::Lesson(_) => {}
         }
         Vec::new()
     }

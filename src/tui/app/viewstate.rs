@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::pair::PairOrder;
-use crate::history::{CurveId, Scale};
+use crate::history::{CurveId, Scale, Series};
 use crate::protocol::ProbeGroup;
+use crate::tui::chart::Weight;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::panel::Panel;
 use crate::tui::paper::Paper;
-use crate::tui::theme::{Theme, ThemeKind, leads};
+use crate::tui::theme::{self, Theme, ThemeKind};
 
 /// Smoothing of curves, for display only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -66,6 +67,19 @@ pub(super) fn folded(text: &str) -> String {
     text.chars().map(plain).collect::<String>().to_lowercase()
 }
 
+/// A line beside the curves that this run did not measure: what somebody expected, or another run.
+#[derive(Debug, Clone)]
+pub struct Ghost {
+    /// What stands at its end, before its last value.
+    pub label: String,
+    /// The curve that it is a likeness of.
+    pub curve: CurveId,
+    /// Its values, on the scale that is shown.
+    pub series: Series,
+    /// The step at which it is being drawn.
+    pub pen: Option<u64>,
+}
+
 /// How the run is looked at.
 #[derive(Debug, Clone)]
 pub struct ViewState {
@@ -91,6 +105,12 @@ pub struct ViewState {
     pub smoothing: Smoothing,
     /// Whether the curves that tell the story stand out and the others are background.
     pub story: bool,
+    /// The curves that the story is about, in the place of y⁺, y⁻ and y*.
+    pub led: Option<Vec<CurveId>>,
+    /// Whether nothing but the story's curves is shown, as thick as it goes: for a projector.
+    pub presents: bool,
+    /// Lines beside the curves.
+    pub ghosts: Vec<Ghost>,
     /// Groups that stand out in the story besides its own curves.
     pub lit: BTreeSet<ProbeGroup>,
     /// Whether the y axis leaves out values far from most others.
@@ -101,6 +121,10 @@ pub struct ViewState {
     pub prompt_scroll: Option<u16>,
     /// Whether the terminal's bell rings at an alarm.
     pub bell: bool,
+    /// Whether clicks and the wheel are wanted.
+    pub mouse: bool,
+    /// Whether the clipboard may be written.
+    pub copies: bool,
     /// The step from which changes are counted in the place of the scale's own start.
     pub anchor: Option<u64>,
     /// Groups that are not shown.
@@ -150,11 +174,16 @@ impl ViewState {
             split: false,
             smoothing: Smoothing::default(),
             story: true,
+            led: None,
+            presents: false,
+            ghosts: Vec::new(),
             lit: BTreeSet::new(),
             robust: false,
             narration: true,
             prompt_scroll: None,
             bell: false,
+            mouse: false,
+            copies: false,
             anchor: None,
             hidden: BTreeSet::new(),
             group: ProbeGroup::Answers,
@@ -176,13 +205,23 @@ impl ViewState {
 
     /// Whether a curve's group is on and the filter lets it through.
     pub fn shows(&self, curve: CurveId) -> bool {
-        !self.hidden.contains(&curve.group()) && self.filter_passes(curve)
+        !self.hidden.contains(&curve.group()) && self.filter_passes(curve) && (!self.presents || self.leads(curve))
+    }
+
+    /// Whether a curve is one that the story is about.
+    pub fn leads(&self, curve: CurveId) -> bool {
+        self.led.as_ref().map_or_else(|| theme::leads(curve), |led| led.contains(&curve))
+    }
+
+    /// How thick the story's curves are.
+    pub fn thickest(&self) -> Weight {
+        if self.presents { Weight::Heavy } else { Weight::Thick }
     }
 
     /// Whether a curve that is shown stands out: every one does, unless the story is told.
     pub fn emphasises(&self, curve: CurveId) -> bool {
         !self.story
-            || leads(curve)
+            || self.leads(curve)
             || self.lit.contains(&curve.group())
             || self.curve == Some(curve)
             || !self.curve_filter.is_empty()

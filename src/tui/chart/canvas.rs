@@ -46,7 +46,8 @@ pub(super) struct Pen {
     style: Style,
     dash: Dash,
     layer: u8,
-    thick: bool,
+    /// Dots across the line.
+    width: u8,
     at: Option<(i64, i64)>,
     /// Dots since the line began.
     run: usize,
@@ -55,13 +56,13 @@ pub(super) struct Pen {
 impl Pen {
     /// A pen that stands nowhere.
     pub(super) fn new(style: Style, dash: Dash, layer: u8) -> Self {
-        Self { style, dash, layer, thick: false, at: None, run: 0 }
+        Self { style, dash, layer, width: 1, at: None, run: 0 }
     }
 
-    /// The same pen, two dots wide.
+    /// The same pen, so many dots wide: one to three.
     #[must_use]
-    pub(super) fn thick(self) -> Self {
-        Self { thick: true, ..self }
+    pub(super) fn wide(self, width: u8) -> Self {
+        Self { width, ..self }
     }
 
     /// Begins a new stroke: a gap.
@@ -171,13 +172,21 @@ impl Canvas {
     /// A dot of a line that came from the direction.
     fn stroke(&mut self, x: i64, y: i64, from: (i64, i64), pen: &Pen) {
         self.dot(x, y, pen.style, pen.layer);
-        if pen.thick && self.glyphs.dots().1 > 1 {
+        let (wide, heavy) = (pen.width > 1, pen.width > 2);
+        if wide && self.glyphs.dots().1 > 1 {
             // The second dot lies across the line, within the canvas at its lower edge too.
             let below = if y + 1 < i64::from(self.size().1) { y + 1 } else { y - 1 };
             self.dot(x, below, pen.style, pen.layer);
+            // The third on the other side.
+            if heavy {
+                self.dot(x, if below > y { y - 1 } else { y - 2 }, pen.style, pen.layer);
+            }
         }
-        if pen.thick && from.0 == 0 && self.glyphs.dots().0 > 1 {
+        if wide && from.0 == 0 && self.glyphs.dots().0 > 1 {
             self.dot(x + 1, y, pen.style, pen.layer);
+            if heavy {
+                self.dot(x - 1, y, pen.style, pen.layer);
+            }
         }
         if self.glyphs == Glyphs::Ascii
             && let Some((spot, _)) = self.spot(x, y)

@@ -17,6 +17,8 @@ pub enum Weight {
     Plain,
     /// What the chart is about: twice as thick.
     Thick,
+    /// The same for a projector: three times as thick.
+    Heavy,
 }
 
 /// One line.

@@ -1,8 +1,13 @@
 use std::collections::HashSet;
 
-use super::*;
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-const MODES: [Context; 9] = [Live, Replay, Compare, Context::Help, Microscope, Quit, Filter, Lab, Menu];
+use super::Context::{Choice, Compare, Filter, Help, Lab, Lesson, Live, Menu, Microscope, Quit, Replay, Sketch};
+use super::Key::{Char, Ctrl, Named, Shift};
+use super::*;
+use crate::protocol::ProbeGroup;
+
+const MODES: [Context; 12] = [Live, Replay, Compare, Help, Microscope, Quit, Filter, Lab, Menu, Lesson, Choice, Sketch];
 
 fn press(key: Key) -> KeyEvent {
     match key {
@@ -15,12 +20,12 @@ fn press(key: Key) -> KeyEvent {
 
 #[test]
 fn every_row_is_reached_by_each_of_its_keys_in_every_mode_it_claims() {
-    for binding in BINDINGS {
+    for binding in all() {
         let modes: Vec<_> = MODES.into_iter().filter(|&m| binding.context.reaches(m)).collect();
         assert!(!modes.is_empty(), "{:?} works nowhere", binding.action);
         assert!(!binding.keys.is_empty() && !binding.help.is_empty(), "{:?} says nothing", binding.action);
         for mode in modes {
-            for &key in binding.keys {
+            for &key in binding.keys.iter() {
                 assert_eq!(lookup(mode, press(key)), Some(binding.action), "{} in {mode:?}", key.name());
             }
         }
@@ -31,7 +36,7 @@ fn every_row_is_reached_by_each_of_its_keys_in_every_mode_it_claims() {
 fn no_key_is_bound_twice_in_a_mode() {
     for mode in MODES {
         let mut seen = HashSet::new();
-        for key in bindings(mode).flat_map(|b| b.keys) {
+        for key in bindings(mode).flat_map(|b| b.keys.iter()) {
             assert!(seen.insert(*key), "{} twice in {mode:?}", key.name());
         }
     }
@@ -76,4 +81,37 @@ fn shift_and_alt_are_told_apart() {
     assert_eq!(key(KeyCode::Char('q'), KeyModifiers::ALT), None);
     assert_eq!(key(KeyCode::Char('s'), KeyModifiers::CONTROL), None);
     assert_eq!(key(KeyCode::BackTab, KeyModifiers::SHIFT), Some(Action::FocusPrevious));
+}
+
+#[test]
+fn every_key_can_be_written_as_it_is_named() {
+    for key in all().iter().flat_map(|row| row.keys.iter()) {
+        assert_eq!(Key::spelled(&key.plain_name()), Ok(*key));
+    }
+    for wrong in ["", "Ctrl-", "Ctrl-xy", "Shift-x", "F13", "Hyper", "\u{1b}", " "] {
+        assert!(Key::spelled(wrong).is_err(), "{wrong:?}");
+    }
+}
+
+#[test]
+fn every_name_can_be_mapped_to_a_free_key() {
+    for row in all() {
+        let table = remapped([(row.name, "F9")]).unwrap_or_else(|mistake| panic!("{}: {mistake:?}", row.name));
+        for mapped in table.iter().filter(|other| other.name == row.name) {
+            assert_eq!(mapped.keys.as_ref(), [Named(KeyCode::F(9))]);
+        }
+        assert!(
+            table
+                .iter()
+                .filter(|other| other.name != row.name)
+                .all(|other| !other.keys.contains(&Named(KeyCode::F(9))))
+        );
+    }
+}
+
+#[test]
+fn texts_name_keys_as_they_are_mapped() {
+    assert_eq!(told("{play} plays on, {narration} no longer stops."), "Space plays on, v no longer stops.");
+    assert_eq!(scrolling(), "j k PgDn PgUp scroll, Esc closes");
+    assert_eq!(told("nothing to name"), "nothing to name");
 }

@@ -127,7 +127,7 @@ impl Lab {
         if self.help.is_some() { Context::Help } else { Context::Lab }
     }
 
-    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    pub(in crate::tui) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let Some(action) = keymap::lookup(self.mode(), key) else { return Vec::new() };
         self.upkeep.touch();
         match action {

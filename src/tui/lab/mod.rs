@@ -21,6 +21,7 @@ use super::upkeep::{Sheet, Upkeep};
 use crate::text::Shown;
 
 pub use app::Lab;
+pub(in crate::tui) use view::within;
 
 impl Sheet for Lab {
     fn upkeep(&self) -> &Upkeep {

@@ -25,13 +25,13 @@ const WITH_ALL_HINTS: u16 = 150;
 const MOVERS: u16 = 34;
 
 const HINTS: &str = "Every class but y changes by the factor e^(η′p)/Z. It is above 1 where p lies above ln Z/η′, \
-                     however p came about: the rich get richer. Try: d, a uniform distribution, from which none falls. \
-                     ← and →, y on a peak and in a valley: in a valley there is little to share out, and the bystanders \
-                     pay for y*. +, a larger step. Space, again and again: y* ends with everything. y, the scale that \
+                     however p came about: the rich get richer. Try: {lab_shape}, a uniform distribution, from which none falls. \
+                     {lab_class_left} and {lab_class_right}, y on a peak and in a valley: in a valley there is little to share out, and the bystanders \
+                     pay for y*. {lab_larger_step}, a larger step. {lab_step}, again and again: y* ends with everything. {lab_scale}, the scale that \
                      shows who is rich.";
 
 /// The same where there is little room.
-const FEWER_HINTS: &str = "Above the line classes gain, below they lose. Try d, ← and →, +, Space.";
+const FEWER_HINTS: &str = "Above the line classes gain, below they lose. Try {lab_shape}, {lab_class_left} and {lab_class_right}, {lab_larger_step}, {lab_step}.";
 
 /// Draws the lab in a buffer, which may be off-screen.
 ///
@@ -76,6 +76,14 @@ fn parts(lab: &Lab, area: Rect, buf: &mut Buffer) {
         let help = dialogs::Keys { what: "the squeeze lab", first: row, theme: &lab.theme, glyphs: lab.glyphs };
         help.render(keymap::bindings(Context::Lab), body, buf);
     }
+}
+
+/// Draws the distribution, and its numbers where there is room, without what is around them.
+pub(in crate::tui) fn within(lab: &Lab, area: Rect, buf: &mut Buffer) {
+    let numbers = if area.height < 18 { 0 } else { 8 };
+    let [chart, lower] = Layout::vertical([Constraint::Min(1), Constraint::Length(numbers)]).areas(area);
+    render_chart(lab, chart, buf);
+    render_lower(lab, lower, buf);
 }
 
 fn render_header(lab: &Lab, area: Rect, buf: &mut Buffer) {
@@ -134,7 +142,7 @@ fn render_lower(lab: &Lab, area: Rect, buf: &mut Buffer) {
         let block = panel(title("why", "and what to try", false, &lab.theme), false, &lab.theme, lab.glyphs);
         let inner = block.inner(hints);
         block.render(hints, buf);
-        let lines = wrap(&words(said, lab.theme.dim()), usize::from(inner.width).saturating_sub(2));
+        let lines = wrap(&words(&keymap::told(said), lab.theme.dim()), usize::from(inner.width).saturating_sub(2));
         Paragraph::new(lines).render(Rect { x: inner.x + 1, width: inner.width.saturating_sub(2), ..inner }, buf);
     }
 }

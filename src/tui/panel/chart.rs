@@ -8,15 +8,16 @@ use ratatui::widgets::Widget;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::forces;
-use super::frame::frame;
+use super::frame::{frame, inside_chart};
 use crate::history::columns::Columns;
 use crate::history::reduce::reduce;
 use crate::history::{CurveId, Mark, MarkKind, Scale};
 use crate::text::Shown;
-use crate::tui::app::{App, Curve, Line};
+use crate::tui::app::{App, Curve, Ghost, Line};
 use crate::tui::chart::{Chart, ChartLine, ChartMark, Weight};
+use crate::tui::keymap;
 use crate::tui::panel::Panel;
-use crate::tui::theme::{Dash, leads};
+use crate::tui::theme::Dash;
 use crate::tui::view::text::{change, number};
 
 /// Rows, borders included, from which the axis has room for its title.
@@ -24,34 +25,46 @@ const TITLED: u16 = 8;
 
 /// Draws the panel.
 pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
-    let view = &app.view;
-    let theme = &view.theme;
-    let splits = app.splits();
-    let rest = said(app, splits, area);
+    let rest = said(app, app.splits(), area);
     let inner = frame(app, Panel::Chart, rest, area, buf);
-    if inner.is_empty() {
-        return;
+    if !inner.is_empty() {
+        with_chart(app, |chart| chart.render(inner, buf));
     }
+}
+
+/// The step at a column of the screen, where the panel has this area.
+pub(in crate::tui) fn step_at(app: &App, area: Rect, column: u16) -> Option<u64> {
+    with_chart(app, |chart| chart.step_at(inside_chart(area), column))
+}
+
+/// Hands over the chart as it is now.
+fn with_chart<T>(app: &App, then: impl FnOnce(Chart<'_>) -> T) -> T {
+    let view = &app.view;
+    let splits = app.splits();
     let x = app.range();
     let drawn = if splits { forces::lines(app) } else { lines(app, x) };
-    Chart {
+    let hint = hint(app);
+    then(Chart {
         title: axis_title(app),
         y: if view.robust { robust(&drawn, x) } else { None }.or_else(|| if splits { None } else { fixed(app, x) }),
         lines: drawn,
-        marks: marks(app, x),
+        marks: marks(app, x).into_iter().chain(pens(app)).collect(),
         x,
         cursor: view.cursor,
         glyphs: view.glyphs,
-        hint: hint(app),
-        theme,
-    }
-    .render(inner, buf);
+        hint: &hint,
+        theme: &view.theme,
+    })
 }
 
 /// The name of the scale, and what of it is left out.
 fn axis_title(app: &App) -> String {
     let title = app.scale_title();
-    if app.view.robust { format!("{title}, far values left out (z)") } else { title.into_owned() }
+    if app.view.robust {
+        format!("{title}, far values left out ({})", keymap::key_of("far_values"))
+    } else {
+        title.into_owned()
+    }
 }
 
 /// What the title says: in the story how far its curves moved; else over what they are means, and what the scale teaches.
@@ -89,7 +102,7 @@ fn story(app: &App) -> Vec<String> {
     let Some(step) = app.measured_step() else { return Vec::new() };
     let moved: Vec<(&str, f64)> = app
         .visible_curves()
-        .filter(|curve| leads(curve.id))
+        .filter(|curve| app.view.leads(curve.id))
         .filter_map(|curve| {
             Some((if curve.id == CurveId::ArgmaxChosen { "y*" } else { curve.id.symbol() }, app.change(curve)?))
         })
@@ -131,7 +144,8 @@ fn fixed(app: &App, x: (u64, u64)) -> Option<(f64, f64)> {
         let (low, high) = series.summary_of_steps(x).finite?;
         Some((low - start, high - start))
     };
-    let shown = app.visible_curves().filter(|curve| app.view.emphasises(curve.id)).filter_map(bounds);
+    let ghosts = app.view.ghosts.iter().filter_map(|ghost| ghost.series.summary_of_steps(x).finite);
+    let shown = app.visible_curves().filter(|curve| app.view.emphasises(curve.id)).filter_map(bounds).chain(ghosts);
     let (low, high) = shown.reduce(|(a, b), (low, high)| (a.min(low), b.max(high)))?;
     let air = (high - low) * 0.04;
     // No air above a log-prob of zero.
@@ -202,13 +216,28 @@ fn lines<'a>(app: &'a App, (from, to): (u64, u64)) -> Vec<ChartLine<'a>> {
             focused: view.curve == Some(curve.id),
             weight: match stands_out {
                 false => Weight::Faint,
-                true if view.story && leads(curve.id) => Weight::Thick,
+                true if view.story && view.leads(curve.id) => view.thickest(),
                 true => Weight::Plain,
             },
         };
         curve.lines.iter().enumerate().map(line).collect()
     };
-    app.visible_curves().flat_map(of_curve).collect()
+    app.visible_curves().flat_map(of_curve).chain(view.ghosts.iter().map(|ghost| ghosted(app, ghost))).collect()
+}
+
+/// A line that nobody measured, or that belongs to another run: dotted, whatever its curve's dash.
+fn ghosted<'a>(app: &App, ghost: &'a Ghost) -> ChartLine<'a> {
+    let mut look = app.view.theme.curve(ghost.curve);
+    (look.dash, look.marker) = (Dash::Dotted, '○');
+    let last = ghost.series.last().map_or(f64::NAN, |(_, value)| value);
+    ChartLine {
+        label: format!("{} {}", ghost.label, if app.scale().is_change() { change(last, 1) } else { number(last, 1) }),
+        series: Cow::Borrowed(&ghost.series),
+        band: None,
+        look,
+        focused: false,
+        weight: Weight::Plain,
+    }
 }
 
 /// Stages by name, what the detector said by its first letter; pauses are in the list of events alone.
@@ -232,6 +261,12 @@ pub(in crate::tui) fn marks(app: &App, (from, to): (u64, u64)) -> Vec<ChartMark>
         .collect()
 }
 
+/// Where the pen of a sketch stands.
+fn pens(app: &App) -> impl Iterator<Item = ChartMark> + '_ {
+    let style = app.view.theme.accent();
+    app.view.ghosts.iter().filter_map(move |ghost| Some(ChartMark { step: ghost.pen?, label: "pen".into(), style }))
+}
+
 fn stage_name(app: &App, mark: &Mark) -> String {
     let history = app.shown();
     let stage = history.stage_starts.iter().rposition(|&s| s == mark.step);
@@ -240,12 +275,12 @@ fn stage_name(app: &App, mark: &Mark) -> String {
 }
 
 /// Why there is nothing to see.
-pub(in crate::tui) fn hint(app: &App) -> &'static str {
-    if app.curves().is_empty() {
+pub(in crate::tui) fn hint(app: &App) -> Cow<'static, str> {
+    keymap::told(if app.curves().is_empty() {
         "waiting for the first measurement of the probes"
     } else if !app.view.curve_filter.is_empty() {
-        "no curve with that text: Esc clears the filter"
+        "no curve with that text: {back} clears the filter"
     } else {
-        "every group is hidden: 0 shows them all"
-    }
+        "every group is hidden: {all_groups} shows them all"
+    })
 }

@@ -6,6 +6,8 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Widget};
 
+use unicode_width::UnicodeWidthStr as _;
+
 use super::frame::frame;
 use crate::text::Shown;
 use crate::tui::app::{App, PairRow, PairState};
@@ -39,6 +41,9 @@ pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// Columns of the title around what it says: frame, the word, gaps.
+const AROUND: usize = 12;
+
 /// The title: how many pairs are in which state, since when, in what order.
 fn said(app: &App, rows: &[PairRow], width: u16) -> String {
     let Some(step) = app.measured_step() else { return String::new() };
@@ -48,13 +53,17 @@ fn said(app: &App, rows: &[PairRow], width: u16) -> String {
         0 => format!("{} pairs", rows.len()),
         _ => format!("{squeezed} of {} squeezed, {displaced} only displaced", rows.len()),
     };
-    if width >= 56 {
-        let stage =
-            app.evaluation().and_then(|e| Some(Shown::new(&app.shown().run.as_ref()?.stages.get(e.stage)?.name)));
-        said += &stage.map_or_else(String::new, |stage| format!(" · Δ in {stage}"));
-        said += &format!(" at step {step}");
+    let stage = app.evaluation().and_then(|e| Some(Shown::new(&app.shown().run.as_ref()?.stages.get(e.stage)?.name)));
+    let stage = stage.map_or_else(String::new, |stage| format!(" · Δ in {stage}"));
+    // The parts that fit, the first of them first: half a word says nothing.
+    let room = usize::from(width).saturating_sub(AROUND);
+    for part in [format!("{stage} at step {step}"), format!(" · {}", app.view.pair_order.title())] {
+        if said.width() + part.width() > room {
+            break;
+        }
+        said += &part;
     }
-    if width >= 84 { said + " · " + app.view.pair_order.title() } else { said }
+    said
 }
 
 fn table(app: &App, rows: &[PairRow], area: Rect, buf: &mut Buffer) {

@@ -35,7 +35,7 @@ impl Keys<'_> {
     pub(in crate::tui) fn render(self, keys: impl Iterator<Item = &'static Binding>, area: Rect, buf: &mut Buffer) {
         let Self { what, first, theme, glyphs } = self;
         let place = centred(area, 78, area.height);
-        let said = format!("{what} · j k PgDn PgUp scroll, Esc closes");
+        let said = format!("{what} · {}", keymap::scrolling());
         let block = panel(title("keys", said, true, theme), true, theme, glyphs);
         let inner = block.inner(place);
         let rows: Vec<Vec<Line<'_>>> = keys.map(|b| row(b, glyphs, theme, inner.width)).collect();

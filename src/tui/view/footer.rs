@@ -9,7 +9,7 @@ use super::text::fit;
 use crate::text::Shown;
 use crate::tui::app::{App, Dialog, Replay};
 use crate::tui::glyphs::Glyphs;
-use crate::tui::keymap::{self, Action, Binding, Context, LabAction, Rows};
+use crate::tui::keymap::{self, Action, Binding, Context};
 use crate::tui::panel::Panel;
 use crate::tui::theme::Theme;
 
@@ -85,13 +85,14 @@ fn hint(app: &App, binding: &Binding) -> &'static str {
 
 /// The name of a row's first key; of a pair, both.
 pub(in crate::tui) fn key_name(binding: &Binding, glyphs: Glyphs) -> String {
-    match binding.action {
-        Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) if glyphs.is_plain() => "Left/Right".to_owned(),
-        Action::Cursor(-1) | Action::Lab(LabAction::Class(-1)) => "←→".to_owned(),
-        Action::ZoomIn | Action::Lab(LabAction::Eta(true)) => "+-".to_owned(),
-        Action::Lab(LabAction::Peaks(true)) => "pP".to_owned(),
-        Action::Lab(LabAction::Classes(false)) => "[]".to_owned(),
-        Action::List(Rows::Next) => "jk".to_owned(),
-        _ => binding.keys.first().map(|k| k.name()).unwrap_or_default(),
+    let named = |row: &Binding| {
+        row.keys.first().map_or_else(String::new, |key| if glyphs.is_plain() { key.plain_name() } else { key.name() })
+    };
+    let own = named(binding);
+    match binding.counterpart().map(named) {
+        None => own,
+        // Words would run together.
+        Some(other) if own.chars().count() > 1 || other.chars().count() > 1 => format!("{own}/{other}"),
+        Some(other) => own + &other,
     }
 }

@@ -9,6 +9,7 @@ use super::dialogs::{centred, page};
 use super::text::{panel, title, words, wrap};
 use crate::tui::app::App;
 use crate::tui::glossary::{Term, terms};
+use crate::tui::keymap;
 
 /// Columns, at most: longer lines are hard to read.
 const WIDTH: u16 = 100;
@@ -17,7 +18,7 @@ const WIDTH: u16 = 100;
 pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     let place = centred(area, WIDTH, area.height);
-    let said = format!("of the {} panel · j k PgDn PgUp scroll, Esc closes", app.focus().title());
+    let said = format!("of the {} panel · {}", app.focus().title(), keymap::scrolling());
     let block = panel(title("words", said, true, theme), true, theme, app.view.glyphs);
     let inner = block.inner(place);
     let columns = usize::from(inner.width).saturating_sub(3);
@@ -27,7 +28,7 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
         if let Some((last, _)) = said.last_mut() {
             last.push(':');
         }
-        said.extend(words(term.meaning, theme.text()));
+        said.extend(words(&keymap::told(term.meaning), theme.text()));
         if !term.source.is_empty() {
             said.extend(words(&format!("({})", term.source), theme.dim()));
         }

@@ -197,14 +197,27 @@ fn brief(n: u64) -> String {
     }
 }
 
+/// Columns of a group's title, at most: four of digit and gaps go before each; all of it fits into 79.
+fn room_of_titles(width: u16) -> usize {
+    if width >= 79 { usize::from(width) } else { usize::from(width) / 6 - 4 }
+}
+
+/// The group whose digit or title stands at a column.
+pub(super) fn group_at(area: Rect, column: u16) -> Option<ProbeGroup> {
+    let mut end = usize::from(area.x);
+    ProbeGroup::ALL.into_iter().find(|group| {
+        end += 4 + Span::raw(fit(group.title(), room_of_titles(area.width))).width();
+        usize::from(column) < end
+    })
+}
+
 /// The groups, each with the digit that toggles it.
 fn groups(app: &App, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
     if app.history().run.is_none() || area.is_empty() {
         return;
     }
-    // Four columns of digit and gaps for each title; all of it fits into 79.
-    let room = if area.width >= 79 { usize::from(area.width) } else { usize::from(area.width) / 6 - 4 };
+    let room = room_of_titles(area.width);
     let mut spans = Vec::new();
     for (digit, group) in ('1'..='9').zip(ProbeGroup::ALL) {
         let hidden = app.view.hidden.contains(&group);

@@ -15,13 +15,14 @@ mod why;
 mod tests;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::widgets::{Paragraph, Widget};
 
 use super::app::{App, Dialog};
 use super::glyphs::{self, Glyphs};
 use super::panel::{Panel, each_panel};
 use super::theme::Theme;
+use crate::protocol::ProbeGroup;
 
 pub use layout::{MIN_HEIGHT, MIN_WIDTH};
 
@@ -90,6 +91,23 @@ fn parts(app: &App, area: Rect, buf: &mut Buffer) {
     }
 }
 
+/// The panel at a place of the screen, and where it lies.
+pub(in crate::tui) fn panel_at(app: &App, area: Rect, at: Position) -> Option<(Panel, Rect)> {
+    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT || app.history().run.is_none() {
+        return None;
+    }
+    layout::places(app, area).panels.into_iter().find(|(_, place)| place.contains(at))
+}
+
+/// The group whose name stands at a place of the screen.
+pub(in crate::tui) fn group_at(app: &App, area: Rect, at: Position) -> Option<ProbeGroup> {
+    if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+        return None;
+    }
+    let place = layout::places(app, area).groups;
+    place.contains(at).then(|| header::group_at(place, at.x)).flatten()
+}
+
 fn render_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
     if !area.is_empty() {
         draw_panel(app, panel, area, buf);
@@ -102,7 +120,8 @@ macro_rules! drawing {
         $variant:ident = $title:literal in $runs:ident, keys: $list:ident, at: [$($slot:ident),+],
         drawn by $module:ident.$function:ident;
     )+) => {
-        fn draw_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
+        /// Draws one panel.
+        pub(in crate::tui) fn draw_panel(app: &App, panel: Panel, area: Rect, buf: &mut Buffer) {
             match panel {
                 $( Panel::$variant => super::panel::$module::$function(app, area, buf), )+
             }

@@ -7,13 +7,14 @@ use ratatui::widgets::{Paragraph, Widget};
 
 use super::text::{words, wrap};
 use crate::tui::app::App;
+use crate::tui::keymap;
 
 /// The sentence, in lines of a screen `width` columns wide; none while nothing is told.
 pub(super) fn lines(app: &App, width: u16) -> Vec<Line<'static>> {
     let theme = &app.view.theme;
     let Some(told) = app.narration() else { return Vec::new() };
     let mut said = words(&format!("▸ {told}"), theme.accent());
-    said.extend(words("Space plays on, v no longer stops.", theme.dim()));
+    said.extend(words(&keymap::told("{play} plays on, {narration} no longer stops."), theme.dim()));
     wrap(&said, usize::from(width).saturating_sub(2))
 }
 

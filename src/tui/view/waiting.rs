@@ -10,6 +10,7 @@ use super::text::{fit, panel, title, words, wrap};
 use crate::protocol::RunPhase;
 use crate::text::Shown;
 use crate::tui::app::{App, Reading};
+use crate::tui::keymap;
 
 const TEACH: &str = "Soon: one line for each kind of answer. Upwards, the model finds it more likely; downwards, less. \
                      y⁺ is the preferred answer and is pulled up, y⁻ the dispreferred one and is pushed down. Watch where \
@@ -47,7 +48,7 @@ fn wait(app: &App, columns: usize) -> Line<'static> {
                 Reading::Attached { .. } => "attached: the run has not begun".to_owned(),
                 _ => loading(replay),
             },
-            Some(_) => "the recording has not begun: Space plays it".to_owned(),
+            Some(_) => keymap::told("the recording has not begun: {play} plays it").into_owned(),
             None => "starting".to_owned(),
         },
     };

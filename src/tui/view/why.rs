@@ -13,6 +13,7 @@ use crate::dynamics::sight::{Sight, Tone, View};
 use crate::export::influence;
 use crate::tui::app::{App, NAMED, Why};
 use crate::tui::inquiry::{Query, Told};
+use crate::tui::keymap;
 use crate::tui::panel::heatmap::HeatMap;
 
 /// Columns, at most: longer lines are hard to read.
@@ -47,7 +48,8 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
         Some(Why::Asked(query, doing)) => {
             let until = query.until();
             let mut lines = sentence(&format!(
-                "The run's steps are being taken again, up to step {until}. The dashboard works meanwhile; {} comes back here.",
+                "The run's steps are being taken again, up to step {until}. The dashboard works meanwhile; {} comes back \
+                 here.",
                 key(*query)
             ));
             lines.extend(doing.iter().flat_map(|doing| sentence(doing.as_str())));
@@ -61,11 +63,11 @@ pub(super) fn render(app: &App, first: u16, area: Rect, buf: &mut Buffer) {
 }
 
 /// The key that asks it.
-fn key(query: Query) -> &'static str {
+fn key(query: Query) -> String {
     match query {
-        Query::Who(_) => "i",
-        Query::Where(_) => "u",
-        Query::Alike(..) => "K",
+        Query::Who(_) => keymap::key_of("who_moved_it"),
+        Query::Where(_) => keymap::key_of("microscope"),
+        Query::Alike(..) => keymap::key_of("kernel"),
     }
 }
 
@@ -76,11 +78,15 @@ fn heading(app: &App) -> Line<'static> {
         Some(Why::Asked(query, _)) => Some(*query),
         Some(Why::Unknown(_)) | None => None,
     };
+    let scrolling = keymap::scrolling();
     let (what, keys) = match query {
-        Some(Query::Where(_)) if app.looks_at_tokens() => ("where it lost", "← → walk, j k scroll, Esc closes"),
-        Some(Query::Where(_)) => ("where it lost", "Esc closes"),
-        Some(Query::Alike(..)) => ("kernel", "Esc closes"),
-        Some(Query::Who(_)) | None => ("who moved it", "j k scroll, Esc closes"),
+        Some(Query::Where(_)) if app.looks_at_tokens() => {
+            let walk = ["token_left", "token_right"].map(keymap::key_of).join(" ");
+            ("where it lost", format!("{walk} walk, {scrolling}"))
+        }
+        Some(Query::Where(_)) => ("where it lost", scrolling),
+        Some(Query::Alike(..)) => ("kernel", scrolling),
+        Some(Query::Who(_)) | None => ("who moved it", scrolling),
     };
     title(what, keys, true, &app.view.theme)
 }
