@@ -97,6 +97,7 @@ class Recorder:
         self._stage: int | None = None
         self._flow_since: int | None = None
         self._logged: set[str] = set()
+        self._texts: dict[int, str] = {}
         self._header: dict[str, Any] | None = None
         self._header_written = False
         self._ended = False
@@ -213,7 +214,8 @@ class Recorder:
             return None
         readings = {index: reading for result in gathered for index, reading in result.readings.items()}
         # A batch that two ranks read is the same.
-        moved = [sum(column) for column in zip(*(result.moved for result in gathered if len(result.moved)))]
+        moves = [result.moved for result in gathered if len(result.moved)]
+        moved = moves[0] if len(moves) == 1 else [sum(column) for column in zip(*moves)]
         event = self._evaluation(readings, moved, step, stage, began)
         self._write(event)
         if any(not _finite(reading.logp) for reading in readings.values()):
@@ -280,7 +282,10 @@ class Recorder:
         return described
 
     def _token(self, id: int) -> str:
-        return str(self._tokenizer.decode([int(id)]))
+        # Asked for thousands of times, of a few hundred tokens.
+        if id not in self._texts:
+            self._texts[id] = str(self._tokenizer.decode([int(id)]))
+        return self._texts[id]
 
     def _evaluation(
         self, readings: Mapping[int, Reading], moved: Sequence[float], step: int, stage: int, began: bool
