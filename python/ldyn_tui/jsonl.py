@@ -14,6 +14,20 @@ from .messages import Damaged
 _PER_TOKEN = {"entropy": "entropy", "mismatch_kl": "mismatch_kl", "importance_ratio": "importance_ratio"}
 
 
+#: verl's names with those of TRL that mean the same: the program's panels look for the latter.
+_OF_VERL = {
+    "actor/pg_loss": "loss",
+    "actor/entropy": "entropy",
+    "actor/grad_norm": "grad_norm",
+    "actor/lr": "learning_rate",
+    "actor/kl_loss": "kl",
+    "actor/pg_clipfrac": "clip_ratio/region_mean",
+    "critic/rewards/mean": "reward",
+    "response_length/mean": "completions/mean_length",
+    "response_length/clip_ratio": "completions/clipped_ratio",
+}
+
+
 def objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """The objects of a file with the numbers of their lines. A last line that breaks off is dropped.
 
@@ -35,12 +49,15 @@ def objects(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def verl(path: pathlib.Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Step and values by name of every line of verl's file logger: `{"step": 3, "data": {"actor/entropy": 0.7, ...}}`."""
+    """Step and values by name of every line of verl's file logger: `{"step": 3, "data": {"actor/entropy": 0.7, ...}}`.
+
+    What TRL has a name of its own for is there under both.
+    """
     for number, line in objects(path):
         step, data = line.get("step"), line.get("data")
         if not isinstance(step, int) or not isinstance(data, dict):
             raise Damaged(f"line {number}: has no `step` with its `data`, as verl's file logger writes them")
-        yield step, data
+        yield step, {**{_OF_VERL[name]: value for name, value in data.items() if name in _OF_VERL}, **data}
 
 
 def prime_rl(files: Sequence[pathlib.Path]) -> Iterator[tuple[int, dict[str, float]]]:

@@ -225,7 +225,7 @@ class RowReader:
                     reading.flow, own = flow_between(before, now[0], answer.completion_ids, (entropies, now[1]))
                     moved = own if not moved else [a + b for a, b in zip(moved, own)]
             result.readings[index] = reading
-        if self._start is None and self._keeps:
+        if self._start is None and kept:
             self._start = kept
         result.moved = moved
         return result

@@ -56,9 +56,10 @@ class TorchReader:
         """Reads the answers that the batches name by their index."""
         result = Read({})
         beginning = None
-        if self.flows(answers, self.vocab_size(model)):
-            read_here = dict.fromkeys(index for batch in batches for index in batch)
-            beginning = self._beginning or Beginning(answers, [i for i in read_here if answers[i].kind == "chosen"])
+        read_here = dict.fromkeys(index for batch in batches for index in batch)
+        chosen = [index for index in read_here if answers[index].kind == "chosen"]
+        if chosen and self.flows(answers, self.vocab_size(model)):
+            beginning = self._beginning or Beginning(answers, chosen)
         moved: torch.Tensor | None = None
         model = module_of(model)
         with torch.no_grad(), as_it_was(model):
@@ -83,7 +84,7 @@ class TorchReader:
                     result.readings.update(zip((batch[row] for row in rest), labels))
         if beginning is not None:
             beginning.complete = True
-        self._beginning = beginning
+            self._beginning = beginning
         result.moved = [] if moved is None else moved.tolist()
         return result
 
