@@ -21,7 +21,7 @@ pub struct Alike {
     pub kind: ProbeKind,
     /// What was observed: the prompts that have such an answer, the first ones.
     pub observed: Vec<Text>,
-    /// What was learnt: first the y⁺ of the examples, then their y⁻ where there are any.
+    /// What was learnt: first the y⁺ of the examples, then their y⁻ where those were read.
     pub learnt: Vec<Learnt>,
     /// Row by row what each learnt answer is to one observed answer.
     pub cells: Vec<Vec<Cell>>,
