@@ -6,9 +6,10 @@
 //!
 //! DPO steps of eight pairs of the shipped world on the shipped model; or of the first four pairs of a file of preferences
 //! on another MODEL (a GGUF file or a folder), of which FOLDER has the `config.json`. The floor multiplies, by the same
-//! library and on all cores: every weight matrix with every token three times (forward, and backward to the inputs and to
-//! the weights), the output matrix with the tokens that are predicted, and queries, keys and values of each head, of which
-//! a causal mask needs half. Prints every measurement and the ratio of the medians, the step to its floor.
+//! library and on all cores, shared out in the quicker of two ways: every weight matrix with every token three times
+//! (forward, and backward to the inputs and to the weights), the output matrix with the tokens that are predicted, and
+//! queries, keys and values of each head, of which a causal mask needs half. Prints every measurement and the ratio of the
+//! medians, the step to its floor; and how many pages of fresh memory a step asks the kernel for, on Linux.
 
 #![allow(
     clippy::print_stdout,
@@ -29,6 +30,7 @@ use std::time::Instant;
 use gemm::Parallelism;
 use ldyn_tui::protocol::{MetricKey, ProbeKind, TrainerEvent};
 use ldyn_tui::{BackendChoice, Experiment, train};
+use rayon::prelude::*;
 
 use common::{arguments, median};
 
@@ -48,6 +50,14 @@ struct Work {
     /// Tokens of the answers.
     predicted: usize,
     sequences: usize,
+    /// Pages that the kernel cleared for it, on average.
+    fresh: Option<u64>,
+}
+
+/// Pages that the kernel has cleared for this process so far, on Linux.
+fn fresh_pages() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(7)?.parse().ok()
 }
 
 /// Seconds of every step, and what one of them reads. Every step reads the same pairs.
@@ -59,6 +69,7 @@ fn steps(source: &str, pairs: usize) -> (Vec<f64>, Work) {
     );
     let experiment = Experiment::parse(Path::new("floor.ron"), &text, &[]).unwrap();
     let (mut predicted, mut tokens, mut seconds, mut began) = (0, Vec::new(), Vec::new(), Instant::now());
+    let mut pages = Vec::new();
     train(&experiment, BackendChoice::Flex, |event| {
         match event {
             TrainerEvent::RunStarted(run) => {
@@ -68,6 +79,7 @@ fn steps(source: &str, pairs: usize) -> (Vec<f64>, Work) {
             TrainerEvent::Step(step) => {
                 seconds.push(began.elapsed().as_secs_f64());
                 tokens.push(step.metrics[&MetricKey::NUM_TOKENS]);
+                pages.push(fresh_pages());
             }
             _ => {}
         }
@@ -77,8 +89,9 @@ fn steps(source: &str, pairs: usize) -> (Vec<f64>, Work) {
     .unwrap();
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
     let tokens = (tokens[STEPS - 1] - tokens[STEPS - 2]) as usize;
+    let fresh = pages[STEPS - 1].zip(pages[1]).map(|(now, before)| (now - before) / (STEPS as u64 - 2));
     seconds.drain(..2);
-    (seconds, Work { tokens, predicted: predicted as usize, sequences: 2 * pairs })
+    (seconds, Work { tokens, predicted: predicted as usize, sequences: 2 * pairs, fresh })
 }
 
 /// Products `[m, k] × [k, n]`, and how many of them.
@@ -113,42 +126,41 @@ fn products(config: &Path, work: &Work) -> Products {
     products
 }
 
-/// Seconds that the products take.
+/// Seconds that the products take: each shared out among all cores by the library, or each on one core and as many at a
+/// time as there are cores, whichever is sooner done.
 fn floor(products: &Products) -> f64 {
     let largest = products.iter().map(|([m, k, n], _)| (m * k).max(k * n).max(m * n)).max().unwrap();
-    let (a, b, mut c) = (vec![1.0_f32; largest], vec![1.0_f32; largest], vec![0.0_f32; largest]);
+    let (a, b) = (vec![1.0_f32; largest], vec![1.0_f32; largest]);
+    let all: Vec<[usize; 3]> = products.iter().flat_map(|&(size, count)| std::iter::repeat_n(size, count)).collect();
+    let memory = || vec![0.0_f32; largest];
+    let mut c = memory();
     let began = Instant::now();
-    for &([m, k, n], count) in products {
-        for _ in 0..count {
-            let stride = |n: usize| isize::try_from(n).unwrap();
-            // SAFETY: the buffers hold at least m·k, k·n and m·n numbers, with rows of k, n and n.
-            unsafe {
-                gemm::gemm(
-                    m,
-                    n,
-                    k,
-                    c.as_mut_ptr(),
-                    1,
-                    stride(n),
-                    false,
-                    a.as_ptr(),
-                    1,
-                    stride(k),
-                    b.as_ptr(),
-                    1,
-                    stride(n),
-                    0.0,
-                    1.0,
-                    false,
-                    false,
-                    false,
-                    if m * k * n < 1 << 17 { Parallelism::None } else { Parallelism::Rayon(0) },
-                );
-            }
-        }
+    for &[m, k, n] in &all {
+        let sharing = if m * k * n < 1 << 17 { Parallelism::None } else { Parallelism::Rayon(0) };
+        multiply([m, k, n], &a, &b, &mut c, sharing);
     }
-    std::hint::black_box(&c);
-    began.elapsed().as_secs_f64()
+    let shared = began.elapsed().as_secs_f64();
+    let began = Instant::now();
+    all.par_iter().for_each_init(memory, |c, &size| multiply(size, &a, &b, c, Parallelism::None));
+    shared.min(began.elapsed().as_secs_f64())
+}
+
+/// Multiplies a `[m, k]` with b `[k, n]`.
+fn multiply([m, k, n]: [usize; 3], a: &[f32], b: &[f32], c: &mut [f32], sharing: Parallelism) {
+    assert!(a.len() >= m * k && b.len() >= k * n && c.len() >= m * n);
+    let stride = |n: usize| isize::try_from(n).unwrap();
+    // SAFETY: the buffers hold at least m·k, k·n and m·n numbers, with rows of k, n and n.
+    unsafe {
+        #[rustfmt::skip]
+        gemm::gemm(
+            m, n, k,
+            c.as_mut_ptr(), 1, stride(n), false,
+            a.as_ptr(), 1, stride(k),
+            b.as_ptr(), 1, stride(n),
+            0.0, 1.0, false, false, false, sharing,
+        );
+    }
+    std::hint::black_box(c);
 }
 
 fn main() {
@@ -180,13 +192,14 @@ fn main() {
         floors.push(alone);
         let flops: usize = products.iter().map(|([m, k, n], count)| 2 * m * k * n * count).sum();
         println!(
-            "{i}: a step {:.1} ms, its products alone {:.1} ms ({:.1} GFLOP, {:.0} GFLOP/s; {} tokens, {} predicted)",
+            "{i}: a step {:.1} ms, its products alone {:.1} ms ({:.1} GFLOP, {:.0} GFLOP/s; {} tokens, {} predicted, {} fresh pages)",
             1e3 * ours[i - 1],
             1e3 * alone,
             flops as f64 / 1e9,
             flops as f64 / 1e9 / alone,
             work.tokens,
-            work.predicted
+            work.predicted,
+            work.fresh.map_or("?".to_owned(), |pages| pages.to_string())
         );
     }
     println!("step / products = {:.3} ({pairs} pairs, median of {repeats})", median(ours) / median(floors));

@@ -77,7 +77,7 @@ fn course(model_and_data: &str, probes: &str) -> Course {
 fn rows(course: &Course) -> String {
     let probes = course.started.probes.iter().enumerate().map(|(i, probe)| {
         let responses = probe.responses.iter().map(|(kind, response)| {
-            let sum = course.measured.logps[kind][i];
+            let sum = course.measured.logps[*kind][i];
             serde_json::json!({ "text": response.text, "tokens": response.tokens, "sum": sum })
         });
         serde_json::json!({ "prompt": probe.prompt, "responses": responses.collect::<Vec<_>>() }).to_string()

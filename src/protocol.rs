@@ -14,6 +14,7 @@ mod kinds;
 mod measured;
 mod shared;
 mod started;
+mod sums;
 mod tokens;
 mod unlisted;
 
@@ -26,6 +27,7 @@ pub use influence::{Contribution, Influence, Question};
 pub use kinds::{MetricKey, ProbeGroup, ProbeKind};
 pub use measured::{ClassReading, Evaluation, GreedyAnswer, MassFlow, PairFlow, PrefixReading, StepMetrics, TokenFlow};
 pub use started::{DetectorSettings, ProbePrompt, ProbeResponse, RunStarted, StageInfo};
+pub use sums::Sums;
 pub use tokens::TokenLists;
 pub use unlisted::Unlisted;
 

@@ -161,7 +161,7 @@ impl Label {
 
 /// Shares of displaced and of squeezed pairs.
 fn shares(run: &RunStarted, start: &Evaluation, now: &Evaluation, sigma: [f64; 3]) -> (f64, f64) {
-    let logp = |e: &Evaluation, kind: ProbeKind, pair: usize| e.logps.get(&kind).map(|v| f64::from(v[pair]));
+    let logp = |e: &Evaluation, kind: ProbeKind, pair: usize| e.logps.get(kind).map(|v| f64::from(v[pair]));
     let (mut displaced, mut squeezed) = (0.0, 0.0);
     for (pair, probe) in run.probes.iter().enumerate() {
         let least = |kind: ProbeKind, sigma: f64| {

@@ -20,6 +20,7 @@ from .probes import Probe, read_rows
 from .reading import Reading
 from .recorder import Recorder
 from .runfile import FORMAT_VERSION, RunFile, Stage
+from .samples import Samples
 
 if TYPE_CHECKING:
     from .callback import LdynCallback
@@ -34,6 +35,7 @@ __all__ = [
     "Reading",
     "Recorder",
     "RunFile",
+    "Samples",
     "Stage",
     "__version__",
     "read_rows",

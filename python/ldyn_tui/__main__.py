@@ -14,11 +14,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m ldyn_tui", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     imports = commands.add_parser("import", help="write what a trainer has kept as a run that ldyn-tui shows")
-    imports.add_argument("file", help="a trainer_state.json, an event file of TensorBoard, or its folder")
+    imports.add_argument(
+        "file",
+        help="a trainer_state.json, an event file of TensorBoard, a run-*.wandb, Trackio's .db, the JSON lines of verl's file "
+        "logger or of prime-rl's token_exports, or a folder of one of these",
+    )
+    imports.add_argument("--run", help="which one is meant where there are several: Trackio's name of it, or its folder")
     imports.add_argument("--out", required=True, help="the run's directory")
     args = parser.parse_args(arguments)
     try:
-        directory = imported.write(imported.read(args.file), pathlib.Path(args.file).name, args.out)
+        directory = imported.write(imported.read(args.file, args.run), pathlib.Path(args.file).name, args.out)
     except (ValueError, OSError) as error:
         print(f"ldyn_tui: {error}", file=sys.stderr)
         return 2

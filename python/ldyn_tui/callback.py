@@ -13,6 +13,7 @@ from . import ranks
 from .probes import Row
 from .recorder import Recorder
 from .runfile import Stage
+from .samples import Reward, Samples
 
 log = logging.getLogger("ldyn_tui")
 
@@ -91,8 +92,22 @@ class LdynCallback(TrainerCallback):  # type: ignore[misc]
         }
         self._max_length, self._budget = max_length, budget
         self._measurements = 0
+        self._samples: Samples | None = None
         #: What records the run; `None` before the training begins, and where it could not be begun.
         self.recorder: Recorder | None = None
+
+    def watch(self, reward: Reward) -> Reward:
+        """The same reward function, for GRPOTrainer or RLOOTrainer, with an ear on what it rewards.
+
+            trainer = GRPOTrainer(..., reward_funcs=callback.watch(reward), callbacks=[callback])
+
+        At every measurement the latest samples that were pulled up (their reward above their prompt's mean) and those that
+        were pushed down are read, and answers that were correct earlier are followed; see `Samples.metrics`. Of several
+        reward functions watch the one that says what is correct. A prompt's samples are compared as far as one process has
+        them.
+        """
+        self._samples = self._samples or Samples()
+        return self._samples.watched(reward)
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Begins the run's directory and measures the model as it is."""
@@ -150,6 +165,8 @@ class LdynCallback(TrainerCallback):  # type: ignore[misc]
         if recorder is None or model is None or recorder.measured == step:
             return
         recorder.measure(model, step)
+        if self._samples is not None:
+            recorder.measure_samples(model, step, self._samples)
         self._measurements += 1
         if self._measurements == 1:
             # Reading the probes and the first pass are done once.

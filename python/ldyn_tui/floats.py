@@ -15,7 +15,10 @@ Number = float | str | None
 
 def double(x: float) -> Number:
     """A number in double precision, as the run file has it."""
-    x = float(x)
+    try:
+        x = float(x)
+    except OverflowError:  # a whole number of more than 308 digits
+        return "inf" if x > 0 else "-inf"
     if math.isnan(x):
         return None
     if math.isinf(x):
@@ -25,9 +28,10 @@ def double(x: float) -> Number:
 
 def single(x: float) -> Number:
     """A number in single precision, in its shortest decimal form: what the program itself would write."""
-    x = float(x)
-    if not math.isfinite(x):
-        return double(x)
+    full = double(x)
+    if not isinstance(full, float):
+        return full
+    x = full
     try:
         packed = struct.pack("<f", x)
     except OverflowError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -165,10 +166,9 @@ LISTED_PER_ANSWER, LISTED = 5, 8
 
 def largest_moves(own: Sequence[float], count: int) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
     """The tokens that gained most and those that lost most, each with what it gained, largest movement first."""
-    order = sorted(range(len(own)), key=lambda v: (-own[v], v))
-    gained = [(v, own[v]) for v in order[:count] if own[v] > 0]
-    lost = [(v, own[v]) for v in reversed(order[-count:]) if own[v] < 0]
-    return gained, lost
+    most = heapq.nsmallest(count, range(len(own)), key=lambda v: (-own[v], v))
+    least = heapq.nsmallest(count, range(len(own)), key=lambda v: (own[v], -v))
+    return [(v, own[v]) for v in most if own[v] > 0], [(v, own[v]) for v in least if own[v] < 0]
 
 
 class RowReader:
@@ -225,7 +225,7 @@ class RowReader:
                     reading.flow, own = flow_between(before, now[0], answer.completion_ids, (entropies, now[1]))
                     moved = own if not moved else [a + b for a, b in zip(moved, own)]
             result.readings[index] = reading
-        if self._start is None and self._keeps:
+        if self._start is None and kept:
             self._start = kept
         result.moved = moved
         return result

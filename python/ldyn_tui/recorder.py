@@ -14,8 +14,9 @@ from .floats import double, single, singles
 from .probes import Row, prepare, read_rows
 from .reading import LISTED, NAN, Flow, Read, Reader, Reading, largest_moves
 from .runfile import FORMAT_VERSION, RunFile, Stage, bytes_up_to, claim_directory
+from .samples import Samples, answer_of
 from .share import Share
-from .tokens import Tokenizer, part
+from .tokens import Answer, Tokenizer, part
 
 log = logging.getLogger("ldyn_tui")
 
@@ -92,11 +93,13 @@ class Recorder:
         self._seed, self._model_name, self._description = seed, model_name, description
         self._detector = dict(detector or {})
         self._flow, self._reader = flow, reader
+        self._max_length = max_length
         self._batch_tokens = batch_tokens
         self._batches: list[list[int]] | None = None
         self._stage: int | None = None
         self._flow_since: int | None = None
         self._logged: set[str] = set()
+        self._texts: dict[int, str] = {}
         self._header: dict[str, Any] | None = None
         self._header_written = False
         self._ended = False
@@ -193,18 +196,7 @@ class Recorder:
         self._begin(step, stage)
         if self._flow_since is None:
             self._reader.begin_stage()
-        mine = plan.share(self._batches, self.rank, self.ranks)
-        try:
-            read: Read | Exception = self._reader.read(model, self._answers, mine, self.share.forwards)
-            for index, reading in read.readings.items():  # type: ignore[union-attr]
-                reading.check(self._answers[index], step)
-        except Exception as error:
-            # The other ranks wait for this one: it tells them, and all fail alike.
-            read = error
-        gathered = ranks.gather(read if not isinstance(read, Exception) or self.ranks == 1 else RuntimeError(str(read)))
-        for result in gathered:
-            if isinstance(result, Exception):
-                raise result
+        gathered = self._read(self._reader, model, self._answers, self._batches, step)
         began = self._flow_since is None
         if began:
             self._flow_since = step
@@ -213,12 +205,68 @@ class Recorder:
             return None
         readings = {index: reading for result in gathered for index, reading in result.readings.items()}
         # A batch that two ranks read is the same.
-        moved = [sum(column) for column in zip(*(result.moved for result in gathered if len(result.moved)))]
+        moves = [result.moved for result in gathered if len(result.moved)]
+        moved = moves[0] if len(moves) == 1 else [sum(column) for column in zip(*moves)]
         event = self._evaluation(readings, moved, step, stage, began)
         self._write(event)
         if any(not _finite(reading.logp) for reading in readings.values()):
             self._remark("finite", step, "the model's log-probs are no longer finite")
         return event
+
+    def _read(
+        self, reader: Reader, model: Any, answers: Sequence[Answer], batches: Sequence[list[int]], step: int
+    ) -> list[Read]:
+        """What all ranks have read, each its share of the batches; where one fails, all do."""
+        mine = plan.share(batches, self.rank, self.ranks)
+        try:
+            read: Read | Exception = reader.read(model, answers, mine, self.share.forwards)
+            for index, reading in read.readings.items():  # type: ignore[union-attr]
+                reading.check(answers[index], step)
+        except Exception as error:
+            # The other ranks wait for this one: it tells them.
+            read = error
+        gathered = ranks.gather(read if not isinstance(read, Exception) or self.ranks == 1 else RuntimeError(str(read)))
+        for result in gathered:
+            if isinstance(result, Exception):
+                raise result
+        return gathered
+
+    def measure_samples(self, model: Any, step: int, samples: Samples, stage: int = 0) -> dict[str, float] | None:
+        """Reads what a training by reward has sampled since the last call, and what it sampled earlier and found correct, and
+        records scalars of both (see `Samples.metrics`). All ranks must call it alike, each with its own samples, after
+        `measure`.
+
+        Returns the scalars on rank 0; `None` elsewhere, and where it failed: the reason is in the run file then.
+        """
+        try:
+            with self.share.ours():
+                found = self._measure_samples(model, int(step), samples)
+        except Exception as error:
+            self._failed("the samples could not be measured", int(step), error)
+            return None
+        if self.rank != 0:
+            return None
+        if found:
+            self.log(step, found, stage)
+        return found
+
+    def _measure_samples(self, model: Any, step: int, samples: Samples) -> dict[str, float]:
+        # Every rank has samples of its own; all plan the same for all of them.
+        gathered = ranks.gather(samples.drain())
+        parted = [
+            (sample, answer_of(sample, self._tokenizer, self._max_length)) for of_rank, _ in gathered for sample in of_rank
+        ]
+        latest = [(sample, answer) for sample, answer in parted if answer is not None]
+        answers = [answer for _, answer in latest] + samples.followed()
+        readings: dict[int, Reading] = {}
+        if answers:
+            if self._reader is None:
+                raise RuntimeError("the probes are measured first")
+            planned = plan.batches(answers, self._batch_tokens, BATCH_LOGITS, max(self._reader.vocab_size(model), 1))
+            for read in self._read(self._reader, model, answers, planned, step):
+                readings.update(read.readings)
+        counts = {sign: sum(count[sign] for _, count in gathered) for sign in (True, False, None)}
+        return samples.metrics(latest, counts, [readings[index] for index in range(len(answers))])
 
     def _begin(self, step: int, stage: int) -> None:
         """A stage begins with the first word that is said of it."""
@@ -280,7 +328,10 @@ class Recorder:
         return described
 
     def _token(self, id: int) -> str:
-        return str(self._tokenizer.decode([int(id)]))
+        # Asked for thousands of times, of a few hundred tokens.
+        if id not in self._texts:
+            self._texts[id] = str(self._tokenizer.decode([int(id)]))
+        return self._texts[id]
 
     def _evaluation(
         self, readings: Mapping[int, Reading], moved: Sequence[float], step: int, stage: int, began: bool

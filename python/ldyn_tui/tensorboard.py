@@ -5,12 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from .messages import Damaged, fields
+
 #: The largest record that is read: scalars take some dozens of bytes.
 MOST = 64 << 20
-
-
-class Damaged(ValueError):
-    """What is wrong with a file, and at which byte."""
 
 
 def scalars(data: bytes) -> Iterator[tuple[int, str, float]]:
@@ -33,57 +31,22 @@ def scalars(data: bytes) -> Iterator[tuple[int, str, float]]:
         at += 12 + length + 4
 
 
-def _fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    """Number and value of every field of a message; numbers of fixed width as their bytes."""
-    at = 0
-    while at < len(message):
-        key, at = _varint(message, at)
-        kind = key & 7
-        if kind == 0:
-            value, at = _varint(message, at)
-            yield key >> 3, value
-            continue
-        if kind == 2:
-            length, at = _varint(message, at)
-        elif kind in (1, 5):
-            length = 8 if kind == 1 else 4
-        else:
-            raise IndexError(f"a field of kind {kind}")
-        if at + length > len(message):
-            raise IndexError("a field that is longer than its message")
-        yield key >> 3, message[at : at + length]
-        at += length
-
-
-def _varint(message: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, at
-        if shift > 63:
-            raise IndexError("a number of more than 64 bits")
-
-
 def _of_event(record: bytes) -> Iterator[tuple[int, str, float]]:
     step, summaries = 0, []
-    for number, value in _fields(record):
+    for number, value in fields(record):
         if number == 2 and isinstance(value, int):
             step = value
         elif number == 5 and isinstance(value, bytes):
             summaries.append(value)
     for summary in summaries:
-        for number, value in _fields(summary):
+        for number, value in fields(summary):
             if number == 1 and isinstance(value, bytes):
                 yield from _of_value(step, value)
 
 
 def _of_value(step: int, message: bytes) -> Iterator[tuple[int, str, float]]:
     name, scalar = None, None
-    for number, value in _fields(message):
+    for number, value in fields(message):
         if number == 1 and isinstance(value, bytes):
             name = value.decode()
         elif number == 2 and isinstance(value, bytes) and len(value) == 4:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import inspect
+import math
 import random
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 
 from .kinds import READ_WHOLE
-from .reading import BALANCE, LISTED_PER_ANSWER, BrokenMeasurement, Flow, Read, Reading, Timed, largest_moves
+from .reading import BALANCE, LISTED_PER_ANSWER, BrokenMeasurement, Flow, Read, Reading, Timed
 from .tokens import Answer
 
-#: Logits that exist in double or single precision at the same time while they are reduced.
-_ROWS_AT_ONCE = 1 << 23
+#: Log-probs that exist at the same time while they are reduced: on a CPU as many as its cache holds.
+_AT_ONCE, _AT_ONCE_CPU = 1 << 23, 1 << 18
 #: Bytes of distributions that are kept for mass flow, at most.
 FLOW_BYTES = 512 << 20
 
@@ -34,7 +35,7 @@ class TorchReader:
         """
         self._keeps = flow
         self._flow_bytes = flow_bytes
-        self._start: dict[int, tuple[torch.Tensor, torch.Tensor]] | None = None
+        self._beginning: Beginning | None = None
 
     def vocab_size(self, model: Any) -> int:
         """Entries of the vocabulary, as the model's configuration says."""
@@ -44,7 +45,7 @@ class TorchReader:
 
     def begin_stage(self) -> None:
         """The next reading is what mass flow is measured against."""
-        self._start = None
+        self._beginning = None
 
     def flows(self, answers: Sequence[Answer], vocab_size: int) -> bool:
         """Whether mass flow is measured: whether the distributions along y+ fit into the memory for them."""
@@ -54,9 +55,12 @@ class TorchReader:
     def read(self, model: Any, answers: Sequence[Answer], batches: Sequence[Sequence[int]], timed: Timed) -> Read:
         """Reads the answers that the batches name by their index."""
         result = Read({})
-        kept: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        beginning = None
+        read_here = dict.fromkeys(index for batch in batches for index in batch)
+        chosen = [index for index in read_here if answers[index].kind == "chosen"]
+        if chosen and self.flows(answers, self.vocab_size(model)):
+            beginning = self._beginning or Beginning(answers, chosen)
         moved: torch.Tensor | None = None
-        flows = self.flows(answers, self.vocab_size(model))
         model = module_of(model)
         with torch.no_grad(), as_it_was(model):
             for batch in batches:
@@ -64,22 +68,23 @@ class TorchReader:
                 with timed():
                     logits, first = forward(model, of_batch)
                     finish(logits)
-                for row, (index, answer) in enumerate(zip(batch, of_batch)):
-                    at = len(answer.prompt_ids) - 1 - first
-                    rows = logits[row, at : at + len(answer.completion_ids)]
-                    before = (self._start or {}).get(index)
-                    keeps = flows and answer.kind == "chosen"
-                    reading, now, own = read_rows(rows, answer, before if keeps else None, keeps)
-                    # A batch that a rank reads twice, so that all ranks read equally many, counts once.
-                    if index in result.readings:
-                        continue
-                    result.readings[index] = reading
-                    if now is not None and self._start is None:
-                        kept[index] = now
+                # A batch that a rank reads twice, so that all ranks read equally many, counts once.
+                if batch[0] in result.readings:
+                    continue
+                whole = [row for row, answer in enumerate(of_batch) if answer.kind in READ_WHOLE]
+                if whole:
+                    indices = [batch[row] for row in whole]
+                    readings, own = read_whole(Rows(logits, first, of_batch, whole), beginning, indices)
+                    result.readings.update(zip(indices, readings))
                     if own is not None:
                         moved = own if moved is None else moved + own
-        if self._start is None and flows:
-            self._start = kept
+                rest = [row for row, answer in enumerate(of_batch) if answer.kind not in READ_WHOLE]
+                if rest:
+                    labels = read_labels(Rows(logits, first, of_batch, rest))
+                    result.readings.update(zip((batch[row] for row in rest), labels))
+        if beginning is not None:
+            beginning.complete = True
+            self._beginning = beginning
         result.moved = [] if moved is None else moved.tolist()
         return result
 
@@ -160,92 +165,167 @@ def finish(logits: torch.Tensor) -> None:
         torch.cuda.synchronize(logits.device)
 
 
-def read_rows(
-    logits: torch.Tensor, answer: Answer, before: tuple[torch.Tensor, torch.Tensor] | None, keep: bool
-) -> tuple[Reading, tuple[torch.Tensor, torch.Tensor] | None, torch.Tensor | None]:
-    """Reads an answer's rows of logits, `[positions, vocabulary]`, some rows at a time.
+class Rows:
+    """The rows of a batch's logits that stand before the tokens of some of its answers, one answer after the other."""
 
-    `before` holds the distributions, `[positions, vocabulary]`, and entropies, `[positions]`, of the stage's beginning.
-    Returns the reading, with `keep` the same of now, and the mass that every token gained, `[vocabulary]`.
+    def __init__(self, logits: torch.Tensor, first: int, answers: Sequence[Answer], some: Sequence[int]) -> None:
+        """Of `logits`, `[answers, positions, vocabulary]`, which begin at position `first`, the rows of the answers that
+        `some` names by their place in the batch.
+        """
+        self._logits = logits
+        answer, at, label, self.lengths = [], [], [], []
+        for row in some:
+            begin, length = len(answers[row].prompt_ids) - 1 - first, len(answers[row].completion_ids)
+            answer.extend([row] * length)
+            at.extend(range(begin, begin + length))
+            label.extend(answers[row].completion_ids)
+            self.lengths.append(length)
+        device = logits.device
+        self._answer, self._at = torch.tensor(answer, device=device), torch.tensor(at, device=device)
+        #: Which answer, counted from 0 among these, a row belongs to, `[rows]`; on the CPU.
+        self.owner = torch.repeat_interleave(torch.tensor(self.lengths))
+        #: The answers' own tokens, `[rows, 1]`.
+        self.labels = torch.tensor(label, device=device).unsqueeze(-1)
+
+    def log_probs(self) -> Iterator[tuple[slice, torch.Tensor]]:
+        """Log-probs of all tokens, `[some rows, vocabulary]`, in single precision, with the rows that they are: so many at a
+        time as a cache holds.
+        """
+        elements = _AT_ONCE_CPU if self._logits.device.type == "cpu" else _AT_ONCE
+        at_once = max(elements // max(self._logits.shape[-1], 1), 1)
+        for begin in range(0, len(self._at), at_once):
+            rows = slice(begin, min(begin + at_once, len(self._at)))
+            logits = self._logits[self._answer[rows], self._at[rows]]
+            yield rows, torch.log_softmax(logits, -1, dtype=torch.float32)
+
+    def sums(self, numbers: torch.Tensor) -> list[list[float]]:
+        """Sums over each answer's rows of `[rows, columns]`, in double precision."""
+        total = torch.zeros((len(self.lengths), numbers.shape[1]), dtype=torch.float64)
+        return cast("list[list[float]]", total.index_add_(0, self.owner, numbers.double().cpu()).tolist())
+
+
+class Beginning:
+    """The distributions along y+ at a stage's beginning, which mass flow is measured against; in the CPU's memory."""
+
+    def __init__(self, answers: Sequence[Answer], chosen: Sequence[int]) -> None:
+        """Makes room for the answers that `chosen` names by their index."""
+        self._first, rows = {}, 0
+        for index in chosen:
+            self._first[index] = rows
+            rows += len(answers[index].completion_ids)
+        self._rows = rows
+        self._p: torch.Tensor | None = None
+        self._star = torch.zeros(rows, dtype=torch.long)
+        self._entropy = torch.zeros(rows)
+        #: Whether all of it was read: what is read from then on is held against it.
+        self.complete = False
+
+    def places(self, indices: Sequence[int], rows: Rows) -> torch.Tensor:
+        """Where the rows of the answers `indices` are kept, `[rows]`; -1 for those of an answer that is not."""
+        firsts = [self._first.get(index, -1) for index in indices]
+        spans = [range(at, at + n) if at >= 0 else [-1] * n for at, n in zip(firsts, rows.lengths)]
+        return torch.tensor([place for span in spans for place in span], dtype=torch.long)
+
+    def keep(self, places: torch.Tensor, p: torch.Tensor, labels: torch.Tensor, entropy: torch.Tensor) -> None:
+        """Keeps distributions, `[rows, vocabulary]`, with the likeliest token other than the answer's own."""
+        if self._p is None:
+            self._p = torch.empty((self._rows, p.shape[-1]))
+        self._p[places] = p.cpu()
+        self._star[places] = p.scatter(-1, labels, -1.0).argmax(-1).cpu()
+        self._entropy[places] = entropy.cpu()
+
+    def since(
+        self, places: torch.Tensor, p: torch.Tensor, labels: torch.Tensor, entropy: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What every token gained at some rows, `[rows, vocabulary]`, and of every row the gains of y*, all gains, the
+        changes of y*, of the answer's own token and of the entropy, `[rows, 5]`.
+
+        Raises `BrokenMeasurement` where gains and losses do not cancel.
+        """
+        if self._p is None:
+            raise BrokenMeasurement("mass flow is held against a beginning that was not read")
+        delta = p - self._p[places].to(p.device)
+        rest = delta.sum(-1, keepdim=True)
+        # A row that is not finite has no flow; it compares as balanced here and is left out later.
+        apart = rest.nan_to_num(0.0, 0.0, 0.0).abs().max().item() if len(rest) else 0.0
+        if apart > BALANCE:
+            raise BrokenMeasurement(f"mass flow is out of balance by {apart}: gains and losses must cancel")
+        gain = (torch.linalg.vector_norm(delta, ord=1, dim=-1, keepdim=True) + rest) / 2
+        star = delta.gather(-1, self._star[places].to(p.device).unsqueeze(-1))
+        change = entropy - self._entropy[places].to(p.device)
+        return delta, torch.cat([star.clamp(min=0), gain, star, delta.gather(-1, labels), change.unsqueeze(-1)], -1)
+
+
+def read_labels(rows: Rows) -> list[Reading]:
+    """The log-prob of every answer's own tokens, and nothing else."""
+    labels = [log_probs.gather(-1, rows.labels[of]) for of, log_probs in rows.log_probs()]
+    return [Reading(logp) for (logp,) in rows.sums(torch.cat(labels))]
+
+
+def read_whole(
+    rows: Rows, beginning: Beginning | None, indices: Sequence[int]
+) -> tuple[list[Reading], torch.Tensor | None]:
+    """Reads the whole distribution at every position, and mass flow along the answers that `beginning` keeps, or keeps them.
+
+    `indices` are the answers' own. Returns the readings and the mass that every token gained along them, `[vocabulary]`;
+    `None` where nothing was held against a beginning.
     """
-    labels = torch.tensor(answer.completion_ids, device=logits.device)
-    whole = answer.kind in READ_WHOLE
-    vocab = logits.shape[-1]
-    at_once = max(_ROWS_AT_ONCE // max(vocab, 1), 1)
-    numbers: list[torch.Tensor] = []
-    ids: list[int] = []
-    distributions: list[torch.Tensor] = []
-    for begin in range(0, len(labels), at_once):
-        z = logits[begin : begin + at_once].float()
-        y = labels[begin : begin + at_once].unsqueeze(-1)
-        normaliser = torch.logsumexp(z, -1, keepdim=True)
-        label = z.gather(-1, y) - normaliser
-        if not whole:
-            numbers.append(label.double().cpu())
-            continue
-        largest, best = z.max(-1, keepdim=True)
-        p = (z - normaliser).exp()
-        squares = (p * p).sum(-1, keepdim=True)
-        own = label.exp()
-        p_e = (squares - 2 * own + 1).clamp(min=0).sqrt()
+    numbers, ids = [], []
+    places = None if beginning is None else beginning.places(indices, rows)
+    flows = torch.full((len(rows.owner), 5), torch.nan)
+    own: torch.Tensor | None = None
+    for of, log_probs in rows.log_probs():
+        vocab = log_probs.shape[-1]
+        label = log_probs.gather(-1, rows.labels[of])
+        largest, best = log_probs.max(-1, keepdim=True)
+        p = log_probs.exp()
+        entropy = -torch.linalg.vecdot(p, log_probs)
+        if not bool(torch.isfinite(entropy).all()):
+            # A token that the model rules out has the log-prob -inf, and no part in the entropy.
+            entropy = torch.special.entr(p).sum(-1)
+        squares, mine = torch.linalg.vecdot(p, p).unsqueeze(-1), label.exp()
+        p_e = (squares - 2 * mine + 1).clamp(min=0).sqrt()
         norm = (vocab * squares + vocab - 2).clamp(min=0).sqrt()
-        entropy = normaliser - (p * z).sum(-1, keepdim=True)
-        row = torch.cat([label, largest - normaliser, p_e, 1 - own, norm, entropy], -1)
-        numbers.append(row.double().cpu())
-        ids.extend(best.squeeze(-1).tolist())
-        if keep:
-            distributions.append(p.cpu())
-    table = torch.cat(numbers)
-    reading = Reading(table[:, 0].sum().item())
-    if not whole:
-        return reading, None, None
-    reading.argmax_logp = table[:, 1].sum().item()
-    reading.argmax_ids = ids
-    reading.p_e, reading.energy, reading.a_frobenius, reading.entropy = table[:, 2:].mean(0).tolist()
-    if not keep:
-        return reading, None, None
-    now = torch.cat(distributions), table[:, 5]
-    if before is None:
-        return reading, now, None
-    reading.flow, moved = flow_between(before, now, labels.cpu())
-    return reading, None, moved
+        numbers.append(torch.cat([label, largest, p_e, 1 - mine, norm, entropy.unsqueeze(-1)], -1))
+        ids.append(best.squeeze(-1))
+        if beginning is None or places is None:
+            continue
+        kept = (places[of] >= 0).nonzero().squeeze(-1)
+        at, here = places[of][kept], kept.to(p.device)
+        some = (p, rows.labels[of], entropy) if len(kept) == len(p) else (p[here], rows.labels[of][here], entropy[here])
+        if not beginning.complete:
+            beginning.keep(at, *some)
+            continue
+        delta, changes = beginning.since(at, *some)
+        flows[kept + of.start] = changes.cpu()
+        own = torch.zeros((len(rows.lengths), vocab), device=p.device) if own is None else own
+        own.index_add_(0, rows.owner[of][kept].to(p.device), delta)
+    told = torch.cat(ids).tolist()
+    readings, end = [], 0
+    for (logp, argmax, *means), n in zip(rows.sums(torch.cat(numbers)), rows.lengths):
+        readings.append(Reading(logp, argmax, told[end : end + n], *(total / n for total in means)))
+        end += n
+    return readings, None if own is None else _with_flow(readings, rows, flows, own)
 
 
-def flow_between(
-    before: tuple[torch.Tensor, torch.Tensor], after: tuple[torch.Tensor, torch.Tensor], labels: torch.Tensor
-) -> tuple[Flow | None, torch.Tensor | None]:
-    """Mass flow along one answer between two readings of its distributions, and the mass that every token gained.
-
-    Nothing where a distribution is not finite. Raises `BrokenMeasurement` where gains and losses do not cancel.
+def _with_flow(readings: Sequence[Reading], rows: Rows, flows: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Gives the readings their mass flow, from that of their rows, `[rows, 5]`, and what every token gained along each,
+    `[answers, vocabulary]`; returns the latter's sum over answers. An answer that is not finite has none.
     """
-    p, q = before[0].double(), after[0].double()
-    delta = q - p
-    if not bool(torch.isfinite(delta).all()):
-        return None, None
-    gains = delta.clamp(min=0).sum(-1)
-    losses = -delta.clamp(max=0).sum(-1)
-    apart = (gains - losses).abs().max().item()
-    if apart > BALANCE:
-        raise BrokenMeasurement(f"mass flow is out of balance by {apart}: gains and losses must cancel")
-    label = labels.unsqueeze(-1)
-    star = delta.gather(-1, p.scatter(-1, label, -1.0).argmax(-1, keepdim=True))
-    moved = delta.sum(0)
-    gained, lost = largest_of(moved, LISTED_PER_ANSWER)
-    flow = Flow(
-        star_gain=star.clamp(min=0).sum().item(),
-        gain=gains.sum().item(),
-        star=star.sum().item(),
-        label=delta.gather(-1, label).sum().item(),
-        entropy=(after[1] - before[1]).mean().item(),
-        gained=gained,
-        lost=lost,
-    )
-    return flow, moved
+    gained, lost = listed(own), listed(-own)
+    finite = []
+    for at, (sums, n) in enumerate(zip(rows.sums(flows), rows.lengths)):
+        if all(math.isfinite(total) for total in sums):
+            finite.append(at)
+            star_gain, gain, star, label, entropy = sums
+            losses = [(id, -mass) for id, mass in lost[at]]
+            readings[at].flow = Flow(star_gain, gain, star, label, entropy / n, gained[at], losses)
+    return own[finite].sum(0).double().cpu()
 
 
-def largest_of(moved: torch.Tensor, count: int) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-    """The tokens that gained most and those that lost most, each with its mass."""
-    count = min(count, len(moved))
-    ids = torch.cat([moved.topk(count).indices, (-moved).topk(count).indices]).unique()
-    gained, lost = largest_moves(moved[ids].tolist(), count)
-    return [(int(ids[i]), mass) for i, mass in gained], [(int(ids[i]), mass) for i, mass in lost]
+def listed(own: torch.Tensor) -> list[list[tuple[int, float]]]:
+    """The tokens that gained most in each row of `[answers, vocabulary]`, with their mass; largest first."""
+    masses, ids = own.topk(min(LISTED_PER_ANSWER, own.shape[-1]))
+    return [
+        [(id, mass) for id, mass in zip(*of) if mass > 0] for of in zip(ids.tolist(), masses.tolist())
+    ]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 
 import pytest
 import toy
@@ -11,11 +12,11 @@ trl = pytest.importorskip("trl")
 pytest.importorskip("datasets")
 
 from datasets import Dataset  # noqa: E402
-from test_torch import llama  # noqa: E402
+from test_torch import SIZE, llama  # noqa: E402
 from tokenizers import Tokenizer, models, pre_tokenizers  # noqa: E402
 from transformers import PreTrainedTokenizerFast, TrainerCallback  # noqa: E402
 
-from ldyn_tui import LdynCallback  # noqa: E402
+from ldyn_tui import LdynCallback, RunFile  # noqa: E402
 
 ROWS = [{k: v for k, v in row.items() if k != "my_judge"} for row in toy.ROWS if "rejected" in row] * 4
 
@@ -137,6 +138,33 @@ def test_grpo_is_watched(tmp_path):
     assert any("reward" in e["metrics"] for e in written if e["event"] == "step")
 
 
+def test_what_grpo_samples_is_watched(tmp_path):
+    callback = LdynCallback(ROWS, every=1, out=tmp_path / "run")
+
+    def early(completion_ids, **_):
+        return [float(ids[0] < SIZE // 2) for ids in completion_ids]
+
+    trainer = trl.GRPOTrainer(
+        model=llama(),
+        reward_funcs=callback.watch(early),
+        args=trl.GRPOConfig(
+            num_generations=8, max_completion_length=4, **settings(tmp_path, max_steps=3, per_device_train_batch_size=8)
+        ),
+        train_dataset=Dataset.from_list([{"prompt": row["prompt"]} for row in ROWS]),
+        processing_class=tokenizer(),
+        callbacks=[callback],
+    )
+    trainer.train()
+    written = events(tmp_path / "run")
+    told = [e["metrics"] for e in written if e["event"] == "step" and "sampled/correct" in e["metrics"]]
+    assert len(told) == 3 and all(0 <= of["sampled/correct"] <= 1 for of in told)
+    rewards = [e["metrics"]["reward"] for e in written if e["event"] == "step" and "reward" in e["metrics"]]
+    # One group a step: where not all are alike, those above its mean are the ones rewarded.
+    assert [of["sampled/correct"] for of in told] == pytest.approx([r if 0 < r < 1 else 0 for r in rewards])
+    assert all(of["sampled/logps_correct"] < 0 for of in told if of["sampled/correct"])
+    assert "earlier/logps" in told[-1]
+
+
 def test_lora_is_watched(tmp_path):
     peft = pytest.importorskip("peft")
     config = peft.LoraConfig(r=2, target_modules=["q_proj"], task_type="CAUSAL_LM")
@@ -219,6 +247,22 @@ def test_a_loss_that_is_no_number_leaves_a_file_that_can_be_read(tmp_path):
     written = events(tmp_path / "run")
     assert steps(written) == [0, 2, 4, 6]
     assert [e for e in written if e["event"] == "evaluation"][-1]["logps"]["chosen"] == [None] * 3
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that is always full is Linux's")
+def test_a_full_disk_leaves_the_training_running(tmp_path, caplog):
+    callback = LdynCallback(ROWS, every=2, prompts=3, out=tmp_path / "run")
+
+    class Full(TrainerCallback):
+        def on_step_begin(self, args, state, control, **kwargs):
+            if state.global_step == 2:
+                callback.recorder._file = RunFile("/dev/full")
+
+    with caplog.at_level(logging.WARNING, "ldyn_tui"):
+        trainer = dpo(tmp_path, [callback, Full()])
+        trainer.train()
+    assert trainer.state.global_step == 6 and caplog.text.count("No space left") == 1
+    assert steps(events(tmp_path / "run")) == [0, 2]
 
 
 def test_probes_that_cannot_be_read_cost_the_recording_alone(tmp_path, caplog):

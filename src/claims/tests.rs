@@ -94,7 +94,7 @@ fn measured(stage: usize, preference: bool, start: u64, n: u64, seed: u64) -> Ev
     let argmax = if preference { 12.0 * t * (1.0 - t) + t } else { 0.0 };
     let mut e = evaluation(PAIRS, stage, start + 10 * n, &[], -20.0 + argmax);
     let change = if preference { dpo_change } else { sft_change };
-    for (&kind, values) in &mut e.logps {
+    for (kind, values) in e.logps.iter_mut() {
         for (pair, value) in values.iter_mut().enumerate() {
             let noise = ((pair as u64 * 7 + seed * 3 + place_of(kind)) % 11) as f32 / 11.0 - 0.5;
             *value = at_start(kind, stage) + change(kind, t) + 0.5 * t * noise;
@@ -204,7 +204,7 @@ fn r1_needs_fewer_bigrams_and_more_repetition() {
 fn bend(kind: Probe, stage: usize, change: fn(f32) -> f32) -> impl Fn(&mut Evaluation, usize, f32) {
     move |e, at, t| {
         if at == stage {
-            e.logps.get_mut(&kind).unwrap().fill(at_start(kind, at) + change(t));
+            e.logps.get_mut(kind).unwrap().fill(at_start(kind, at) + change(t));
         }
     }
 }
@@ -226,7 +226,7 @@ fn each_sft_claim_can_fail() {
     assert_eq!(fails(Probe::RandomNonhum, |_| 0.0), ["S4"]);
     assert_eq!(fails(Probe::IrrHum, |t| 50.0 * t), [""; 0], "irr_hum is reported only");
     let alike = |e: &mut Evaluation, _: usize, _: f32| {
-        let semantic = e.logps[&Probe::ChosenGptsemantic].clone();
+        let semantic = e.logps[Probe::ChosenGptsemantic].to_vec();
         e.logps.insert(Probe::ChosenGptformat, semantic);
     };
     assert_eq!(failing(&[false], alike), ["S5"]);
@@ -242,7 +242,7 @@ fn each_dpo_claim_can_fail() {
     // y⁺ goes up: nobody is displaced, so nothing can be squeezed.
     let up = |e: &mut Evaluation, stage: usize, t: f32| {
         if stage == 1 {
-            e.logps.get_mut(&Probe::Chosen).unwrap().fill(at_start(Probe::Chosen, stage) + t);
+            e.logps.get_mut(Probe::Chosen).unwrap().fill(at_start(Probe::Chosen, stage) + t);
         }
     };
     assert_eq!(failing(&[false, true], up), ["D3", "squeeze"]);
@@ -290,11 +290,12 @@ fn thresholds_are_shares_of_pairs() {
 
 #[test]
 fn missing_data_cannot_pass_a_gate() {
-    let lost = |kind: Probe| move |e: &mut Evaluation, _: usize, _: f32| drop(e.logps.remove(&kind));
+    let lost = |kind: Probe| move |e: &mut Evaluation, _: usize, _: f32| e.logps.remove(kind);
     assert_eq!(failing(&[false], lost(Probe::IrrTrain)), ["S3"]);
     assert_eq!(failing(&[false, true], lost(Probe::ChosenGptformat)), ["D2"]);
     assert_eq!(failing(&[false, true], lost(Probe::Repeater)), [""; 0]);
-    let nan = |e: &mut Evaluation, _: usize, t: f32| e.logps.values_mut().for_each(|v| v[0] += f32::NAN * t.min(1.0));
+    let nan =
+        |e: &mut Evaluation, _: usize, t: f32| e.logps.iter_mut().for_each(|(_, v)| v[0] += f32::NAN * t.min(1.0));
     assert_eq!(failing(&[false], nan), ["S1", "S2", "S3", "S4", "S5"]);
     let none = claims(&[]);
     assert!(none.iter().all(|c| c.verdict == Verdict::NotApplicable) && of(&none, "quiet").failed_gate());

@@ -316,6 +316,10 @@ pub struct PreflightArgs {
     /// Show so many pairs, those that are likeliest to be displaced first.
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub top: usize,
+    /// Tell each pair's band too, which takes two gradients a pair: where w⁺/w⁻ lies below its lower edge, which is 1 where the
+    /// objective weighs both answers alike, learning the pair lowers its own y⁺.
+    #[arg(long)]
+    pub band: bool,
     /// Write all pairs with their scores as a table.
     #[arg(long, value_name = "FILE")]
     pub csv: Option<PathBuf>,

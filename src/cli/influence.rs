@@ -62,18 +62,35 @@ pub struct TokensArgs {
 pub struct KernelArgs {
     /// A run's directory.
     pub run: PathBuf,
-    /// The observed prompt, counted from 1 as on the screen; of a classifier the observed class, from 0.
-    #[arg(long, value_name = "N")]
-    pub observed: u64,
+    /// The observed prompt, counted from 1 as on the screen; of a classifier the observed class, from 0. A map of several if
+    /// absent.
+    #[arg(long, value_name = "N", requires = "learnt")]
+    pub observed: Option<u64>,
     /// The training example, counted from 1 as `influence` names it; of a classifier the learnt class, from 0.
-    #[arg(long, value_name = "N")]
-    pub learnt: u64,
+    #[arg(long, value_name = "N", requires = "observed")]
+    pub learnt: Option<u64>,
+    /// Prompts of the map, at most: the first that have such an answer.
+    #[arg(long, value_name = "N", default_value_t = Self::PROMPTS, conflicts_with = "observed")]
+    pub prompts: usize,
+    /// Training examples of the map, at most: those that were learnt last.
+    #[arg(long, value_name = "N", default_value_t = Self::EXAMPLES, conflicts_with = "observed")]
+    pub examples: usize,
     /// The kind of observed answer, by its key.
     #[arg(long, value_name = "KIND", value_parser = kinds(), default_value = "chosen")]
     pub probe: ProbeKind,
-    /// Optimiser steps taken before; the beginning if absent, and of a classifier the last measurement.
+    /// Optimiser steps taken before. If absent: of a map and of a classifier the last measurement, of one pair the beginning.
     #[arg(long, value_name = "N")]
     pub step: Option<u64>,
+    /// Print the map as JSON, with every cell's interval.
+    #[arg(long, conflicts_with = "observed")]
+    pub json: bool,
+}
+
+impl KernelArgs {
+    /// Prompts of a map, where nothing else is asked for.
+    pub const PROMPTS: usize = 8;
+    /// Training examples of a map, where nothing else is asked for.
+    pub const EXAMPLES: usize = 8;
 }
 
 /// The kinds of answers, as values of an argument.

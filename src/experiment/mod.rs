@@ -146,8 +146,9 @@ pub struct Output {
     /// it is absent the clock decides: no checkpoint in the first minute, and then so seldom that writing them takes 1 % of
     /// the time at most.
     pub checkpoint_every: Option<u64>,
-    /// Megabytes of disk in which what checkpoints held is kept in the run directory's `snapshots/`, the newest first; 0 for
-    /// none. `influence`, `tokens` and `kernel` begin at the snapshot before the steps that they are asked about.
+    /// Megabytes of disk for snapshots in the run directory's `snapshots/`; 0 for none. One is taken after every evaluation
+    /// that is due; where the room is spent, those go that lie closest together. Questions (`i`, `influence`, `tokens`,
+    /// `kernel`) begin at the snapshot before the steps that they are about. One takes three times the trained weights.
     pub snapshots_mb: u64,
 }
 

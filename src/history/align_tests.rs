@@ -27,7 +27,7 @@ fn events(started: RunStarted, intervals: &[Interval]) -> Vec<TrainerEvent> {
     let y = |step, stage, chosen: f32| {
         let mut e = evaluation(pairs, stage, step, &[(ProbeKind::Chosen, chosen)], -3.0);
         // Pair by pair another level, the same in every run.
-        for (pair, x) in e.logps.get_mut(&ProbeKind::Chosen).unwrap().iter_mut().enumerate() {
+        for (pair, x) in e.logps.get_mut(ProbeKind::Chosen).unwrap().iter_mut().enumerate() {
             *x += pair as f32;
         }
         TrainerEvent::from(e)

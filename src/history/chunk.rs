@@ -33,14 +33,28 @@ pub struct Extremes {
 impl Summary {
     /// Of one value.
     pub(super) fn of(value: f64, place: usize) -> Self {
+        let mut summary = Self::default();
+        summary.add(value, place);
+        summary
+    }
+
+    /// Adds one value, which comes after all others.
+    fn add(&mut self, value: f64, place: usize) {
         if value.is_nan() {
-            return Self::default();
+            return;
         }
-        let extremes = Some(Extremes { min: (value, place), max: (value, place) });
-        if value.is_infinite() {
-            return Self { extremes, ..Self::default() };
+        match &mut self.extremes {
+            None => self.extremes = Some(Extremes { min: (value, place), max: (value, place) }),
+            Some(Extremes { min, .. }) if value < min.0 => *min = (value, place),
+            Some(Extremes { max, .. }) if value > max.0 => *max = (value, place),
+            Some(_) => {}
         }
-        Self { extremes, finite: Some((value, value)), sum: value, count: 1 }
+        if value.is_finite() {
+            let (low, high) = self.finite.unwrap_or((value, value));
+            self.finite = Some((low.min(value), high.max(value)));
+            self.sum += value;
+            self.count += 1;
+        }
     }
 
     /// Of both; `later` comes after.
@@ -173,7 +187,8 @@ impl Chunk {
     }
 
     fn scan(&self, range: Range<usize>) -> Summary {
-        let points = range.clone().zip(&self.values[range]);
-        points.map(|(place, &value)| Summary::of(value, place)).reduce(Summary::join).unwrap_or_default()
+        let mut all = Summary::default();
+        range.clone().zip(&self.values[range]).for_each(|(place, &value)| all.add(value, place));
+        all
     }
 }

@@ -136,7 +136,7 @@ fn each_condition_of_a_squeeze_is_needed() {
     assert_eq!(state(below_tau), Displacing);
     assert_eq!(state(&mut |e| e.stage_flow.iter_mut().for_each(|f| f.star_gain.fill(0.24))), Displacing);
     assert_eq!(state(&mut |e| e.stage_flow.iter_mut().for_each(|f| f.gain.fill(0.0))), Displacing);
-    assert_eq!(state(&mut |e| e.logps.values_mut().for_each(|v| v.fill(-50.0))), Healthy);
+    assert_eq!(state(&mut |e| e.logps.iter_mut().for_each(|(_, v)| v.fill(-50.0))), Healthy);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn without_mass_flow_a_rising_argmax_over_a_falling_answer_squeezes_and_the_reas
         let easing = play(&[level(8, 8); 3], |e| {
             edit(e);
             rise += 2.0;
-            e.logps.get_mut(&ProbeKind::Chosen).unwrap()[8..].iter_mut().for_each(|x| *x += rise);
+            e.logps.get_mut(ProbeKind::Chosen).unwrap()[8..].iter_mut().for_each(|x| *x += rise);
         });
         assert_eq!(easing.detector.state, Displacing);
     }
@@ -174,7 +174,7 @@ fn without_an_argmax_a_squeeze_cannot_be_told() {
 
 #[test]
 fn where_the_rejected_answer_is_not_recorded_a_falling_chosen_one_is_displaced() {
-    let lost = |e: &mut Evaluation| drop(e.logps.remove(&ProbeKind::Rejected));
+    let lost = |e: &mut Evaluation| e.logps.remove(ProbeKind::Rejected);
     assert_eq!(play(&[HEALTH; 3], lost).detector.state, Healthy);
     let history = play(&[DISPLACED; 3], lost);
     assert_eq!(history.detector.state, Displacing);
@@ -195,7 +195,7 @@ fn not_a_number_is_never_an_alarm() {
     for poison in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
         let history = play(&[SQUEEZE; 6], |e| {
             if e.step > 0 {
-                e.logps.values_mut().for_each(|v| v.fill(poison));
+                e.logps.iter_mut().for_each(|(_, v)| v.fill(poison));
                 e.chosen.argmax_logps.fill(poison);
                 if let Some(f) = &mut e.stage_flow {
                     f.star_gain.fill(poison);
@@ -206,14 +206,14 @@ fn not_a_number_is_never_an_alarm() {
         assert!(!history.detector.state.is_alarm(), "{poison}");
     }
     // One pair that cannot be read leaves the others' rate alone.
-    let history = play(&[SQUEEZE; 3], |e| e.logps.values_mut().for_each(|v| v[3] = f32::NAN));
+    let history = play(&[SQUEEZE; 3], |e| e.logps.iter_mut().for_each(|(_, v)| v[3] = f32::NAN));
     let standing = history.detector.standings.last().unwrap();
     assert_eq!((standing.measured, standing.displaced[3], standing.displacement_rate), (PAIRS - 1, false, 1.0));
     assert_eq!(history.detector.state, Squeezing);
     // An evaluation at which nothing could be read changes nothing.
     let history = play(&[SQUEEZE; 3], |e| {
         if e.step == 30 {
-            e.logps.values_mut().for_each(|v| v.fill(f32::NAN));
+            e.logps.iter_mut().for_each(|(_, v)| v.fill(f32::NAN));
         }
     });
     assert_eq!((history.detector.state, history.detector.changes.len()), (Squeezing, 1));
@@ -324,7 +324,7 @@ fn means(seed: u64, rows: u64, (chosen, noise): (f64, f64), (argmax, argmax_nois
         let y = -150.0 + chosen * share + jitter * noise * normal();
         let a = -60.0 + argmax * share + jitter * argmax_noise * normal();
         let mut e = evaluation(1, 0, row, &[(ProbeKind::Chosen, y as f32)], a as f32);
-        e.logps.retain(|&kind, _| kind == ProbeKind::Chosen);
+        e.logps = [(ProbeKind::Chosen, vec![y as f32])].into();
         history.apply(&TrainerEvent::from(e));
     }
     history

@@ -57,8 +57,8 @@ pub(super) enum Read {
 impl Read {
     pub(super) fn values(self, evaluation: &Evaluation) -> Option<&[f32]> {
         match self {
-            Self::Chosen => evaluation.logps.get(&ProbeKind::Chosen).map(Vec::as_slice),
-            Self::Rejected => evaluation.logps.get(&ProbeKind::Rejected).map(Vec::as_slice),
+            Self::Chosen => evaluation.logps.get(ProbeKind::Chosen),
+            Self::Rejected => evaluation.logps.get(ProbeKind::Rejected),
             Self::Argmax => Some(evaluation.chosen.argmax_logps.as_slice()),
         }
     }

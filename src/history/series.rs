@@ -27,7 +27,7 @@ impl CurveId {
 
     /// Every curve, and those that only this evaluation has.
     pub(super) fn of(evaluation: &Evaluation) -> impl Iterator<Item = Self> {
-        Self::all().chain(evaluation.logps.keys().copied().map(Self::Probe).filter(|curve| curve.is_unlisted()))
+        Self::all().chain(evaluation.logps.kinds().map(Self::Probe).filter(|curve| curve.is_unlisted()))
     }
 
     /// Whether it follows a kind of answer that this program does not know.
@@ -64,7 +64,7 @@ impl CurveId {
     /// The sums of log-probs of one evaluation, one a prompt; `None` where the run has no such curve.
     pub fn values(self, evaluation: &Evaluation) -> Option<&[f32]> {
         match self {
-            Self::Probe(kind) => evaluation.logps.get(&kind).map(Vec::as_slice),
+            Self::Probe(kind) => evaluation.logps.get(kind),
             Self::ArgmaxChosen => Some(&evaluation.chosen.argmax_logps).filter(|v| !v.is_empty()).map(Vec::as_slice),
             Self::ArgmaxRejected => {
                 evaluation.rejected.as_ref().map(|r| r.argmax_logps.as_slice()).filter(|v| !v.is_empty())

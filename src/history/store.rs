@@ -181,10 +181,20 @@ impl RunHistory {
         stage_span(&self.evaluations, &self.stage_starts, stage)
     }
 
-    /// The steps at which something was measured, in order.
-    pub fn measured_steps(&self) -> Vec<u64> {
-        let evaluations = self.evaluations.iter().map(|e| e.step);
-        evaluations.chain(self.classes.iter().map(|r| r.step)).collect()
+    /// How often something was measured.
+    pub fn measurements(&self) -> usize {
+        self.evaluations.len() + self.classes.len()
+    }
+
+    /// The step of the measurement with this place.
+    pub fn measured_at(&self, place: usize) -> Option<u64> {
+        let of_classes = || self.classes.get(place.checked_sub(self.evaluations.len())?).map(|r| r.step);
+        self.evaluations.get(place).map(|e| e.step).or_else(of_classes)
+    }
+
+    /// How many measurements there are at or before a step. A run has evaluations or a classifier's readings.
+    pub fn measured_up_to(&self, step: u64) -> usize {
+        self.evaluations.partition_point(|e| e.step <= step) + self.classes.partition_point(|r| r.step <= step)
     }
 
     /// The step of the last measurement.

@@ -4,7 +4,7 @@
 
 use super::*;
 use crate::history::fixture::{TOKENS, evaluation, history, run, stage};
-use crate::protocol::{PrefixReading, ProbeKind};
+use crate::protocol::{PrefixReading, ProbeKind, Sums};
 
 const CHOSEN: CurveId = CurveId::Probe(ProbeKind::Chosen);
 
@@ -114,7 +114,7 @@ fn a_nan_is_a_gap_but_a_missing_response_is_not() {
 #[test]
 fn a_curve_that_appears_late_has_its_own_origin() {
     let mut first = evaluation(1, 0, 0, &[], 0.0);
-    first.logps.clear();
+    first.logps = Sums::default();
     let history = history(&[started(1), TrainerEvent::from(first), evaluated(5, 0, &[-3.0]), evaluated(9, 0, &[-1.0])]);
     assert_eq!(history.curve(CHOSEN, Scale::Delta, None), Series::new([5, 9], [0.0, 2.0]));
     assert_eq!(history.curve(CHOSEN, Scale::Delta, Some(0)).values(), [0.0, 2.0]);

@@ -60,7 +60,7 @@ fn not_finite(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
 fn argmax_below_label(run: &RunStarted, evaluation: &Evaluation) -> Option<String> {
     [(CurveId::ArgmaxChosen, ProbeKind::Chosen), (CurveId::ArgmaxRejected, ProbeKind::Rejected)].iter().find_map(
         |&(curve, kind)| {
-            let (argmax, label) = (curve.values(evaluation)?, evaluation.logps.get(&kind)?);
+            let (argmax, label) = (curve.values(evaluation)?, evaluation.logps.get(kind)?);
             let below = |pair: usize, argmax: f32, label: f32| {
                 let slack = ARGMAX_SLACK * f64::from(curve.tokens(run, pair).unwrap_or(1));
                 f64::from(argmax) < f64::from(label) - slack

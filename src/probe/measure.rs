@@ -98,10 +98,8 @@ impl Observer {
         let spare = spare.map_or_else(Vec::new, |distributions| distributions.probabilities);
         let Responses { sums, mut along, distributions } =
             Responses::read(model, &prompts, &self.set, spare, (self.positions(), self.tokenizer.pad()))?;
-        evaluation.logps = sums;
-        for (&kind, Along { readings, owner }) in &along {
-            evaluation.logps.insert(kind, label_sums(readings, owner, pairs));
-        }
+        let read_along = along.iter().map(|(&kind, along)| (kind, label_sums(&along.readings, &along.owner, pairs)));
+        evaluation.logps = sums.into_iter().chain(read_along).collect();
         if let Some(Along { readings, owner }) = along.remove(&ProbeKind::Chosen) {
             evaluation.chosen = self.along_prefix(&readings, &owner);
         }
@@ -177,7 +175,7 @@ fn label_sums(readings: &[Reading], owner: &[usize], pairs: usize) -> Vec<f32> {
 fn check_argmax(evaluation: &Evaluation) -> Result<()> {
     let readings = [(ProbeKind::Chosen, Some(&evaluation.chosen)), (ProbeKind::Rejected, evaluation.rejected.as_ref())];
     for (kind, reading) in readings {
-        let (Some(labels), Some(reading)) = (evaluation.logps.get(&kind), reading) else { continue };
+        let (Some(labels), Some(reading)) = (evaluation.logps.get(kind), reading) else { continue };
         for (pair, (label, argmax)) in labels.iter().zip(&reading.argmax_logps).enumerate() {
             if argmax < label {
                 return Err(Error::failed(format!(

@@ -56,7 +56,7 @@ impl Subset {
     /// What an evaluation says of them, one an answer; NaN where it says nothing.
     pub fn of(&self, evaluation: &Evaluation) -> Vec<f64> {
         let of_answer = |answer: &Scored| {
-            let value = evaluation.logps.get(&answer.kind).and_then(|values| values.get(answer.prompt));
+            let value = evaluation.logps.get(answer.kind).and_then(|values| values.get(answer.prompt));
             value.map_or(f64::NAN, |&value| value.into())
         };
         self.answers.iter().map(of_answer).collect()

@@ -70,6 +70,19 @@ impl<'de> Deserialize<'de> for Single {
     }
 }
 
+/// A list of numbers to write.
+pub(super) struct List<'a>(pub(super) &'a [f32]);
+
+impl Serialize for List<'_> {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        list::serialize(self.0, s)
+    }
+}
+
+/// A list of numbers that was read.
+#[derive(Deserialize)]
+pub(super) struct Listed(#[serde(with = "list")] pub(super) Vec<f32>);
+
 /// Writes an `f64`.
 ///
 /// # Errors
@@ -106,31 +119,6 @@ pub mod list {
     /// Reads the list.
     pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<f32>, D::Error> {
         Ok(Vec::<Single>::deserialize(d)?.into_iter().map(|x| x.0).collect())
-    }
-}
-
-/// `BTreeMap<ProbeKind, Vec<f32>>`.
-pub mod lists {
-    use super::super::ProbeKind;
-    use super::{Deserialize, Deserializer, Serialize, Serializer, Single};
-    use std::collections::BTreeMap;
-
-    struct List<'a>(&'a [f32]);
-    impl Serialize for List<'_> {
-        fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-            super::list::serialize(self.0, s)
-        }
-    }
-
-    /// Writes the map.
-    pub fn serialize<S: Serializer>(map: &BTreeMap<ProbeKind, Vec<f32>>, s: S) -> Result<S::Ok, S::Error> {
-        s.collect_map(map.iter().map(|(k, v)| (k, List(v))))
-    }
-
-    /// Reads the map.
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<ProbeKind, Vec<f32>>, D::Error> {
-        let map = BTreeMap::<ProbeKind, Vec<Single>>::deserialize(d)?;
-        Ok(map.into_iter().map(|(k, v)| (k, v.into_iter().map(|x| x.0).collect())).collect())
     }
 }
 

@@ -192,6 +192,8 @@ impl MetricKey {
     pub const SAMPLED_REWARD_CHOSEN: Self = Self::named("sampled/reward_chosen");
     /// Mean reward of the answers sampled as y⁻, at the steps that sample.
     pub const SAMPLED_REWARD_REJECTED: Self = Self::named("sampled/reward_rejected");
+    /// Mean reward of the answers that a training by reward (GRPO, RLOO) samples; other trainers log it.
+    pub const REWARD: Self = Self::named("reward");
     /// Mean weight w⁺ = −∂L/∂log π⁺ of the chosen completions: how hard they are pulled up.
     pub const WEIGHT_CHOSEN: Self = Self::named("weights/chosen");
     /// Mean weight w⁻ = ∂L/∂log π⁻ of the rejected completions: how hard they are pushed down.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::floats;
-use super::kinds::{MetricKey, ProbeKind};
+use super::kinds::MetricKey;
+use super::sums::Sums;
 use super::tokens::TokenLists;
 
 /// Scalars of one optimiser step.
@@ -120,8 +121,7 @@ pub struct Evaluation {
     /// Index of the stage whose steps led here (0 at step 0).
     pub stage: usize,
     /// Sum of log-probs of every response, nats, by kind.
-    #[serde(with = "floats::lists")]
-    pub logps: BTreeMap<ProbeKind, Vec<f32>>,
+    pub logps: Sums,
     /// Along the prefixes of y⁺.
     #[serde(default)]
     pub chosen: PrefixReading,

@@ -175,7 +175,7 @@ impl Lines {
             .into_iter()
             .chain(evaluation.stage_flow.iter().flat_map(|f| [f.star_gain.len(), f.gain.len()]))
             .filter(|&n| n > 0);
-        let lengths = evaluation.logps.values().map(Vec::len).chain(optional);
+        let lengths = evaluation.logps.iter().map(|(_, list)| list.len()).chain(optional);
         match lengths.into_iter().find(|&n| n != prompts) {
             Some(n) => {
                 let problem = format!("a list of {n} numbers, but the run has {prompts} probe prompts");

@@ -15,7 +15,7 @@ const PATH: &str = "run/events.jsonl";
 
 fn events() -> Vec<TrainerEvent> {
     let mut odd = evaluation(2, 0, 2, &[], f32::NAN);
-    odd.logps.values_mut().for_each(|v| v[1] = f32::NEG_INFINITY);
+    odd.logps.iter_mut().for_each(|(_, v)| v[1] = f32::NEG_INFINITY);
     odd.stage_flow = Some(flow(2, 0, f32::NAN, f32::INFINITY, 0.1));
     odd.greedy = greedy(2, f32::NAN, 0.1);
     let metrics = [(MetricKey::LOSS, 0.1), (MetricKey::GRAD_NORM, f64::INFINITY)].into_iter().collect();
@@ -143,7 +143,7 @@ fn readings_of_classes_are_read_and_their_sizes_checked() {
     let recording = read_text(text.as_bytes()).unwrap();
     assert_eq!(format!("{:?}", recording.events), format!("{:?}", class_events()));
     let history = recording.history();
-    assert_eq!((history.classes.len(), history.measured_steps(), history.class_count()), (2, vec![0, 2], 2));
+    assert_eq!((history.measurements(), history.measured_at(1), history.class_count()), (2, Some(2), 2));
     assert_eq!(history.reading_at(1).map(|r| r.step), Some(0));
     for (from, to, expected) in [
         ("[0.25,0.25,0.25,0.25]", "[0.25]", "run/events.jsonl:3: a matrix of 1 numbers, but the run has 2 classes"),

@@ -66,7 +66,7 @@ impl Told {
     fn rows(&self) -> Vec<Row> {
         let first_loss = self.losses.first().copied().unwrap_or(f64::NAN);
         let margin = self.margins.last().copied().unwrap_or(f64::NAN);
-        let rejected = |evaluation: &Arc<Evaluation>| mean(evaluation.logps.get(&ProbeKind::Rejected));
+        let rejected = |evaluation: &Arc<Evaluation>| mean(evaluation.logps.get(ProbeKind::Rejected));
         let dpo: Vec<f32> = self.evaluations.iter().filter(|e| e.step >= 4).map(rejected).collect();
         let (before, after) = (dpo.first().copied().unwrap_or(f32::NAN), dpo.last().copied().unwrap_or(f32::NAN));
         let below = self.evaluations.iter().map(|e| below_the_label(e)).sum::<usize>();
@@ -94,13 +94,13 @@ impl Told {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "few pairs")]
-fn mean(values: Option<&Vec<f32>>) -> f32 {
+fn mean(values: Option<&[f32]>) -> f32 {
     values.map_or(f32::NAN, |values| values.iter().sum::<f32>() / values.len() as f32)
 }
 
 /// Prompts whose argmax along y⁺ is less likely than y⁺ itself.
 fn below_the_label(evaluation: &Evaluation) -> usize {
-    let labels = evaluation.logps.get(&ProbeKind::Chosen).into_iter().flatten();
+    let labels = evaluation.logps.get(ProbeKind::Chosen).into_iter().flatten();
     // A number that is none is as bad.
     labels
         .zip(&evaluation.chosen.argmax_logps)

@@ -131,6 +131,10 @@ impl<S: EventSink> EventSink for Alarmed<S> {
         self.inner.keep(state)
     }
 
+    fn snapshot(&mut self, state: &TrainerState) {
+        self.inner.snapshot(state);
+    }
+
     fn saved(&mut self) -> Option<SavedState> {
         self.inner.saved()
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::alarm;
 use super::display::{look, opened};
 use super::export::screenshots;
-use super::influence;
+use super::inquiry;
 use crate::cli::{DisplayOptions, Settings, say, tell, var};
 use crate::error::{Error, Result};
 use crate::history::{RunHistory, Scale};
@@ -44,7 +44,7 @@ pub fn attach(run: &Path, display: &DisplayOptions) -> Result<()> {
     let on_alarm = Settings::load(var)?.on_alarm;
     let arrivals = alarm::relay(follower.arrivals(), app.history().detector.alarms().count(), on_alarm)?;
     let source = Source::Recording(arrivals);
-    let inquiry = directory.clone().map(influence::inquiry).transpose()?;
+    let inquiry = directory.clone().map(inquiry::inquiry).transpose()?;
     let folder = directory.map_or_else(|| "screenshots".into(), |directory| directory.screenshots());
     let left = crate::tui::show(app, source, inquiry.as_ref(), started, screenshots(folder))?;
     follower.end()?.iter().for_each(tell);

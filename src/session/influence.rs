@@ -1,8 +1,5 @@
 //! Who moved an answer of a recorded run: the run's experiment is taken up again, and what comes of it printed.
 
-use std::time::{Duration, Instant};
-
-use crossbeam_channel::bounded;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::again::Again;
@@ -15,13 +12,9 @@ use crate::protocol::{Influence, ProbeKind, Question, RunPhase, TrainerEvent};
 use crate::record::{self, RunDirectory};
 use crate::text::Shown;
 use crate::train;
-use crate::tui::inquiry::{Inquiry, Reply};
 
 /// Columns of the table.
 const TABLE_WIDTH: usize = 130;
-/// Words about a question that wait to be shown, at most, and the time between two of them.
-const WORDS: usize = 8;
-const WORD_EVERY: Duration = Duration::from_millis(100);
 
 /// Names the examples that moved an observed answer of a recorded run.
 ///
@@ -69,50 +62,8 @@ pub fn influence(args: &InfluenceArgs) -> Result<()> {
     say(&lines.iter().map(|line| format!("{line}\n")).collect::<String>())
 }
 
-/// Answers the screen's questions about a run on a thread of its own, from what is recorded when it is asked. The thread
-/// ends when nobody asks any more; one that is at work then is not waited for.
-///
-/// # Errors
-/// When the thread cannot be started.
-pub(super) fn inquiry(directory: RunDirectory) -> Result<Inquiry> {
-    let (questions, asked) = bounded(1);
-    let (told, answers) = bounded(WORDS);
-    let words = told.clone();
-    let answer = move |question: Question| {
-        let history = record::read(directory.events())?.history();
-        let began = Instant::now();
-        let mut latest = began;
-        ask(&directory, &history, question, &mut |event: &TrainerEvent| {
-            if let TrainerEvent::Phase { phase: RunPhase::Starting(what), .. } = event
-                && latest.elapsed() >= WORD_EVERY
-            {
-                latest = Instant::now();
-                let word = Shown::new(&format!("{what}, {:.1} s", began.elapsed().as_secs_f64()));
-                // A screen that is slow misses a word.
-                let _ = words.try_send(Reply::UnderWay(word));
-            }
-            Ok(())
-        })
-    };
-    std::thread::Builder::new()
-        .name("inquiry".to_owned())
-        .spawn(move || {
-            for question in asked {
-                let reply = match answer(question) {
-                    Ok(influence) => Reply::Answer(Box::new(influence)),
-                    Err(error) => Reply::Unknown(Shown::new(&error.to_string())),
-                };
-                if told.send(reply).is_err() {
-                    return;
-                }
-            }
-        })
-        .map_err(|e| Error::failed(format!("the thread that answers questions cannot be started: {e}")))?;
-    Ok(Inquiry { questions, answers })
-}
-
 /// Asks who moved an answer of a recorded run.
-fn ask(
+pub(super) fn ask(
     directory: &RunDirectory,
     history: &RunHistory,
     question: Question,
@@ -143,7 +94,7 @@ pub(super) fn steepest(history: &RunHistory, kind: ProbeKind, prompt: Option<usi
         None => mean(&values.iter().filter(|x| !x.is_nan()).map(|&x| f64::from(x)).collect::<Vec<f64>>()),
     };
     let measured: Vec<(u64, f64)> =
-        history.evaluations.iter().filter_map(|e| Some((e.step, level(e.logps.get(&kind)?)))).collect();
+        history.evaluations.iter().filter_map(|e| Some((e.step, level(e.logps.get(kind)?)))).collect();
     let windows = measured.windows(2).filter(|pair| (pair[1].1 - pair[0].1).is_finite());
     let steepest = windows.max_by(|a, b| (a[1].1 - a[0].1).abs().total_cmp(&(b[1].1 - b[0].1).abs()));
     steepest.map(|pair| Steps { since: pair[0].0, until: pair[1].0 }).ok_or_else(|| {

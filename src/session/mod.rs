@@ -16,6 +16,7 @@ mod export;
 mod headless;
 mod imported;
 mod influence;
+mod inquiry;
 mod kernel;
 mod lab;
 mod leak;
@@ -206,7 +207,7 @@ pub fn dashboard(job: impl Into<Job>, backend: BackendChoice, display: &DisplayO
         app.update(Message::Trainer(Arc::new(event)));
     }
     let commands = live.commands.clone();
-    let inquiry = influence::inquiry(directory.clone())?;
+    let inquiry = inquiry::inquiry(directory.clone())?;
     let left =
         crate::tui::show(app, Source::Trainer(live), Some(&inquiry), started, screenshots(directory.screenshots()));
     // The screen has gone, and with it the channel that it read: the trainer cannot be waiting for it.

@@ -30,7 +30,7 @@ pub fn preflight(args: &PreflightArgs) -> Result<()> {
     // Scoring takes long: what cannot be written is told before it.
     args.csv.iter().chain(&args.out).try_for_each(|file| absent(file))?;
     let experiment = args.experiment()?;
-    let mut pairs = ches(&experiment, args.backend)?;
+    let mut pairs = ches(&experiment, args.backend, args.band)?;
     let against = args.against.iter().map(|run| outcome(run)).collect::<Result<Vec<_>>>()?;
     let warnings = against.iter().zip(&args.against).map(|(outcome, run)| judged(run, outcome, &pairs));
     let warnings = warnings.collect::<Result<Vec<_>>>()?;
@@ -58,11 +58,26 @@ fn report(experiment: &Experiment, pairs: &[ScoredPair], top: usize) -> String {
         Shown::new(&experiment.name)
     );
     histogram(&mut out, pairs);
+    let edges: Vec<f64> = pairs.iter().filter_map(|pair| Some(pair.band?.lower())).collect();
+    if !edges.is_empty() {
+        let falls = edges.iter().filter(|&&edge| edge > 1.0).count();
+        let _ = writeln!(
+            out,
+            "\nby the band (arXiv 2604.18239), y⁺ falls on {falls} of {} pairs where each is learnt alone and both answers \
+             weigh alike: their lower edge ρa is above 1",
+            edges.len()
+        );
+    }
     for (rank, pair) in pairs.iter().take(top).enumerate() {
         let (ches, normalised) = (number(round(pair.ches)), number(round(pair.normalised)));
         let _ = writeln!(out, "\n{:>3}. row {}: CHES {ches}, by tokens {normalised}", rank + 1, pair.number);
         for (label, text) in [("  ", &pair.prompt), ("y⁺", &pair.chosen), ("y⁻", &pair.rejected)] {
             let _ = writeln!(out, "     {label} {}", fit(Shown::new(text.trim()).as_str(), SHOWN));
+        }
+        if let Some(band) = pair.band {
+            let [a, rho, lower, upper] =
+                [band.ratio, band.cosine, band.lower(), band.upper()].map(|x| number(round(x)));
+            let _ = writeln!(out, "     band of w⁺/w⁻ from {lower} to {upper} (a {a}, ρ {rho})");
         }
     }
     out
@@ -95,12 +110,16 @@ fn histogram(out: &mut String, pairs: &[ScoredPair]) {
 /// The ranking as a table.
 fn table(pairs: &[ScoredPair]) -> String {
     let mut table = Table::default();
-    let head = ["rank", "row", "ches", "ches_by_tokens", "prompt", "chosen", "rejected"];
-    table.row(head.into_iter().map(str::to_owned));
+    let bands = pairs.iter().any(|pair| pair.band.is_some());
+    let of_band = ["band_a", "band_rho", "band_lower", "band_upper"].into_iter().filter(|_| bands);
+    let head =
+        ["rank", "row", "ches", "ches_by_tokens"].into_iter().chain(of_band).chain(["prompt", "chosen", "rejected"]);
+    table.row(head.map(str::to_owned));
     for (rank, pair) in pairs.iter().enumerate() {
         let numbers = [(rank + 1).to_string(), pair.number.to_string(), number(pair.ches), number(pair.normalised)];
+        let band = pair.band.map(|band| [band.ratio, band.cosine, band.lower(), band.upper()].map(number));
         let texts = [&pair.prompt, &pair.chosen, &pair.rejected].map(|text| defused(text));
-        table.row(numbers.into_iter().chain(texts));
+        table.row(numbers.into_iter().chain(band.into_iter().flatten()).chain(texts));
     }
     table.text
 }
@@ -163,10 +182,14 @@ fn judged(run: &Path, outcome: &Outcome, pairs: &[ScoredPair]) -> Result<String>
     };
     let displaced = observed.iter().filter(|(_, displaced)| *displaced).count();
     let run = Shown::new(&run.display().to_string());
-    Ok(format!(
+    let mut told = format!(
         "\nagainst {run}: y⁺ and y⁻ both fell on {displaced} of {} observed pairs\n{}{}",
         observed.len(),
         line("CHES", |pair| pair.ches),
         line("CHES by tokens", |pair| pair.normalised)
-    ))
+    );
+    if observed.iter().any(|(pair, _)| pair.band.is_some()) {
+        told += &line("band's edge ρa", |pair| pair.band.map_or(f64::NAN, |band| band.lower()));
+    }
+    Ok(told)
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::display::{look, opened};
 use super::export::screenshots;
-use super::influence;
+use super::inquiry;
 use super::run_headless;
 use super::target::is_experiment;
 use crate::claims::{self, Checked};
@@ -47,7 +47,7 @@ pub fn replay(run: &Path, step: Option<u64>, display: &DisplayOptions) -> Result
         app.update(Message::Recording(loaded));
     }
     let source = Source::Recording(loader.arrivals());
-    let inquiry = influence::inquiry(directory.clone())?;
+    let inquiry = inquiry::inquiry(directory.clone())?;
     let left = crate::tui::show(app, source, Some(&inquiry), started, screenshots(directory.screenshots()))?;
     loader.end()?.iter().for_each(tell);
     match left.ending() {

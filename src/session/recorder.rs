@@ -38,7 +38,7 @@ pub(super) struct Recorder {
     /// What the run had taken before this process.
     pub(super) before: Duration,
     resuming: Option<Resuming>,
-    /// Bytes in which what checkpoints held is kept.
+    /// Bytes of disk for snapshots.
     snapshots: u64,
 }
 
@@ -54,6 +54,9 @@ impl Recorder {
     /// Records a new run; `experiment` is the experiment as run, RON.
     pub(super) fn new(directory: RunDirectory, experiment: String) -> Result<Self> {
         let writer = RunWriter::create(directory.events())?;
+        // Those of a run that began here before may be of another one.
+        let folder = directory.snapshots();
+        snapshots::clear(&folder).map_err(|e| Error::writing(&folder, &e))?;
         let (started, before) = (Instant::now(), Duration::ZERO);
         Ok(Self { directory, experiment, writer, started, before, resuming: None, snapshots: 0 })
     }
@@ -66,7 +69,7 @@ impl Recorder {
         Self { directory, experiment, writer, started: Instant::now(), before, resuming, snapshots: 0 }
     }
 
-    /// Keeps what checkpoints held, in so many megabytes.
+    /// Keeps snapshots in so many megabytes.
     pub(super) fn with_snapshots(self, megabytes: u64) -> Self {
         Self { snapshots: megabytes.saturating_mul(1_000_000), ..self }
     }
@@ -92,15 +95,22 @@ impl EventSink for Recorder {
         let note = Note { bytes, lines, seconds, experiment: self.experiment.clone() };
         let note = serde_json::to_string(&note).map_err(|e| Error::failed(format!("no checkpoint: {e}")))?;
         let bytes = replace(&self.directory.checkpoint(), |file| state.write(&[(NOTE, note)], file))?;
-        if self.snapshots > 0 {
-            let folder = self.directory.snapshots();
-            let kept = snapshots::keep(&self.directory.checkpoint(), &folder, state.step(), self.snapshots);
-            kept.map_err(|e| Error::writing(&folder, &e))?;
-        }
         #[allow(clippy::cast_precision_loss, reason = "a size for a person")]
         let (megabytes, milliseconds) = (bytes as f64 / 1e6, began.elapsed().as_millis());
         tracing::info!("checkpoint at step {}: {megabytes:.1} MB in {milliseconds} ms", state.step());
         Ok(())
+    }
+
+    fn snapshot(&mut self, state: &TrainerState) {
+        let (began, folder) = (Instant::now(), self.directory.snapshots());
+        match snapshots::keep(state, &folder, self.snapshots) {
+            Ok(bytes) => tracing::info!("snapshot at step {}: {bytes} bytes in {:?}", state.step(), began.elapsed()),
+            Err(e) => {
+                // Those that are there serve as before.
+                tracing::warn!("{}: no more snapshots: {e}", folder.display());
+                self.snapshots = 0;
+            }
+        }
     }
 
     fn saved(&mut self) -> Option<SavedState> {

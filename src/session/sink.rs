@@ -79,6 +79,10 @@ impl EventSink for LiveSink {
         self.record.keep(state)
     }
 
+    fn snapshot(&mut self, state: &TrainerState) {
+        self.record.snapshot(state);
+    }
+
     fn saved(&mut self) -> Option<SavedState> {
         let saved = self.record.saved()?;
         self.step = saved.position().step;

@@ -94,7 +94,7 @@ fn summary(
         Some(RunPhase::Failed(why)) => format!("failed: {}", Shown::new(why)),
         _ => "not ended".to_owned(),
     };
-    let measured = history.measured_steps().len();
+    let measured = history.measurements();
     let mut text = format!(
         "{file}: ok ({id}; {events} events, {measured} measurements, {} of {} steps, {ended})\n",
         history.step,
@@ -152,7 +152,7 @@ fn lengths(reading: &PrefixReading, prompts: usize) -> impl Iterator<Item = (&'s
 fn below_label(run: &RunStarted, evaluation: &Evaluation) -> Vec<String> {
     let curves = [(CurveId::ArgmaxChosen, ProbeKind::Chosen), (CurveId::ArgmaxRejected, ProbeKind::Rejected)];
     let below = |(curve, kind): (CurveId, ProbeKind)| {
-        let (argmax, label) = (curve.values(evaluation)?, evaluation.logps.get(&kind)?);
+        let (argmax, label) = (curve.values(evaluation)?, evaluation.logps.get(kind)?);
         let pair = (0..argmax.len().min(label.len())).find(|&pair| {
             let slack = ARGMAX_SLACK * f64::from(curve.tokens(run, pair).unwrap_or(1).max(1));
             f64::from(argmax[pair]) < f64::from(label[pair]) - slack

@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use burn::optim::GradientsParams;
 use crossbeam_channel::never;
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use super::gradients::clip;
-use super::halves::Halves;
 use super::job::train_on;
-use super::observed::gradient;
 use super::optimizer::Optimizer;
+use super::pair_band::{Band, halves};
 use super::prepare::{self, Pair};
 use crate::backend::TestBackend;
 use crate::data;
@@ -66,19 +66,6 @@ fn moved(model: &Transformer<B>, pair: &Pair, weights: [f64; 2], rate: f64, pad:
     [after[0] - before[0], after[1] - before[1]]
 }
 
-#[allow(clippy::cast_possible_truncation, reason = "gradients are in single precision")]
-fn halves(
-    model: &Transformer<B>,
-    [chosen, rejected]: [&Sequence; 2],
-    [pull, push]: [f64; 2],
-    pad: u32,
-) -> Halves<GradientsParams> {
-    Halves {
-        pull: gradient(model, &[chosen], -pull as f32, (pad, false)),
-        push: Some(gradient(model, &[rejected], push as f32, (pad, false))),
-    }
-}
-
 #[test]
 fn answers_move_as_the_band_says() {
     let checkpoint = Checkpoint::base().unwrap();
@@ -107,6 +94,39 @@ fn answers_move_as_the_band_says() {
         }
     }
     assert!(steps >= 2 * PAIRS, "only {steps} steps had an edge");
+}
+
+/// Pairs of a small model, each of which takes a step of its own at either edge, inside it or outside.
+const MANY: usize = 1000;
+
+#[test]
+fn both_edges_hold_on_a_thousand_pairs() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/families/llama_tied_linear");
+    let model: Transformer<B> = Checkpoint::read(&folder).unwrap().load(&Default::default()).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let mut drawn = |length: usize| (0..length).map(|_| rng.random_range(2..200u32)).collect::<Vec<u32>>();
+    let (mut held, mut tried) = (0, 0);
+    while held < MANY {
+        tried += 1;
+        assert!(tried < 4 * MANY, "only {held} of {tried} pairs have edges");
+        let (prompt, chosen, rejected) = (drawn(2), drawn(1 + tried % 3), drawn(1 + tried % 2));
+        let pair =
+            Pair { chosen: Sequence::new(prompt.clone(), chosen), rejected: Some(Sequence::new(prompt, rejected)) };
+        let both = [&pair.chosen, pair.rejected.as_ref().unwrap()];
+        let squares = clip(&model, &mut halves(&model, both, [1.0, 1.0], 1), 0.0).squares;
+        let band = Band { ratio: squares.ratio(), cosine: squares.cosine() };
+        if band.cosine < 0.05 {
+            continue;
+        }
+        let by = if tried % 2 == 0 { 0.5 } else { 2.0 };
+        let (lower, upper) = (by * band.lower(), by * band.upper());
+        let rate = STEP / (0.5 * band.cosine * (squares.pull * squares.push).sqrt());
+        let [y, _] = moved(&model, &pair, [lower, 1.0], rate, 1);
+        assert_eq!(y > 0.0, by > 1.0, "y⁺ moved by {y} at {lower}: {band:?}");
+        let [_, y] = moved(&model, &pair, [upper, 1.0], STEP / (0.5 * squares.push), 1);
+        assert_eq!(y < 0.0, by < 1.0, "y⁻ moved by {y} at {upper}: {band:?}");
+        held += 1;
+    }
 }
 
 /// The scalars of every step of a stage.

@@ -2,8 +2,10 @@
 //! pairs that score high are those whose preferred answer falls (Razin et al., "Unintentional Unalignment", ICLR 2025,
 //! arXiv 2410.08847).
 
+use burn::module::AutodiffModule as _;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
+use super::pair_band::Band;
 use super::prepare::{self, Pair};
 use crate::backend::{BackendChoice, Work, find_sound, floats, on};
 use crate::data::lengths::Trainable;
@@ -34,20 +36,26 @@ pub(crate) struct ScoredPair {
     pub(crate) ches: f64,
     /// The same with each sum divided by its number of tokens.
     pub(crate) normalised: f64,
+    /// Its band, where that was asked for.
+    pub(crate) band: Option<Band>,
 }
 
-/// The scores of all training pairs of an experiment under the model that it starts from, in the data's order.
+/// The scores of all training pairs of an experiment under the model that it starts from, in the data's order; with
+/// `bands`, which takes two gradients a pair, the band of each too.
 ///
 /// # Errors
 /// On bad data, where a pair has no rejected answer, when the backend or the model is not to be had, and where a score is
 /// not a number.
-pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec<ScoredPair>> {
-    struct Read<'a>(&'a Checkpoint, &'a [Pair]);
+pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice, bands: bool) -> Result<Vec<ScoredPair>> {
+    struct Read<'a>(&'a Checkpoint, &'a [Pair], bool);
     impl Work for Read<'_> {
-        type Output = Result<Vec<[Vec<f64>; 2]>>;
+        type Output = Result<(Vec<[Vec<f64>; 2]>, Vec<Band>)>;
         fn with<B: AutodiffBackend>(self, device: &B::Device, _: &str) -> Self::Output {
-            let model = self.0.load::<B::InnerBackend>(device)?;
-            sums(&model, self.1, self.0.tokenizer.pad())
+            let Self(checkpoint, pairs, bands) = self;
+            let (model, pad) = (checkpoint.load::<B>(device)?, checkpoint.tokenizer.pad());
+            let bands =
+                pairs.iter().filter(|_| bands).map(|pair| Band::of(&model, pair, pad)).collect::<Result<_>>()?;
+            Ok((sums(&model.valid(), pairs, pad)?, bands))
         }
     }
     if experiment.has_pictures() {
@@ -68,10 +76,11 @@ pub(crate) fn ches(experiment: &Experiment, choice: BackendChoice) -> Result<Vec
         let text = |kind| example.responses.get(&kind).cloned().unwrap_or_default();
         let (chosen, rejected) = (text(ProbeKind::Chosen), text(ProbeKind::Rejected));
         let prompt = example.prompt.clone();
-        scored.push(ScoredPair { number, prompt, chosen, rejected, ches: f64::NAN, normalised: f64::NAN });
+        scored.push(ScoredPair { number, prompt, chosen, rejected, ches: f64::NAN, normalised: f64::NAN, band: None });
         Ok(Trainable::Yes(truncation))
     })?;
-    let sums = on(find_sound(choice)?.0, Read(&checkpoint, &pairs))?;
+    let (sums, bands) = on(find_sound(choice)?.0, Read(&checkpoint, &pairs, bands))?;
+    scored.iter_mut().zip(bands).for_each(|(pair, band)| pair.band = Some(band));
     for ((scored, [chosen, rejected]), pair) in scored.iter_mut().zip(sums).zip(&pairs) {
         let tokens = |sequence: &Sequence| float(sequence.completion_ids.len());
         let (of_chosen, of_rejected) = (tokens(&pair.chosen), tokens(prepare::rejected(pair)?));
@@ -171,7 +180,11 @@ mod tests {
         let row =
             |rejected| serde_json::json!({"prompt": prompt, "chosen": chosen, "rejected": rejected}).to_string() + "\n";
         let experiment = experiment(&rejected.map(row).concat(), &folder.path().join("rows.jsonl"));
-        let scored = ches(&experiment, BackendChoice::Flex).unwrap();
+        let scored = ches(&experiment, BackendChoice::Flex, true).unwrap();
+        // An answer that is pushed down as it is pulled up has a band without width, at 1.
+        let bands: Vec<_> = scored.iter().map(|pair| pair.band.unwrap()).collect();
+        assert!((bands[0].ratio - 1.0).abs() < 1e-5 && (bands[0].cosine - 1.0).abs() < 1e-5, "{:?}", bands[0]);
+        assert!(bands[1].cosine < 0.999 && bands[1].ratio > 0.0, "{:?}", bands[1]);
         assert_eq!(scored.iter().map(|pair| pair.number).collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!((scored[0].ches, scored[0].normalised), (0.0, 0.0));
         let checkpoint = Checkpoint::base().unwrap();
@@ -192,7 +205,7 @@ mod tests {
     fn a_pair_without_a_rejected_answer_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let row = "{\"prompt\": \"Q:\", \"completion\": \" A.\"}\n";
-        let error = ches(&experiment(row, &folder.path().join("rows.jsonl")), BackendChoice::Flex).unwrap_err();
+        let error = ches(&experiment(row, &folder.path().join("rows.jsonl")), BackendChoice::Flex, false).unwrap_err();
         assert!(error.to_string().contains("without one"), "{error}");
         assert_eq!(error.exit_status(), 2);
     }

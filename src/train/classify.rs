@@ -145,6 +145,10 @@ impl<B: AutodiffBackend> Learner for Classifying<B> {
         None
     }
 
+    fn snapshot(&self, _: &Progress, _: &UnderWay<ClassifyingStage<B>>) -> Option<TrainerState> {
+        None
+    }
+
     fn restore(&mut self, _: &Experiment, saved: &mut SavedState) -> Result<(Progress, UnderWay<ClassifyingStage<B>>)> {
         Err(saved.damaged("a classifier's run keeps none"))
     }

@@ -46,6 +46,11 @@ impl<'a> Control<'a> {
         self.events.keep(state)
     }
 
+    /// Hands over a snapshot.
+    pub(super) fn snapshot(&mut self, state: &TrainerState) {
+        self.events.snapshot(state);
+    }
+
     /// Says that the run goes on from the saved state.
     pub(super) fn resumed(&mut self) -> Result<()> {
         self.events.resumed()

@@ -111,6 +111,31 @@ impl<B: Backend> Direction<B> {
     }
 }
 
+/// Directions in the weights of one model, each a row.
+pub(super) struct Rows<B: Backend>(Vec<Tensor<B, 2>>);
+
+impl<B: Backend> Rows<B> {
+    /// These directions, in order.
+    pub(super) fn of(directions: &[Direction<B>]) -> Self {
+        let parameters = directions.first().map_or(0, |first| first.0.len());
+        let row = |direction: &Direction<B>, at: usize| direction.0[at].1.clone().unsqueeze_dim::<2>(0);
+        Self((0..parameters).map(|at| Tensor::cat(directions.iter().map(|d| row(d, at)).collect(), 0)).collect())
+    }
+
+    /// ⟨a, b⟩ of each of these with each of `other`: `[rows][other rows]`. A parameter's numbers are summed in single precision.
+    pub(super) fn products(&self, other: &Self) -> Vec<Vec<f64>> {
+        let count = other.0.first().map_or(0, |part| part.dims()[0]);
+        let mut sums = vec![vec![0.0; count]; self.0.first().map_or(0, |part| part.dims()[0])];
+        for (a, b) in self.0.iter().zip(&other.0) {
+            let products = floats(a.clone().matmul(b.clone().transpose()));
+            for (row, products) in sums.iter_mut().zip(products.chunks_exact(count.max(1))) {
+                row.iter_mut().zip(products).for_each(|(sum, &x)| *sum += f64::from(x));
+            }
+        }
+        sums
+    }
+}
+
 /// The numbers of a direction, parameter by parameter.
 pub(super) struct Numbers(Vec<Vec<f32>>);
 

@@ -12,10 +12,12 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::direction::{Direction, Numbers};
+use super::direction::{Direction, Numbers, Rows};
 use super::observed::gradient;
 use crate::backend::floats;
 use crate::data::Sequence;
+use crate::dynamics::alike::Cell;
+use crate::error::Result;
 use crate::history::stats::{Estimate, float};
 use crate::model::Transformer;
 use crate::model::batch::Batch;
@@ -68,6 +70,59 @@ pub(super) fn factors<B: AutodiffBackend>(
     let squares = left.par_iter().map(|a| right.iter().map(|b| a.dot(b).powi(2)).collect());
     let squares: Vec<Vec<f64>> = squares.collect();
     Factors { adaptation, kernel: norm_of(&squares), residual, slope, cosine: slope / norms }
+}
+
+/// Draws of each answer's Jacobian that a cell of a map is estimated from.
+const OF_A_CELL: usize = 8;
+/// Numbers of the gradients of a map that are kept at the same time, at most: half a gigabyte.
+const OF_A_MAP: usize = 1 << 27;
+
+/// How many observed answers a map under this model may have: 0 where the model is too large for one.
+pub(super) fn largest_map<B: AutodiffBackend>(model: &Transformer<B>) -> usize {
+    OF_A_MAP / (Direction::of_trained(model).len().max(1) * (OF_A_CELL + 1))
+}
+
+/// What each learnt answer is to each observed one: row by row the estimated norm of the kernel, with the slope and the cosine as
+/// of [`Factors`]. `told` hears how many of the learnt answers are done.
+///
+/// # Errors
+/// When `told` fails.
+pub(super) fn map<B: AutodiffBackend>(
+    model: &Transformer<B>,
+    observed: &[&Sequence],
+    learnt: &[&Sequence],
+    pad: u32,
+    mut told: impl FnMut(usize) -> Result<()>,
+) -> Result<Vec<Vec<Cell>>> {
+    let like = Direction::of_trained(model);
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut drawn = |answer: &Sequence| -> (f64, Vec<Direction<B::InnerBackend>>) {
+        let own = Direction::of_gradient(model, gradient(model, &[answer], 1.0, (pad, false)), &like);
+        let norm = own.dot(&own).sqrt();
+        let draws =
+            (0..OF_A_CELL).map(|_| Direction::of_gradient(model, pulled_back(model, answer, pad, &mut rng), &like));
+        (norm, std::iter::once(own).chain(draws).collect())
+    };
+    let (mut norms, mut rows) = (Vec::with_capacity(observed.len()), Vec::new());
+    for answer in observed {
+        let (norm, directions) = drawn(answer);
+        norms.push(norm);
+        rows.extend(directions);
+    }
+    let rows = Rows::of(&rows);
+    let mut cells = vec![Vec::with_capacity(learnt.len()); observed.len()];
+    for (done, answer) in learnt.iter().enumerate() {
+        told(done)?;
+        let (norm, directions) = drawn(answer);
+        let products = rows.products(&Rows::of(&directions));
+        for ((cells, products), of_observed) in cells.iter_mut().zip(products.chunks_exact(OF_A_CELL + 1)).zip(&norms) {
+            let squares: Vec<Vec<f64>> =
+                products[1..].iter().map(|row| row[1..].iter().map(|x| x * x).collect()).collect();
+            let slope = products[0][0];
+            cells.push(Cell::new(norm_of(&squares), slope, slope / (norm * of_observed)));
+        }
+    }
+    Ok(cells)
 }
 
 /// J·v transposed: the gradient of ⟨v, logits⟩, v drawn from ±1.

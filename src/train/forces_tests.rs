@@ -148,7 +148,7 @@ fn the_parts_add_up_to_the_change_and_measuring_them_changes_nothing() {
                 assert_eq!(parts.decay.is_empty(), !stage.contains("weight_decay"));
                 assert_eq!((parts.pull.len(), parts.push.len()), (2, 2), "{kind}");
                 for (prompt, &measured) in parts.measured.iter().enumerate() {
-                    let by = after.logps[kind][prompt] - before.logps[kind][prompt];
+                    let by = after.logps[*kind][prompt] - before.logps[*kind][prompt];
                     assert!(
                         (measured - by).abs() < 1e-4 || measured.is_nan() && by.is_nan(),
                         "{kind}: {measured} {by}"

@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use burn::tensor::backend::{AutodiffBackend, Backend};
 
 use super::backprop::Accumulator;
+use super::beside::both;
 
 /// Something that there is of each half of a gradient.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,6 +28,30 @@ impl<T> Halves<T> {
     /// The same of both.
     pub(super) fn map<U>(self, mut f: impl FnMut(T) -> U) -> Halves<U> {
         Halves { pull: f(self.pull), push: self.push.map(f) }
+    }
+
+    /// The same of both, side by side.
+    pub(super) fn map_beside<U: Send>(self, f: impl Fn(T) -> U + Sync) -> Halves<U>
+    where
+        T: Send,
+    {
+        match self.push {
+            None => Halves::whole(f(self.pull)),
+            Some(push) => {
+                let (pull, push) = both(|| f(self.pull), || f(push));
+                Halves { pull, push: Some(push) }
+            }
+        }
+    }
+
+    /// Each with the other's.
+    pub(super) fn zip<U>(self, other: Halves<U>) -> Halves<(T, U)> {
+        Halves { pull: (self.pull, other.pull), push: self.push.zip(other.push) }
+    }
+
+    /// Both, to be changed.
+    pub(super) fn each_mut(&mut self) -> Halves<&mut T> {
+        Halves { pull: &mut self.pull, push: self.push.as_mut() }
     }
 }
 

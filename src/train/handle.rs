@@ -85,6 +85,10 @@ impl EventSink for Counting {
         self.sink.keep(state)
     }
 
+    fn snapshot(&mut self, state: &TrainerState) {
+        self.sink.snapshot(state);
+    }
+
     fn saved(&mut self) -> Option<SavedState> {
         let saved = self.sink.saved()?;
         self.step = saved.position().step;

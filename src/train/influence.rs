@@ -163,10 +163,14 @@ impl<B: AutodiffBackend> Attribution<'_, B> {
         let of = |answers: &[&Sequence]| slopes(&model, &direction, answers, self.tokenizer.pad(), at_once);
         let fresh = 1.0 - self.window.momentum;
         let pairs = || step.lessons.iter().map(|lesson| &step.pairs[lesson.pair]);
-        let chosen: Vec<&Sequence> = pairs().map(|pair| &pair.chosen).collect();
-        let pushes = step.lessons.iter().any(|lesson| lesson.weights.push.is_some());
-        let pushed = if pushes { of(&pairs().map(rejected).collect::<Result<Vec<_>>>()?) } else { Vec::new() };
-        for (row, (lesson, slope)) in step.lessons.iter().zip(of(&chosen)).enumerate() {
+        let mut answers: Vec<&Sequence> = pairs().map(|pair| &pair.chosen).collect();
+        if step.lessons.iter().any(|lesson| lesson.weights.push.is_some()) {
+            // Behind the others, so that one pass over many rows gives both.
+            answers.extend(pairs().map(rejected).collect::<Result<Vec<_>>>()?);
+        }
+        let slopes = of(&answers);
+        let (pulled, pushed) = slopes.split_at(step.lessons.len());
+        for (row, (lesson, slope)) in step.lessons.iter().zip(pulled).enumerate() {
             let (times, sum) = shares.entry(lesson.pair).or_default();
             *times += 1;
             sum.pull += fresh * lesson.weights.pull * slope;

@@ -6,8 +6,11 @@ use std::path::Path;
 use crossbeam_channel::never;
 use serde::Deserialize;
 
-use super::inquire::{Asked, influence_on, kernel_on, tokens_on};
+use super::inquire::{Asked, inquire_on};
 use super::job::train_on;
+use super::kernels::{Map, Pair};
+use super::looks::Where;
+use super::who::Who;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
@@ -32,7 +35,7 @@ fn recorded(experiment: &Experiment) -> RunHistory {
 fn ask(experiment: &Experiment, history: &RunHistory, question: Question) -> Result<Influence> {
     let asked = Asked { experiment, history, saved: None };
     let silent = &mut |_: &TrainerEvent| Ok(());
-    let answers = influence_on::<TestBackend>(asked, &[question], &Default::default(), "test", silent)?;
+    let answers = inquire_on::<TestBackend, _>(asked, Who(&[question]), (&Default::default(), "test"), silent)?;
     Ok(answers.into_iter().next().unwrap())
 }
 
@@ -190,12 +193,13 @@ fn an_answer_is_looked_at_token_by_token() {
     let silent = &mut |_: &TrainerEvent| Ok(());
     let look = |question| {
         let asked = Asked { experiment: &experiment, history: &history, saved: None };
-        tokens_on::<TestBackend>(asked, question, &Default::default(), "test", &mut |_: &TrainerEvent| Ok(()))
+        let silent = &mut |_: &TrainerEvent| Ok(());
+        inquire_on::<TestBackend, _>(asked, Where(question), (&Default::default(), "test"), silent)
     };
     let seen = look(question(ProbeKind::Rejected, Some(1), 3, 6)).unwrap();
     let level = |step| {
         let evaluation = history.evaluations.iter().find(|e| e.step == step).unwrap();
-        f64::from(evaluation.logps[&ProbeKind::Rejected][1])
+        f64::from(evaluation.logps[ProbeKind::Rejected][1])
     };
     let change: f64 = seen.looks.iter().map(|look| look.change).sum();
     assert!((change - (level(6) - level(3))).abs() < 1e-3 && change < 0.0, "{change}");
@@ -209,8 +213,8 @@ fn an_answer_is_looked_at_token_by_token() {
     // The factors, after all of it and before.
     for step in [0, 6] {
         let asked = Asked { experiment: &experiment, history: &history, saved: None };
-        let place = question(ProbeKind::Chosen, Some(0), step, step);
-        let told = kernel_on::<TestBackend>(asked, place, 2, (&Default::default(), "test"), silent).unwrap();
+        let alike = Pair { question: question(ProbeKind::Chosen, Some(0), step, step), example: 2 };
+        let told = inquire_on::<TestBackend, _>(asked, alike, (&Default::default(), "test"), silent).unwrap();
         assert_eq!(told.learnt.len(), 2);
         for (_, factors) in &told.learnt {
             assert!(factors.slope.abs() <= factors.adaptation * factors.kernel.high * factors.residual);
@@ -218,7 +222,30 @@ fn an_answer_is_looked_at_token_by_token() {
         }
     }
     let asked = Asked { experiment: &experiment, history: &history, saved: None };
-    let place = question(ProbeKind::Chosen, Some(0), 3, 3);
-    let error = kernel_on::<TestBackend>(asked, place, 99, (&Default::default(), "test"), silent).err().unwrap();
+    let alike = Pair { question: question(ProbeKind::Chosen, Some(0), 3, 3), example: 99 };
+    let error = inquire_on::<TestBackend, _>(asked, alike, (&Default::default(), "test"), silent).err().unwrap();
     assert!(error.to_string().contains("--learnt 100: the run learns 16 examples"), "{error}");
+    // The map over all prompts and what was learnt last.
+    let ask = |map| {
+        let asked = Asked { experiment: &experiment, history: &history, saved: None };
+        inquire_on::<TestBackend, _>(asked, map, (&Default::default(), "test"), &mut |_: &TrainerEvent| Ok(()))
+    };
+    let map = Map { kind: ProbeKind::Chosen, step: 6, prompts: 2, examples: 3 };
+    let found = ask(map).unwrap();
+    assert_eq!((found.observed.len(), found.learnt.len(), found.cells.len()), (2, 6, 2));
+    assert!(found.learnt[..3].iter().all(|l| !l.rejected) && found.learnt[3..].iter().all(|l| l.rejected));
+    let alike = Pair { question: question(ProbeKind::Chosen, Some(1), 6, 6), example: found.learnt[4].example };
+    let asked = Asked { experiment: &experiment, history: &history, saved: None };
+    let told = inquire_on::<TestBackend, _>(asked, alike, (&Default::default(), "test"), silent).unwrap();
+    let (one, cell) = (&told.learnt[1].1, found.cells[1][4]);
+    assert!((cell.slope - one.slope).abs() < 1e-3 * one.slope.abs(), "{} is not {}", cell.slope, one.slope);
+    assert!((cell.cosine - one.cosine).abs() < 1e-4);
+    assert!(
+        cell.interval[0] < one.kernel.high && one.kernel.low < cell.interval[1],
+        "{cell:?} is not {:?}",
+        one.kernel
+    );
+    let error = ask(Map { step: 0, ..map }).err().unwrap();
+    assert!(error.exit_status() == 2 && error.to_string().contains("nothing is learnt before"), "{error}");
+    assert!(ask(Map { step: 7, ..map }).is_err_and(|e| e.to_string().contains("--step 7: the run has 6 steps")));
 }

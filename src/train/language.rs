@@ -154,6 +154,10 @@ impl<B: AutodiffBackend> Learner for Language<B> {
         Some(self.state_at(progress, under_way))
     }
 
+    fn snapshot(&self, progress: &Progress, under_way: &UnderWay<LanguageStage<B>>) -> Option<TrainerState> {
+        Some(self.snapshot_at(progress, under_way))
+    }
+
     fn restore(
         &mut self,
         experiment: &Experiment,
@@ -256,26 +260,34 @@ impl<B: AutodiffBackend> Language<B> {
         sums: &mut Halves<Accumulator<B>>,
     ) -> Result<Vec<(PairLogps, PairLoss)>> {
         let chosen: Vec<&Sequence> = slice.iter().map(|&i| &data.pairs[i].chosen).collect();
-        let chosen = self.forward(&chosen, stage);
-        let rejected = match &sums.push {
-            None => None,
-            Some(_) => {
-                let rejected = slice.iter().map(|&i| rejected(&data.pairs[i])).collect::<Result<Vec<_>>>()?;
-                Some(self.forward(&rejected, stage))
-            }
+        let rejected = || slice.iter().map(|&i| rejected(&data.pairs[i])).collect::<Result<Vec<_>>>();
+        let sequences = Halves { pull: chosen, push: sums.push.as_ref().map(|_| rejected()).transpose()? };
+        let read = [Some(&sequences.pull), sequences.push.as_ref()].into_iter().flatten().flatten();
+        self.tokens += read.map(|sequence| sequence.tokens()).sum::<usize>() as u64;
+        let pad = self.checkpoint.tokenizer.pad();
+        // Where nothing but the processor's cores is shared. Graphs with a weight in common are one graph, on which one
+        // thread works at a time: each half has its own.
+        let beside = is_host::<B::InnerBackend>(&self.model.device());
+        let twin = beside.then(|| Transformer::<B>::from_inner(self.model.valid()));
+        let models = || Halves { pull: &self.model, push: Some(twin.as_ref().unwrap_or(&self.model)) };
+        let forward = |(sequences, model): (Vec<&Sequence>, &Transformer<B>)| {
+            Read::forward(model, &sequences, pad, stage.gradient_checkpointing)
         };
-        let mut by_half = Halves { pull: Vec::with_capacity(slice.len()), push: rejected.as_ref().map(|_| Vec::new()) };
+        let forwards = sequences.zip(models());
+        let read = if beside { forwards.map_beside(forward) } else { forwards.map(forward) };
+        let mut by_half =
+            Halves { pull: Vec::with_capacity(slice.len()), push: read.push.as_ref().map(|_| Vec::new()) };
         let mut outcomes = Vec::with_capacity(slice.len());
         for (row, &i) in slice.iter().enumerate() {
             let (ref_chosen_logps, ref_rejected_logps) = data.reference.of(i);
-            let of_rejected = rejected.as_ref().map(|read| (read.sums[row], read.tokens[row]));
+            let of_rejected = read.push.as_ref().map(|read| (read.sums[row], read.tokens[row]));
             let (policy_rejected_logps, rejected_tokens) = of_rejected.unwrap_or_default();
             let pair = PairLogps {
-                policy_chosen_logps: chosen.sums[row],
+                policy_chosen_logps: read.pull.sums[row],
                 policy_rejected_logps,
                 ref_chosen_logps,
                 ref_rejected_logps,
-                chosen_tokens: chosen.tokens[row],
+                chosen_tokens: read.pull.tokens[row],
                 rejected_tokens,
             };
             let outcome = objective::evaluate(&stage.objective, &pair);
@@ -286,23 +298,17 @@ impl<B: AutodiffBackend> Language<B> {
             }
             outcomes.push((pair, outcome));
         }
-        chosen.backward(&self.model, &by_half.pull, &mut sums.pull);
-        if let (Some(rejected), Some(weights), Some(sum)) = (rejected, &by_half.push, &mut sums.push) {
-            rejected.backward(&self.model, weights, sum);
-        }
+        let backward =
+            |(((read, model), weights), sum): (((Read<B>, &Transformer<B>), Vec<f64>), &mut Accumulator<B>)| {
+                read.backward(model, &weights, sum);
+            };
+        let backwards = read.zip(models()).zip(by_half).zip(sums.each_mut());
+        if beside {
+            backwards.map_beside(backward)
+        } else {
+            backwards.map(backward)
+        };
         Ok(outcomes)
-    }
-
-    /// Reads the answers of one half of a slice.
-    fn forward(&mut self, sequences: &[&Sequence], stage: &Stage) -> Read<B> {
-        self.tokens += sequences.iter().map(|s| s.tokens()).sum::<usize>() as u64;
-        let batch = Batch::whole(sequences, self.checkpoint.tokenizer.pad(), &self.model.device());
-        let pass = Pass::forward(&self.model, batch, stage.gradient_checkpointing);
-        let mut sums = vec![0.0; sequences.len()];
-        for (&row, logp) in pass.batch.owner.iter().zip(pass.logps()) {
-            sums[row] += f64::from(logp);
-        }
-        Read { pass, sums, tokens: sequences.iter().map(|s| s.completion_ids.len()).collect() }
     }
 }
 
@@ -339,6 +345,16 @@ struct Read<B: AutodiffBackend> {
 }
 
 impl<B: AutodiffBackend> Read<B> {
+    /// Reads answers.
+    fn forward(model: &Transformer<B>, sequences: &[&Sequence], pad: u32, checkpointing: bool) -> Self {
+        let pass = Pass::forward(model, Batch::whole(sequences, pad, &model.device()), checkpointing);
+        let mut sums = vec![0.0; sequences.len()];
+        for (&row, logp) in pass.batch.owner.iter().zip(pass.logps()) {
+            sums[row] += f64::from(logp);
+        }
+        Self { pass, sums, tokens: sequences.iter().map(|s| s.completion_ids.len()).collect() }
+    }
+
     /// Adds Σ weight·∇log π to `sum`; `weights` holds d(loss)/d(log π) of every answer.
     #[allow(clippy::cast_possible_truncation, reason = "gradients are in single precision")]
     fn backward(self, model: &Transformer<B>, weights: &[f64], sum: &mut Accumulator<B>) {

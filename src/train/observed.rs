@@ -61,6 +61,11 @@ impl Observed {
         self.single && self.answers.iter().any(|answer| answer.completion_ids == example.completion_ids)
     }
 
+    /// The answers with the indices of their prompts.
+    pub(super) fn each(&self) -> impl Iterator<Item = (usize, &Sequence)> {
+        self.prompts.iter().copied().zip(&self.answers)
+    }
+
     /// The one answer that is meant, if one is.
     pub(super) fn only(&self) -> Option<&Sequence> {
         self.answers.first().filter(|_| self.single)
@@ -75,7 +80,7 @@ impl Observed {
 
     /// The same as an evaluation has it; no number where it does not say.
     pub(super) fn recorded(&self, evaluation: &Evaluation, question: &Question) -> f64 {
-        let of_kind = evaluation.logps.get(&question.kind);
+        let of_kind = evaluation.logps.get(question.kind);
         let of = |&prompt: &usize| of_kind.and_then(|values| values.get(prompt)).map_or(f64::NAN, |&x| x.into());
         mean(self.prompts.iter().map(of), self.prompts.len())
     }

@@ -78,9 +78,9 @@ impl<B: AutodiffBackend> Optimizer<B> {
         each.parts.into_iter().collect()
     }
 
-    /// Adds what it remembers of the module's parameters to a state.
-    pub(super) fn save<M: AutodiffModule<B>>(&self, module: &M, prefix: &str, state: &mut TrainerState) {
-        module.visit(&mut Save { path: vec![prefix.to_owned()], optimizer: self, state });
+    /// Adds what it remembers of the module's parameters to a state; with `halves`, of the halves of their gradients too.
+    pub(super) fn save<M: AutodiffModule<B>>(&self, module: &M, prefix: &str, halves: bool, state: &mut TrainerState) {
+        module.visit(&mut Save { path: vec![prefix.to_owned()], optimizer: self, halves, state });
     }
 
     /// This fresh optimiser with the memory of a saved state.
@@ -170,6 +170,7 @@ impl<B: AutodiffBackend> ModuleMapper<B> for Step<'_, B> {
 struct Save<'a, B: AutodiffBackend> {
     path: Vec<String>,
     optimizer: &'a Optimizer<B>,
+    halves: bool,
     state: &'a mut TrainerState,
 }
 
@@ -183,7 +184,8 @@ impl<B: AutodiffBackend> ModuleVisitor<B> for Save<'_, B> {
         if rule.counts() {
             self.state.add(format!("{name}.time"), Array::u32(vec![memory.time]));
         }
-        let averages = rule.averages().iter().zip(&memory.averages).chain(memory.pulled.iter().map(|m| (&PULLED, m)));
+        let pulled = memory.pulled.iter().filter(|_| self.halves);
+        let averages = rule.averages().iter().zip(&memory.averages).chain(pulled.map(|m| (&PULLED, m)));
         for (what, average) in averages {
             let shaped: Tensor<_, D> = average.clone().reshape(param.shape());
             self.state.add(format!("{name}.{what}"), Array::tensor(shaped));

@@ -76,6 +76,17 @@ impl Batches {
         next.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
+    /// The examples of the first `steps` steps, the latest first, each once, at most so many.
+    pub(super) fn latest_of(mut self, steps: u64, most: usize) -> Vec<usize> {
+        let mut latest: VecDeque<usize> = VecDeque::new();
+        for example in (0..steps).flat_map(|_| self.take().into_iter().flatten().collect::<Vec<_>>()) {
+            latest.retain(|&kept| kept != example);
+            latest.push_front(example);
+            latest.truncate(most);
+        }
+        latest.into()
+    }
+
     fn draw(&mut self) -> Vec<Vec<usize>> {
         (0..self.slices).map(|_| self.order.take(self.batch_size)).collect()
     }
@@ -96,6 +107,18 @@ mod tests {
             }
             assert_eq!(plain.take(), looking.take());
         }
+    }
+
+    #[test]
+    fn the_latest_examples_are_those_of_the_last_steps() {
+        let batches = || Batches::new(Order::new(7, 1, 10), 3, 1);
+        let mut all = batches();
+        let steps: Vec<usize> = (0..5).flat_map(|_| all.take()).flatten().collect();
+        let latest = batches().latest_of(5, 4);
+        assert_eq!((latest[0], latest.len()), (steps[14], 4));
+        assert!(latest.iter().all(|example| steps[9..].contains(example)));
+        assert_eq!(batches().latest_of(5, 99).len(), 10);
+        assert!(batches().latest_of(0, 4).is_empty());
     }
 
     #[test]

@@ -25,20 +25,11 @@ impl<B: AutodiffBackend> Language<B> {
     pub(super) fn state_at(&self, progress: &Progress, run: &UnderWay<LanguageStage<B>>) -> TrainerState {
         let (stage_start, latest) = self.observer.memory();
         let position = Position {
-            fingerprint: self.fingerprint,
-            stage: run.index,
-            taken: run.taken,
-            step: progress.step,
-            tokens: self.tokens,
-            measured: progress.measured,
             stage_start: stage_start.map(|(step, _)| *step),
             latest: latest.map(|(step, _)| *step),
-            drawn: run.stage.data.drawn(),
+            ..self.position(progress, run)
         };
-        let mut state = TrainerState::new(position);
-        weights::save(&self.model, "model", &mut state);
-        run.stage.optimizer.save(&self.model, "optimizer", &mut state);
-        run.stage.data.save(&mut state);
+        let mut state = self.trained(position, run, true);
         if let Some(forces) = &self.forces {
             state.add(LATEST, Array::f64(forces.latest().to_vec()));
         }
@@ -47,6 +38,36 @@ impl<B: AutodiffBackend> Language<B> {
         for (step, distributions) in earlier.into_iter().chain(latest) {
             add_distributions(&mut state, *step, distributions);
         }
+        state
+    }
+
+    /// What taking the steps again from here needs: the state without what was measured and without how the halves of the
+    /// gradient moved it.
+    pub(super) fn snapshot_at(&self, progress: &Progress, run: &UnderWay<LanguageStage<B>>) -> TrainerState {
+        self.trained(self.position(progress, run), run, false)
+    }
+
+    /// The position of the run, between two measurements that it knows nothing of.
+    fn position(&self, progress: &Progress, run: &UnderWay<LanguageStage<B>>) -> Position {
+        Position {
+            fingerprint: self.fingerprint,
+            stage: run.index,
+            taken: run.taken,
+            step: progress.step,
+            tokens: self.tokens,
+            measured: progress.measured,
+            stage_start: None,
+            latest: None,
+            drawn: run.stage.data.drawn(),
+        }
+    }
+
+    /// The model, the optimiser and the stage's material; with `halves`, what the optimiser remembers of the gradient's halves.
+    fn trained(&self, position: Position, run: &UnderWay<LanguageStage<B>>, halves: bool) -> TrainerState {
+        let mut state = TrainerState::new(position);
+        weights::save(&self.model, "model", &mut state);
+        run.stage.optimizer.save(&self.model, "optimizer", halves, &mut state);
+        run.stage.data.save(&mut state);
         state
     }
 

@@ -13,6 +13,7 @@ use super::language::{self, Language, LanguageStage};
 use super::observed::Observed;
 use super::prepare::Pair;
 use super::run::{Learner as _, Prepared, StepNumber, UnderWay};
+use super::stage::StageData;
 use super::state::SavedState;
 use super::window::{Filling, Window};
 use crate::backend::{Available, available_memory};
@@ -128,19 +129,21 @@ impl<'a, B: AutodiffBackend> Retrace<'a, B> {
         Ok(Self { known, learner, control })
     }
 
-    /// Trains up to the window's end and keeps its steps.
-    pub(super) fn window(&mut self, saved: Option<SavedState>) -> Result<Window<B::InnerBackend>> {
+    /// Trains up to the window's end and keeps its steps; returns the stage too that they are in.
+    pub(super) fn window(&mut self, saved: Option<SavedState>) -> Result<(Window<B::InnerBackend>, &'a Stage)> {
         let began = Instant::now();
         let mut filling = Filling::new();
         let mut first = true;
-        let stage = self.walk(saved, &mut |run, stage, under_way, number| {
+        let (index, under_way) = self.walk(saved, &mut |run, stage, under_way, number| {
             if std::mem::take(&mut first) {
                 run.check_memory(stage)?;
             }
             filling.step(&mut run.learner, stage, under_way, number, &mut run.control)
         })?;
         tracing::debug!("steps taken again: {:?}", began.elapsed());
-        filling.finish(&self.learner, &stage).ok_or_else(|| Error::failed("the window has no step"))
+        let window =
+            filling.finish(&self.learner, &under_way).ok_or_else(|| Error::failed("the window has no step"))?;
+        Ok((window, &self.known.experiment.stages[index]))
     }
 
     /// Trains up to the window's end and keeps the models at its ends.
@@ -154,17 +157,22 @@ impl<'a, B: AutodiffBackend> Retrace<'a, B> {
         Ok(Ends { start: start.unwrap_or_else(|| end.clone()), end })
     }
 
-    /// Trains up to the window's end; returns the pairs as they are learnt there.
-    pub(super) fn there(&mut self, saved: Option<SavedState>) -> Result<Arc<Vec<Pair>>> {
-        let stage = self.walk(saved, &mut |run, stage, under_way, number| {
+    /// Trains up to the window's end; returns the pairs as they are learnt there, and those that were learnt last, the latest
+    /// first, at most so many.
+    pub(super) fn there(&mut self, saved: Option<SavedState>, most: usize) -> Result<(Arc<Vec<Pair>>, Vec<usize>)> {
+        let (index, under_way) = self.walk(saved, &mut |run, stage, under_way, number| {
             run.learner.step(stage, under_way, number, &mut run.control)
         })?;
-        Ok(stage.data.pairs)
+        let (experiment, pairs) = (self.known.experiment, under_way.data.pairs);
+        let before: u64 = experiment.stages[..index].iter().map(|stage| stage.steps).sum();
+        let taken = self.known.window.1.saturating_sub(before);
+        let latest = StageData::<B::InnerBackend>::learnt_last(experiment, index, taken, pairs.len(), most);
+        Ok((pairs, latest))
     }
 
     /// Trains up to the window's end, from the beginning or from where the run once stood; the window's own steps are taken by
-    /// `take`. Returns the stage that was under way.
-    fn walk(&mut self, saved: Option<SavedState>, take: Take<'_, 'a, B>) -> Result<LanguageStage<B>> {
+    /// `take`. Returns the stage that was under way, by its index and what it works with.
+    fn walk(&mut self, saved: Option<SavedState>, take: Take<'_, 'a, B>) -> Result<(usize, LanguageStage<B>)> {
         let (since, until) = self.known.window;
         let saved = saved.filter(|saved| saved.position().step <= since);
         let experiment = self.known.experiment;
@@ -195,7 +203,7 @@ impl<'a, B: AutodiffBackend> Retrace<'a, B> {
                 (run.taken, step) = (number.of_stage, number.of_run);
             }
             if step == until {
-                return Ok(run.stage);
+                return Ok((index, run.stage));
             }
         }
         Err(Error::failed(format!("the run ended before step {until}")))

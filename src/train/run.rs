@@ -45,6 +45,9 @@ pub(super) trait Learner: Sized {
     /// What a run needs to go on from here; `None` of what is never kept.
     fn state(&self, progress: &Progress, under_way: &UnderWay<Self::Stage>) -> Option<TrainerState>;
 
+    /// What taking the steps again from here needs, and no more; `None` of what is never kept.
+    fn snapshot(&self, progress: &Progress, under_way: &UnderWay<Self::Stage>) -> Option<TrainerState>;
+
     /// Goes back to a saved state; returns how far the run had come, and the stage that was under way.
     fn restore(&mut self, experiment: &Experiment, saved: &mut SavedState)
     -> Result<(Progress, UnderWay<Self::Stage>)>;
@@ -165,6 +168,7 @@ impl<L: Learner> Run<'_, L> {
                     if !last && cadence.is_due() {
                         self.keep(&run, &mut cadence)?;
                     }
+                    self.snapshot(experiment, &run);
                 }
                 let aside = Aside { waiting: self.control.waited(), measuring: self.measuring };
                 if let Some(event) = speed.tick(self.progress.step, self.learner.seen(), aside) {
@@ -211,6 +215,14 @@ impl<L: Learner> Run<'_, L> {
             self.control.say(RunPhase::Running, step)?;
         }
         Ok(())
+    }
+
+    /// Hands over a snapshot, where those are kept.
+    fn snapshot(&mut self, experiment: &Experiment, run: &UnderWay<L::Stage>) {
+        let kept = experiment.output.snapshots_mb > 0;
+        if let Some(state) = kept.then(|| self.learner.snapshot(&self.progress, run)).flatten() {
+            self.control.snapshot(&state);
+        }
     }
 
     /// Hands over where the run stands.

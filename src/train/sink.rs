@@ -20,6 +20,10 @@ pub trait EventSink: Send {
         Ok(())
     }
 
+    /// Keeps a snapshot: where the run stands now, without what only its going on needs. It is worth nothing but time, so that
+    /// one that cannot be written ends nothing.
+    fn snapshot(&mut self, _state: &TrainerState) {}
+
     /// What the run is to go on from; asked once, before the first event. Up to [`EventSink::resumed`] nothing that is
     /// emitted belongs to the run.
     fn saved(&mut self) -> Option<SavedState> {

@@ -51,14 +51,24 @@ impl<B: Backend> StageData<B> {
     /// A stage's data before the reference was asked about anything.
     fn unscored(experiment: &Experiment, index: usize, model: &Transformer<B>, pairs: &Arc<Vec<Pair>>) -> Self {
         let stage = &experiment.stages[index];
-        let order = Order::new(experiment.seed, index, pairs.len());
         let judge = matches!(experiment.data, DataSource::World(_)).then(Judge::default);
         Self {
             pairs: Arc::clone(pairs),
             reference: Reference::new(stage.objective.has_reference().then(|| model.clone()), pairs.len()),
-            batches: Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps),
+            batches: batches(experiment, index, pairs.len()),
             sampler: stage.on_policy.map(|settings| Sampler::new(settings, judge, experiment.seed, index)),
         }
+    }
+
+    /// The examples that `taken` steps of stage `index` learnt last, the latest first, at most so many.
+    pub(super) fn learnt_last(
+        experiment: &Experiment,
+        index: usize,
+        taken: u64,
+        examples: usize,
+        most: usize,
+    ) -> Vec<usize> {
+        batches(experiment, index, examples).latest_of(taken, most)
     }
 
     /// Position of the random generator, where answers are sampled.
@@ -137,6 +147,13 @@ impl<B: Backend> StageData<B> {
     pub(super) fn take(&mut self) -> Vec<Vec<usize>> {
         self.batches.take()
     }
+}
+
+/// The batches of a stage, from its first step on.
+fn batches(experiment: &Experiment, index: usize, examples: usize) -> Batches {
+    let stage = &experiment.stages[index];
+    let order = Order::new(experiment.seed, index, examples);
+    Batches::new(order, stage.batch_size, stage.gradient_accumulation_steps)
 }
 
 /// The length that says that there is no answer.

@@ -117,16 +117,30 @@ impl TrainerState {
         self.arrays.push((name.into(), array));
     }
 
+    /// A small state of a step.
+    #[cfg(test)]
+    pub(crate) fn example(step: u64) -> Self {
+        let mut state = Self::new(Position { step, ..Position::default() });
+        state.add("weights.w", Array::f32(vec![100, 2], || vec![0.5; 200]));
+        state
+    }
+
     /// Optimiser steps taken.
     pub fn step(&self) -> u64 {
         self.position.step
     }
 
-    /// Writes it, with notes.
+    /// Bytes that it takes where it is written without notes.
     ///
     /// # Errors
-    /// When it cannot be written.
-    pub fn write(&self, notes: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
+    /// When it cannot be described.
+    pub fn bytes(&self) -> io::Result<u64> {
+        let arrays: usize = self.arrays.iter().map(|(_, array)| array.len()).sum();
+        Ok(8 + (self.header(&[])?.len() + arrays) as u64 + CHECKSUM_BYTES)
+    }
+
+    /// The header of the file.
+    fn header(&self, notes: &[(&str, String)]) -> io::Result<Vec<u8>> {
         let notes = notes.iter().map(|(name, note)| ((*name).to_owned(), note.clone())).collect();
         let head = Head { format: FORMAT, position: self.position.clone(), notes };
         let metadata = HashMap::from([(HEAD.to_owned(), serde_json::to_string(&head)?)]);
@@ -143,7 +157,15 @@ impl TrainerState {
         let header = Metadata::new(Some(metadata), infos).map_err(io::Error::other)?;
         let mut header = serde_json::to_vec(&header)?;
         header.resize(header.len().next_multiple_of(8), b' ');
+        Ok(header)
+    }
 
+    /// Writes it, with notes.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, notes: &[(&str, String)], out: &mut dyn Write) -> io::Result<()> {
+        let header = self.header(notes)?;
         let mut hasher = crc32fast::Hasher::new();
         let mut put = |bytes: &[u8]| {
             hasher.update(bytes);

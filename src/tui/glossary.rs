@@ -25,7 +25,7 @@ const fn term(word: &'static str, panels: &'static [Panel], source: &'static str
     Term { word, meaning, source, panels }
 }
 
-use Panel::{Answers, Chart, Curves, Dynamics, Events, Forces, Influence, Kernel, Learning, Pairs, Prompt};
+use Panel::{Answers, Chart, Curves, Dynamics, Events, Forces, Influence, Kernel, Learning, Pairs, Prompt, Reward};
 
 /// The paper that the program shows.
 const PAPER: &str = "Ren & Sutherland 2025";
@@ -35,6 +35,9 @@ const PROP: &str = "Ren & Sutherland 2025, Prop. 1";
 const SQUEEZING: &str = "Ren & Sutherland 2025, the squeezing effect";
 /// Where DPO comes from.
 const DPO: &str = "Rafailov et al. 2023, eq. 7";
+
+/// Where GRPO comes from.
+const GRPO: &str = "Shao et al. 2024";
 
 /// Panels that show log-probs of answers.
 const LOGPS: &[Panel] = &[Chart, Curves, Prompt, Pairs, Forces];
@@ -86,6 +89,11 @@ const TERMS: &[Term] = &[
     term("decay", &[Forces], "", "What weight decay did: the optimiser draws every weight towards zero."),
     term("π", &[Answers, Influence, Kernel], PROP, "The probabilities that the classifier gives to the ten classes."),
     term("accuracy", &[Answers, Learning], "", "The share of held-out pictures whose likeliest class is the right one."),
+    term("reward", &[Reward], "", "What a checker or a reward model gives to a sampled answer; the training makes answers with much of it likelier."),
+    term("advantage", &[Reward], GRPO, "An answer's reward less the mean of its question's samples: above 0 it is pulled up, below 0 pushed down, at 0 it teaches nothing."),
+    term("once correct", &[Reward], "Deng et al. 2025", "Samples with a positive advantage, kept as they were sampled: where their log π falls, likelihood is displaced lazily."),
+    term("clipped", &[Reward], GRPO, "A token whose ratio of probabilities to when it was sampled left the trusted region: it gives no gradient."),
+    term("KL", &[Reward], GRPO, "How far the model is from the reference, nats a token; 0 is logged where nothing draws it back (β = 0)."),
     term("u → o", &[Influence], PROP, "What the steps on pictures of class u did, added up, to the log-prob of class u's answer on pictures of class o."),
     term("‖A‖", &[Learning, Kernel], PROP, "A = I − 1·πᵀ turns a change of the logits into one of log π; its size grows as the model grows sure, from √(V−1) to √(2V−2)."),
     term("K", &[Kernel, Influence, Learning], PROP, "The kernel: how alike the model takes two pictures to be; learning one moves the other by as much."),
@@ -100,9 +108,8 @@ mod tests {
 
     #[test]
     fn every_panel_has_its_terms_in_sentences() {
-        for run in
-            [Shows { classes: false, pairs: true, forces: true }, Shows { classes: true, pairs: false, forces: false }]
-        {
+        let bare = Shows { classes: false, pairs: false, forces: false, rewards: false };
+        for run in [Shows { pairs: true, forces: true, rewards: true, ..bare }, Shows { classes: true, ..bare }] {
             for panel in Panel::all(run) {
                 assert!(terms(panel).count() >= 3, "{panel:?}");
             }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
-use super::inquiry::Reply;
-use crate::protocol::{Question, TrainerCommand, TrainerEvent};
+use super::inquiry::{Query, Reply};
+use crate::protocol::{TrainerCommand, TrainerEvent};
 use crate::record::Loaded;
 use crate::text::Shown;
 
@@ -57,8 +57,8 @@ pub enum Message {
     ScreenshotWritten(Vec<PathBuf>),
     /// A screenshot was not written.
     ScreenshotFailed(Shown),
-    /// Word of who moved an answer.
-    Influence(Reply),
+    /// Word of what was asked.
+    Told(Reply),
     /// A signal asks the program to end.
     Terminate,
     /// A signal asks the program to stop until it is continued.
@@ -70,8 +70,8 @@ pub enum Message {
 pub enum Effect {
     /// Tell the trainer.
     Command(TrainerCommand),
-    /// Find out who moved an answer.
-    Ask(Question),
+    /// Find out what only the run's steps, taken again, can tell.
+    Ask(Query),
     /// Leave the screen.
     Quit,
     /// Hand the terminal to the shell until the program is continued.

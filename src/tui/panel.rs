@@ -8,10 +8,11 @@ pub(super) mod dynamics;
 pub(super) mod events;
 pub(super) mod forces;
 mod frame;
-mod heatmap;
+pub(super) mod heatmap;
 mod measure;
 pub(super) mod pairs;
 pub(super) mod prompt;
+pub(super) mod reward;
 
 /// Hands the table of panels, in the order of Tab, to a macro: variant, the word in titles and file names, runs, list, the
 /// places that it can take, the one that suits it best first, and the function of this folder that draws it.
@@ -36,6 +37,8 @@ macro_rules! each_panel {
             Events = "events" in Every, keys: Events, at: [Foot, Beside, Lower], drawn by events.render;
             /// The measures behind the verdict.
             Dynamics = "dynamics" in Answers, keys: Prompts, at: [Measures, Beside, Lower], drawn by dynamics.render;
+            /// What a training by reward samples.
+            Reward = "reward" in Rewards, keys: Prompts, at: [Measures, Beside, Lower], drawn by reward.render;
             /// What pulled every kind of answer up, and what pushed it down.
             Forces = "forces" in Forces, keys: Curves, at: [Between, Beside, Measures, Lower], drawn by forces.render;
             /// The measures of a classifier's learning.
@@ -55,6 +58,8 @@ enum In {
     Pairs,
     /// Runs of a language model whose forces were measured.
     Forces,
+    /// Runs of a language model whose sampled answers are rewarded.
+    Rewards,
     /// Runs of a classifier.
     Classes,
 }
@@ -68,6 +73,8 @@ pub struct Shows {
     pub pairs: bool,
     /// Whether forces were measured.
     pub forces: bool,
+    /// Whether answers are sampled and rewarded.
+    pub rewards: bool,
 }
 
 /// What the keys of a list (`j`, `k`, Home, End) go through in a panel.
@@ -142,6 +149,7 @@ impl Panel {
             In::Answers => !run.classes,
             In::Pairs => run.pairs,
             In::Forces => run.forces,
+            In::Rewards => run.rewards,
             In::Classes => run.classes,
         };
         PANELS.iter().filter(move |row| has(row.runs)).map(|row| row.panel)
@@ -178,10 +186,16 @@ mod tests {
 
     #[test]
     fn every_run_has_its_panels_and_opens_on_one_of_them() {
-        for (classes, pairs, forces, panels) in
-            [(false, false, false, 5), (false, true, false, 6), (false, true, true, 7), (true, false, false, 5)]
-        {
-            let all: Vec<_> = Panel::all(Shows { classes, pairs, forces }).collect();
+        let bare = Shows { classes: false, pairs: false, forces: false, rewards: false };
+        for (shows, panels) in [
+            (bare, 5),
+            (Shows { pairs: true, ..bare }, 6),
+            (Shows { pairs: true, forces: true, ..bare }, 7),
+            (Shows { rewards: true, ..bare }, 6),
+            (Shows { classes: true, ..bare }, 5),
+        ] {
+            let classes = shows.classes;
+            let all: Vec<_> = Panel::all(shows).collect();
             assert_eq!(all.len(), panels);
             assert!(all.contains(&Panel::first(classes)));
         }

@@ -201,7 +201,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     messages.push(Message::TrainerGone(result.unwrap_or(Ok(()))));
                 }
                 recv(answers) -> answer => match answer {
-                    Ok(reply) => messages.push(Message::Influence(reply)),
+                    Ok(reply) => messages.push(Message::Told(reply)),
                     Err(_) => self.inquiry = None,
                 },
                 recv(timer) -> _ => {}
@@ -244,7 +244,7 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     Effect::Ask(question) => {
                         if self.inquiry.is_none_or(|inquiry| inquiry.questions.try_send(question).is_err()) {
                             let nobody = Shown::new("this screen has no run whose steps could be taken again");
-                            queue.push_back(Message::Influence(Reply::Unknown(nobody)));
+                            queue.push_back(Message::Told(Reply::Unknown(nobody)));
                         }
                     }
                     Effect::Suspend => {

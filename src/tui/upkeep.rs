@@ -48,7 +48,7 @@ impl Upkeep {
             | Message::Trainer(_)
             | Message::TrainerGone(_)
             | Message::Dropped(_)
-            | Message::Influence(_) => {}
+            | Message::Told(_) => {}
         }
         Vec::new()
     }

@@ -26,7 +26,7 @@ fn write(parent: &Path, experiment: &str, seed: u64, higher: f32) -> PathBuf {
                 run.seed = seed;
             }
             TrainerEvent::Evaluation(e) if e.step > 24 => {
-                Arc::make_mut(e).logps.get_mut(&ProbeKind::Chosen).unwrap().iter_mut().for_each(|x| *x += higher);
+                Arc::make_mut(e).logps.get_mut(ProbeKind::Chosen).unwrap().iter_mut().for_each(|x| *x += higher);
             }
             _ => {}
         }

@@ -170,6 +170,26 @@ mod tests {
         assert!(mean(ProbeKind::ChosenGptformat) < chosen, "another topic is not what was asked");
     }
 
+    /// `benches/peers/world.py` counts the same: trainings elsewhere are rewarded by it.
+    #[test]
+    fn the_reward_in_python_is_this_one() {
+        #[derive(serde::Deserialize)]
+        struct Row {
+            prompt: String,
+            answer: String,
+            reward: f64,
+        }
+        let judge = Judge::default();
+        let rows: Vec<Row> = include_str!("../../../tests/golden/judge.jsonl")
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        for row in &rows {
+            assert_eq!(judge.reward(&row.prompt, &row.answer), Some(row.reward), "{}{}", row.prompt, row.answer);
+        }
+        assert!(rows.len() >= 40 && rows.iter().any(|row| row.reward > 0.5) && rows.iter().any(|row| row.reward < 0.3));
+    }
+
     #[test]
     fn somebody_elses_habit_is_not_right() {
         let judge = Judge::default();

@@ -31,7 +31,7 @@ fn curves(name: &str, rows: &[String]) -> Imported {
 /// Every y⁺ of a run.
 fn chosen(run: &ImportedRun) -> Vec<f32> {
     let of = |event: &TrainerEvent| match event {
-        TrainerEvent::Evaluation(e) => Some(e.logps[&ProbeKind::Chosen][0]),
+        TrainerEvent::Evaluation(e) => Some(e.logps[ProbeKind::Chosen][0]),
         _ => None,
     };
     run.events.iter().filter_map(of).collect()
@@ -88,9 +88,9 @@ fn an_array_has_its_columns_where_the_paper_put_them() {
     assert_eq!((imported.trained, imported.guessed, imported.prompts), (Trained::Sft, false, 3));
     let history = history(&imported.runs[0]);
     let last = &history.evaluations[1];
-    assert_eq!(last.logps[&ProbeKind::Chosen], [-1005.0, -1006.0, -1007.0]);
-    assert_eq!(last.logps[&ProbeKind::Rejected], [-1095.0, -1096.0, -1097.0]);
-    assert_eq!(last.logps[&ProbeKind::RandomNonhum], [-1165.0, -1166.0, -1167.0]);
+    assert_eq!(last.logps[ProbeKind::Chosen], [-1005.0, -1006.0, -1007.0]);
+    assert_eq!(last.logps[ProbeKind::Rejected], [-1095.0, -1096.0, -1097.0]);
+    assert_eq!(last.logps[ProbeKind::RandomNonhum], [-1165.0, -1166.0, -1167.0]);
     assert_eq!(last.logps.len(), 12);
     // Version 2 differs in the length of the header's length.
     let mut two = bytes.clone();

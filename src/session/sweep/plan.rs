@@ -14,6 +14,9 @@ use crate::text::Shown;
 /// Runs of one sweep at most: more are a mistake in the grid.
 const MOST: usize = 10_000;
 
+/// The setting of the disk that snapshots may take; runs of a sweep take none, unless the sweep sets it.
+const SNAPSHOTS: &str = "output.snapshots_mb";
+
 /// Longest name of an experiment.
 const NAME: usize = 80;
 
@@ -78,6 +81,10 @@ fn plan_cell(args: &SweepArgs, index: usize, cell: &Cell, plan: &mut Plan) -> Re
     let name = format!("{}.{}", given.name, cell.folder);
     if name.len() <= NAME && cell.settings.iter().all(|(path, _)| path != "name") {
         set.push(format!("name={name}"));
+    }
+    // A disk full of snapshots is more than a sweep is asked for.
+    if given.output.snapshots_mb > 0 && cell.settings.iter().all(|(path, _)| path != SNAPSHOTS) {
+        set.push(format!("{SNAPSHOTS}=0"));
     }
     if plan.name.is_empty() {
         let beside = || given.output.directory.join(format!("{}-sweep", given.name));

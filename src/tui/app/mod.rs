@@ -39,7 +39,7 @@ use super::paper::Paper;
 use super::theme::Theme;
 use crate::history::forces::Entry;
 use crate::history::{CurveId, RunHistory, Scale, Standing, leaks};
-use crate::protocol::{ClassReading, Evaluation, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
+use crate::protocol::{ClassReading, Evaluation, MetricKey, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 use crate::text::Shown;
 
 /// The dashboard's state.
@@ -225,7 +225,13 @@ impl App {
 
     /// What the run has to show.
     pub fn shows(&self) -> Shows {
-        Shows { classes: self.has_classes(), pairs: self.has_pairs(), forces: !self.shown().forces.entries.is_empty() }
+        let history = self.shown();
+        Shows {
+            classes: self.has_classes(),
+            pairs: self.has_pairs(),
+            forces: !history.forces.entries.is_empty(),
+            rewards: history.metrics.contains_key(&MetricKey::REWARD),
+        }
     }
 
     /// What is known of the forces at [`App::step`]: the last window that ended at or before it.
@@ -290,6 +296,8 @@ impl App {
                     | Action::NextSqueezed(_)
                     | Action::Filter
                     | Action::Why
+                    | Action::Microscope
+                    | Action::Alike
             )
     }
 
@@ -376,6 +384,7 @@ impl App {
     /// Which keys work now.
     pub fn mode(&self) -> Context {
         match self.view.dialog {
+            _ if self.looks_at_tokens() => Context::Microscope,
             Some(Dialog::Help(_) | Dialog::Why(_) | Dialog::Glossary(_)) => Context::Help,
             Some(Dialog::Quit) => Context::Quit,
             Some(Dialog::Filter) => Context::Filter,

@@ -10,11 +10,11 @@ const MIN_RANGE: u64 = 4;
 
 impl App {
     pub(super) fn move_cursor(&mut self, by: i32) {
-        let steps = self.shown().measured_steps();
-        let Some(last) = steps.len().checked_sub(1) else { return };
-        let after = steps.partition_point(|&s| s <= self.step());
-        let at = after.saturating_sub(1).saturating_add_signed(by as isize).min(last);
-        self.view.cursor = Some(steps[at]);
+        let history = self.shown();
+        let Some(last) = history.measurements().checked_sub(1) else { return };
+        let here = history.measured_up_to(self.step()).saturating_sub(1);
+        let there = history.measured_at(here.saturating_add_signed(by as isize).min(last));
+        self.view.cursor = there.or(self.view.cursor);
         self.view.event = None;
         self.keep_cursor_in_range();
     }

@@ -52,7 +52,10 @@ impl App {
 
     /// The cursor to the measurement nearest to a step.
     fn point_at(&mut self, step: u64) {
-        let nearest = self.shown().measured_steps().into_iter().min_by_key(|measured| measured.abs_diff(step));
+        let history = self.shown();
+        let after = history.measured_up_to(step);
+        let beside = (after.saturating_sub(1)..=after).filter_map(|place| history.measured_at(place));
+        let nearest = beside.min_by_key(|measured| measured.abs_diff(step));
         (self.view.cursor, self.view.event) = (nearest, None);
     }
 

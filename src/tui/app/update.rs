@@ -47,7 +47,7 @@ impl App {
             }
             // The notices took it.
             Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => Vec::new(),
-            Message::Influence(reply) => self.told_why(reply),
+            Message::Told(reply) => self.answered(reply),
             Message::Terminate => self.leave(Ending::Signal),
             Message::Suspend => vec![Effect::Suspend],
         }
@@ -207,6 +207,9 @@ impl App {
                 }
             }
             Action::Why => return self.ask_why(),
+            Action::Microscope => return self.ask_where(),
+            Action::Alike => return self.ask_alike(),
+            Action::Token(by) => self.walk(by),
             Action::Filter => self.view.dialog = Some(Dialog::Filter),
             Action::NextEvent => self.jump_event(true),
             Action::PreviousEvent => self.jump_event(false),

@@ -47,7 +47,7 @@ impl Smoothing {
 pub enum Dialog {
     /// The help overlay, scrolled down by this many rows.
     Help(u16),
-    /// Who moved an answer, scrolled down by this many lines.
+    /// What was asked about the run's steps, scrolled down by this many lines.
     Why(u16),
     /// What the words of the focused panel mean, scrolled down by this many of them.
     Glossary(u16),
@@ -91,6 +91,8 @@ pub struct ViewState {
     pub maximised: bool,
     /// What covers the dashboard.
     pub dialog: Option<Dialog>,
+    /// The position of an answer under the microscope; `None` for the one where most was lost.
+    pub token: Option<usize>,
     /// The cursor's step; `None` follows the latest evaluation.
     pub cursor: Option<u64>,
     /// First and last step of the chart; `None` shows the whole run.
@@ -165,6 +167,7 @@ impl ViewState {
             recent: Vec::new(),
             maximised: false,
             dialog: None,
+            token: None,
             cursor: None,
             range: None,
             scale: None,

@@ -24,7 +24,7 @@ fn course(seed: u64, mercy: f32, slower: f64, stage: Option<&str>) -> Course {
             TrainerEvent::RunStarted(run) => run.seed = seed,
             TrainerEvent::Evaluation(e) if e.step > 40 => {
                 let late = f32::from(u16::try_from(e.step - 40).unwrap()) / 60.0;
-                for (pair, x) in Arc::make_mut(e).logps.get_mut(&ProbeKind::Chosen).unwrap().iter_mut().enumerate() {
+                for (pair, x) in Arc::make_mut(e).logps.get_mut(ProbeKind::Chosen).unwrap().iter_mut().enumerate() {
                     *x += mercy * late * (1.0 + f32::from(u8::try_from(pair % 3).unwrap()) / 4.0);
                 }
             }

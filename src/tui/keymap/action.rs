@@ -84,6 +84,12 @@ pub enum Action {
     NextSqueezed(bool),
     /// Ask who moved an answer.
     Why,
+    /// Ask at which tokens an answer lost.
+    Microscope,
+    /// Ask how alike prompts and examples are.
+    Alike,
+    /// The microscope: another position of the answer, by so many.
+    Token(i32),
     /// Type a filter for the focused list.
     Filter,
     /// Next event.

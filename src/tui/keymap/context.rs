@@ -19,8 +19,12 @@ pub enum Context {
     Replay,
     /// A comparison of runs.
     Compare,
-    /// The help overlay.
+    /// The help overlay, and others that are read and closed.
     Help,
+    /// An answer under the microscope.
+    Microscope,
+    /// Whatever is read and closed.
+    Reading,
     /// The question before quitting.
     Quit,
     /// While a filter is typed.
@@ -39,7 +43,7 @@ pub enum Context {
 
 impl Context {
     /// Whether a binding of `self` works in the mode `mode` (none of `Always`,
-    /// `Elsewhere`, `Screen`, `Still`, `Dashboard`).
+    /// `Elsewhere`, `Screen`, `Still`, `Dashboard`, `Reading`).
     pub fn reaches(self, mode: Self) -> bool {
         match self {
             Self::Always => true,
@@ -48,6 +52,7 @@ impl Context {
             Self::Screen => mode == Self::Live || mode.is_still(),
             Self::Lesson => mode.is_lesson(),
             Self::Dashboard => matches!(mode, Self::Live | Self::Replay),
+            Self::Reading => matches!(mode, Self::Help | Self::Microscope),
             _ => self == mode,
         }
     }

@@ -15,7 +15,7 @@ use crate::experiment::{is_slip, slips};
 static MAPPED: OnceLock<Vec<Binding>> = OnceLock::new();
 
 /// Modes in which a key must mean one thing.
-const MODES: [(Context, &str); 12] = [
+const MODES: [(Context, &str); 13] = [
     (Context::Live, "on a live run"),
     (Context::Replay, "in a replay"),
     (Context::Compare, "in a comparison"),
@@ -25,6 +25,7 @@ const MODES: [(Context, &str); 12] = [
     (Context::Choice, "in a lesson's question"),
     (Context::Sketch, "in a lesson's sketch"),
     (Context::Help, "in the help"),
+    (Context::Microscope, "under the microscope"),
     (Context::Quit, "in the question before quitting"),
     (Context::Filter, "while a filter is typed"),
     (Context::Always, "everywhere"),

@@ -38,8 +38,8 @@ const fn bind(
 }
 
 use Context::{
-    Always, Choice, Compare, Dashboard, Elsewhere, Filter, Help, Lab, Lesson, Live, Menu, Quit, Replay, Screen, Sketch,
-    Still,
+    Always, Choice, Compare, Dashboard, Elsewhere, Filter, Lab, Lesson, Live, Menu, Microscope, Quit, Reading, Replay,
+    Screen, Sketch, Still,
 };
 use Key::{Char, Ctrl, Named, Shift};
 
@@ -130,6 +130,8 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind(Dashboard, "next_squeezed", &[Char('x')], Action::NextSqueezed(true), "squeezed", "the next squeezed pair, the gravest first"),
     bind(Dashboard, "previous_squeezed", &[Char('X')], Action::NextSqueezed(false), "", "the squeezed pair before"),
     bind(Dashboard, "who_moved_it", &[Char('i')], Action::Why, "", "who moved the curve (or prompt) since the evaluation before"),
+    bind(Dashboard, "microscope", &[Char('u')], Action::Microscope, "", "where the prompt's answer lost, token by token (the selected curve's)"),
+    bind(Dashboard, "kernel", &[Char('K')], Action::Alike, "", "how alike the model takes prompts and what it learnt last (kernel)"),
     bind(Dashboard, "copy", &[Char('C')], Action::Copy, "", "copy the value, or the prompt, of the focused panel"),
     bind(Menu, "copy", &[Char('C')], Action::Copy, "", "copy the line's path"),
     bind(Screen, "screenshot", &[Char('s')], Action::Screenshot, "shot", "write a screenshot: SVG, PNG and text"),
@@ -179,13 +181,15 @@ pub(super) const BINDINGS: &[Binding] = &[
     bind(Sketch, "pen_far_up", &[Shift(KeyCode::Up)], Action::Lesson(LessonAction::Draw(0, 4)), "", "much higher"),
     bind(Sketch, "pen_far_down", &[Shift(KeyCode::Down)], Action::Lesson(LessonAction::Draw(0, -4)), "", "much lower"),
 
-    bind(Help, "close", &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
-    bind(Help, "next_row", &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
-    bind(Help, "previous_row", &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
-    bind(Help, "page_down", &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),
-    bind(Help, "page_up", &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page up"),
-    bind(Help, "first_row", &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "to the first key"),
-    bind(Help, "last_row", &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "to the last key"),
+    bind(Microscope, "token_right", &[Named(KeyCode::Right), Char('l')], Action::Token(1), "", "the answer's next token"),
+    bind(Microscope, "token_left", &[Named(KeyCode::Left), Char('h')], Action::Token(-1), "walk", "the answer's token before"),
+    bind(Reading, "close", &[Char('?'), Named(KeyCode::Esc), Char('q'), Named(KeyCode::Enter)], Action::Cancel, "close", "close this"),
+    bind(Reading, "next_row", &[Char('j'), Named(KeyCode::Down)], Action::List(Rows::Next), "scroll", "scroll down"),
+    bind(Reading, "previous_row", &[Char('k'), Named(KeyCode::Up)], Action::List(Rows::Previous), "", "scroll up"),
+    bind(Reading, "page_down", &[Named(KeyCode::PageDown), Char(' ')], Action::List(Rows::PageDown), "page", "a page down"),
+    bind(Reading, "page_up", &[Named(KeyCode::PageUp)], Action::List(Rows::PageUp), "", "a page up"),
+    bind(Reading, "first_row", &[Char('g'), Named(KeyCode::Home)], Action::List(Rows::First), "", "to the first key"),
+    bind(Reading, "last_row", &[Char('G'), Named(KeyCode::End)], Action::List(Rows::Last), "", "to the last key"),
 
     bind(Quit, "stop_and_quit", &[Char('y'), Char('q')], Action::Confirm, "stop and quit", "stop the trainer and quit"),
     bind(Quit, "go_on", &[Char('n'), Named(KeyCode::Esc)], Action::Cancel, "go on", "go on training"),

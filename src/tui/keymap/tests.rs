@@ -2,12 +2,12 @@ use std::collections::HashSet;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-use super::Context::{Choice, Compare, Filter, Help, Lab, Lesson, Live, Menu, Quit, Replay, Sketch};
+use super::Context::{Choice, Compare, Filter, Help, Lab, Lesson, Live, Menu, Microscope, Quit, Replay, Sketch};
 use super::Key::{Char, Ctrl, Named, Shift};
 use super::*;
 use crate::protocol::ProbeGroup;
 
-const MODES: [Context; 11] = [Live, Replay, Compare, Help, Quit, Filter, Lab, Menu, Lesson, Choice, Sketch];
+const MODES: [Context; 12] = [Live, Replay, Compare, Help, Microscope, Quit, Filter, Lab, Menu, Lesson, Choice, Sketch];
 
 fn press(key: Key) -> KeyEvent {
     match key {

@@ -196,11 +196,12 @@ fn map(app: &App, area: Rect, buf: &mut Buffer, map: Map<'_>) {
     let (corner, glyphs) = (map.corner, app.view.glyphs);
     let cells = HeatMap {
         corner,
-        names: &names,
+        rows: &names,
+        columns: &names,
         values: map.values,
         signed: map.signed,
         largest,
-        selected: app.class(),
+        selected: (app.class(), app.class()),
         glyphs,
         theme,
     };

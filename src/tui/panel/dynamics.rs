@@ -74,11 +74,8 @@ fn measures(app: &App) -> Vec<Measure> {
         (MetricKey::LEARNING_RATE, "learning rate", 7, "warm-up included"),
     ];
     for (key, name, decimals, meaning) in scalars {
-        let course = app.shown().metrics.get(&key).map(|course| course.within(begun, until)).unwrap_or_default();
-        if let Some((_, value)) = course.last() {
-            let bounds = if key == MetricKey::REWARDS_ACCURACIES { RATE } else { None };
-            all.push(Measure { name: name.into(), value: number(value, decimals), course, bounds, meaning });
-        }
+        let bounds = if key == MetricKey::REWARDS_ACCURACIES { RATE } else { None };
+        all.extend(scalar(app, &key, name, decimals, bounds, meaning));
     }
     all.extend(band_of(app, begun, until));
     if all.is_empty() {
@@ -86,6 +83,21 @@ fn measures(app: &App) -> Vec<Measure> {
         all.push(Measure { name: "".into(), value, course: Series::default(), bounds: None, meaning: "" });
     }
     all
+}
+
+/// A scalar as it stands and as it went since the stage began; `None` where the run has none of that name.
+pub(super) fn scalar(
+    app: &App,
+    key: &MetricKey,
+    name: &'static str,
+    decimals: usize,
+    bounds: Option<(f64, f64)>,
+    meaning: &'static str,
+) -> Option<Measure> {
+    let (begun, until) = app.stage_span();
+    let course = app.shown().metrics.get(key)?.within(begun, until);
+    let (_, value) = course.last()?;
+    Some(Measure { name: name.into(), value: number(value, decimals), course, bounds, meaning })
 }
 
 /// The band's warning: where its lower edge stands, and how well that has told the falls of y⁺ so far.

@@ -20,25 +20,27 @@ const LABEL: usize = 6;
 const SHADES: [char; 6] = [' ', '·', '░', '▒', '▓', '█'];
 const ASCII_SHADES: [char; 6] = [' ', '.', ':', 'o', 'm', '#'];
 
-/// A square matrix with a name for every row and column.
+/// A matrix with a name for every row and column.
 #[derive(Debug, Clone)]
-pub(super) struct HeatMap<'a> {
+pub(in crate::tui) struct HeatMap<'a> {
     /// What the rows and the columns are, in the corner: `u→o`.
-    pub(super) corner: &'a str,
-    /// Names, displayable.
-    pub(super) names: &'a [String],
+    pub(in crate::tui) corner: &'a str,
+    /// Names of the rows, displayable.
+    pub(in crate::tui) rows: &'a [String],
+    /// Names of the columns, displayable.
+    pub(in crate::tui) columns: &'a [String],
     /// Row-major.
-    pub(super) values: &'a [f32],
+    pub(in crate::tui) values: &'a [f32],
     /// Whether values have a direction.
-    pub(super) signed: bool,
+    pub(in crate::tui) signed: bool,
     /// The value of the darkest shade.
-    pub(super) largest: f64,
-    /// The row and column that stand out.
-    pub(super) selected: usize,
+    pub(in crate::tui) largest: f64,
+    /// The row and the column that stand out.
+    pub(in crate::tui) selected: (usize, usize),
     /// The glyphs.
-    pub(super) glyphs: Glyphs,
+    pub(in crate::tui) glyphs: Glyphs,
     /// The palette.
-    pub(super) theme: &'a Theme,
+    pub(in crate::tui) theme: &'a Theme,
 }
 
 /// The largest finite value off the diagonal, by size: what shades are measured by, for the diagonal is in a class of its
@@ -50,8 +52,8 @@ pub(super) fn largest_off_diagonal(values: &[f32], names: usize) -> f64 {
 
 impl HeatMap<'_> {
     /// Rows that the whole map takes, headings included.
-    pub(super) fn height(&self) -> usize {
-        self.names.len() + 1
+    pub(in crate::tui) fn height(&self) -> usize {
+        self.rows.len() + 1
     }
 
     /// What part of the darkest shade a value has, in sixths; 0 for nothing.
@@ -93,29 +95,31 @@ impl HeatMap<'_> {
     }
 
     /// A heading; the selected one stands out.
-    fn heading(&self, at: usize, text: String) -> Span<'static> {
-        Span::styled(text, if at == self.selected { self.theme.selection() } else { self.theme.dim() })
+    fn heading(&self, selected: bool, text: String) -> Span<'static> {
+        Span::styled(text, if selected { self.theme.selection() } else { self.theme.dim() })
     }
 }
 
 impl Widget for HeatMap<'_> {
     fn render(self, area: Rect, buf: &mut Buffer) {
-        let count = self.names.len();
+        let count = self.columns.len();
         if area.is_empty() || count == 0 {
             return;
         }
-        let longest = self.names.iter().map(|name| Span::raw(name.as_str()).width()).max().unwrap_or(0);
+        let longest = self.rows.iter().map(|name| Span::raw(name.as_str()).width()).max().unwrap_or(0);
         let label = longest.max(Span::raw(self.corner).width()).min(LABEL) + 1;
         let room = usize::from(area.width).saturating_sub(label);
         let width = (room / count).clamp(1, WIDEST);
-        // What does not fit is scrolled to the selected class.
-        let columns = window(count, room / width, self.selected);
-        let rows = window(count, usize::from(area.height).saturating_sub(1), self.selected);
+        // What does not fit is scrolled to what is selected.
+        let columns = window(count, room / width, self.selected.1);
+        let rows = window(self.rows.len(), usize::from(area.height).saturating_sub(1), self.selected.0);
         let mut heading = vec![Span::styled(left(self.corner, label), self.theme.dim())];
-        heading.extend(columns.clone().map(|column| self.heading(column, right(&self.names[column], width))));
+        heading.extend(
+            columns.clone().map(|column| self.heading(column == self.selected.1, right(&self.columns[column], width))),
+        );
         let mut lines = vec![Line::from(heading)];
         for row in rows {
-            let mut spans = vec![self.heading(row, left(&self.names[row], label))];
+            let mut spans = vec![self.heading(row == self.selected.0, left(&self.rows[row], label))];
             for column in columns.clone() {
                 let value = self.values.get(row * count + column).map_or(f64::NAN, |&x| f64::from(x));
                 spans.push(Span::styled(self.cell(value, width), self.style(value)));
@@ -140,7 +144,8 @@ mod tests {
 
     fn map<'a>(names: &'a [String], values: &'a [f32], signed: bool, theme: &'a Theme) -> HeatMap<'a> {
         let (largest, glyphs) = (largest_off_diagonal(values, names.len()), Glyphs::Braille);
-        HeatMap { corner: "u→o", names, values, signed, largest, selected: 1, glyphs, theme }
+        let (rows, columns, selected) = (names, names, (1, 1));
+        HeatMap { corner: "u→o", rows, columns, values, signed, largest, selected, glyphs, theme }
     }
 
     fn drawn(map: HeatMap<'_>, width: u16, height: u16) -> String {
@@ -182,7 +187,8 @@ mod tests {
                     let mut buffer =
                         Buffer::filled(Rect::new(0, 0, width + 2, height + 2), ratatui::buffer::Cell::new("x"));
                     let area = Rect::new(1, 1, width, height);
-                    HeatMap { selected, ..map(&names, &values, true, &theme) }.render(area, &mut buffer);
+                    HeatMap { selected: (selected, selected), ..map(&names, &values, true, &theme) }
+                        .render(area, &mut buffer);
                     let frame = buffer.area.positions().filter(|&at| !area.contains(at));
                     assert!(frame.into_iter().all(|at| buffer[at].symbol() == "x"), "{width}×{height}");
                     let room = width >= 8 && height >= 2 && selected < names.len();

@@ -201,7 +201,7 @@ fn flows(app: &App, now: Option<&Evaluation>, pair: usize) -> Vec<Section> {
 /// The log-prob of an answer and its change, as the table of curves counts it.
 fn log_p(app: &App, kind: ProbeKind, (first, now): Between<'_>, pair: usize) -> Words {
     let theme = &app.view.theme;
-    let value = |e: Option<&Evaluation>| e.and_then(|e| e.logps.get(&kind)?.get(pair)).map(|&x| f64::from(x));
+    let value = |e: Option<&Evaluation>| e.and_then(|e| e.logps.get(kind)?.get(pair)).map(|&x| f64::from(x));
     let (Some(start), Some(now)) = (value(first), value(now)) else { return Vec::new() };
     let delta = change(now - start, 1);
     let style = direction(&delta, theme);

@@ -306,7 +306,7 @@ fn numbers_that_are_none_and_infinite_are_drawn() {
     let mut app = App::live("made_up", theme(), Glyphs::Braille);
     for (index, mut event) in run_events().into_iter().enumerate() {
         if let TrainerEvent::Evaluation(evaluation) = &mut event {
-            for values in Arc::make_mut(evaluation).logps.values_mut() {
+            for (_, values) in Arc::make_mut(evaluation).logps.iter_mut() {
                 let bad = [f32::NAN, f32::NEG_INFINITY, f32::INFINITY, -1e30][index % 4];
                 values.iter_mut().for_each(|v| *v = bad);
             }
@@ -425,7 +425,7 @@ fn one_far_value_flattens_nothing_where_the_axis_leaves_it_out() {
         if let TrainerEvent::Evaluation(evaluation) = &mut event
             && evaluation.step == 80
         {
-            let values = Arc::make_mut(evaluation).logps.get_mut(&crate::protocol::ProbeKind::Rejected);
+            let values = Arc::make_mut(evaluation).logps.get_mut(crate::protocol::ProbeKind::Rejected);
             values.into_iter().flatten().for_each(|v| *v = -760.0);
         }
         app.update(Message::Trainer(Arc::new(event)));
