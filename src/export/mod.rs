@@ -5,9 +5,12 @@ pub mod comparison;
 pub mod csv;
 mod exporter;
 pub mod influence;
+mod jsonl;
 mod meta;
+mod parquet;
 pub mod png;
 mod shapes;
+mod sheet;
 pub mod svg;
 pub mod text;
 
@@ -19,7 +22,7 @@ use std::path::{Path, PathBuf};
 pub use ratatui::buffer::Buffer;
 
 use exporter::Picture;
-pub use exporter::{EXPORTERS, Exporter, Kind, Numbers};
+pub use exporter::{EXPORTERS, Exporter, Numbers};
 pub use meta::ScreenshotMeta;
 
 use crate::error::{Error, Result};
