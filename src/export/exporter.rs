@@ -6,7 +6,7 @@ use ratatui::buffer::Buffer;
 
 use super::csv::NamedTable;
 use super::sheet::{self, Sheet};
-use super::{ScreenshotMeta, comparison, csv, jsonl, parquet, png, svg, text};
+use super::{ScreenshotMeta, comparison, csv, figure, html, jsonl, parquet, png, svg, text};
 use crate::error::{Error, Result};
 use crate::history::{Aligned, RunHistory};
 
@@ -64,7 +64,7 @@ pub enum Kind {
 }
 
 /// Every way.
-pub static EXPORTERS: [Exporter; 7] = [
+pub static EXPORTERS: [Exporter; 9] = [
     Exporter {
         name: "csv",
         extension: "csv",
@@ -82,6 +82,18 @@ pub static EXPORTERS: [Exporter; 7] = [
         extension: "parquet",
         help: "The same for data frames (builds with the feature `parquet`)",
         kind: Kind::Sheets(parquet::bytes),
+    },
+    Exporter {
+        name: "html",
+        extension: "html",
+        help: "One page for a browser: curves with values under the pointer, pairs, the verdict",
+        kind: Kind::Page("dynamics", html::page),
+    },
+    Exporter {
+        name: "figure",
+        extension: "svg",
+        help: "A figure for a paper, 88 mm wide: a panel for each group of answers",
+        kind: Kind::Page("figure", figure::figure),
     },
     Exporter {
         name: "svg",

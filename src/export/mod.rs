@@ -4,6 +4,9 @@
 pub mod comparison;
 pub mod csv;
 mod exporter;
+mod figure;
+mod html;
+mod hue;
 pub mod influence;
 mod jsonl;
 mod meta;
@@ -13,6 +16,7 @@ mod shapes;
 mod sheet;
 pub mod svg;
 pub mod text;
+mod thin;
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
