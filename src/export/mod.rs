@@ -4,12 +4,19 @@
 pub mod comparison;
 pub mod csv;
 mod exporter;
+mod figure;
+mod html;
+mod hue;
 pub mod influence;
+mod jsonl;
 mod meta;
+mod parquet;
 pub mod png;
 mod shapes;
+mod sheet;
 pub mod svg;
 pub mod text;
+mod thin;
 
 use std::fs::OpenOptions;
 use std::io::{ErrorKind, Write};
@@ -19,7 +26,7 @@ use std::path::{Path, PathBuf};
 pub use ratatui::buffer::Buffer;
 
 use exporter::Picture;
-pub use exporter::{EXPORTERS, Exporter, Kind, Numbers};
+pub use exporter::{EXPORTERS, Exporter, Numbers};
 pub use meta::ScreenshotMeta;
 
 use crate::error::{Error, Result};
