@@ -45,7 +45,8 @@ fn a_recorded_run_answers_questions_with_snapshots_and_without() {
     let snapshots = at.join(run).join("snapshots");
     let mut kept: Vec<_> = std::fs::read_dir(&snapshots).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     kept.sort_unstable();
-    assert_eq!(kept, [2, 4, 6, 8].map(|step| format!("step-{step}.safetensors")), "one an evaluation");
+    let one_an_evaluation = [2, 4, 6, 8].map(|step| std::ffi::OsString::from(format!("step-{step}.safetensors")));
+    assert_eq!(kept, one_an_evaluation);
 
     let asked = ["influence", run, "--probe", "chosen", "--prompt", "1", "--window", "6..8", "--json"];
     let kept: serde_json::Value = serde_json::from_str(&said(at, &asked)).unwrap();
