@@ -5,7 +5,8 @@ use std::cell::OnceCell;
 use ratatui::buffer::Buffer;
 
 use super::csv::NamedTable;
-use super::{ScreenshotMeta, comparison, csv, png, svg, text};
+use super::film::Film;
+use super::{ScreenshotMeta, apng, cast, comparison, csv, png, svg, text};
 use crate::error::Result;
 use crate::history::{Aligned, RunHistory};
 
@@ -56,10 +57,12 @@ pub enum Kind {
     Tables(fn(&RunHistory) -> Vec<NamedTable>, fn(&Aligned) -> Vec<NamedTable>),
     /// A figure of a screen.
     Figure(fn(&Picture<'_>) -> Result<Vec<u8>>),
+    /// A film of a recording that plays.
+    Film(fn(&mut Film<'_>) -> Result<Vec<u8>>),
 }
 
 /// Every way.
-pub static EXPORTERS: [Exporter; 5] = [
+pub static EXPORTERS: [Exporter; 7] = [
     Exporter {
         name: "csv",
         extension: "csv",
@@ -90,6 +93,13 @@ pub static EXPORTERS: [Exporter; 5] = [
         help: "The same as text with colours for a terminal (`.ans`): `cat` shows it",
         kind: Kind::Figure(|picture| Ok(text::ansi(picture.buffer).into_bytes())),
     },
+    Exporter {
+        name: "cast",
+        extension: "cast",
+        help: "A replay as a recording of a terminal (asciicast v3)",
+        kind: Kind::Film(cast::cast),
+    },
+    Exporter { name: "apng", extension: "apng.png", help: "A replay as an animated PNG", kind: Kind::Film(apng::apng) },
 ];
 
 impl Exporter {
@@ -103,18 +113,29 @@ impl Exporter {
         match (self.kind, numbers) {
             (Kind::Tables(of_run, _), Numbers::Run(history)) => of_run(history),
             (Kind::Tables(_, of_comparison), Numbers::Comparison(aligned)) => of_comparison(aligned),
-            (Kind::Figure(_), _) => Vec::new(),
+            (Kind::Figure(_) | Kind::Film(_), _) => Vec::new(),
         }
     }
 
-    /// The picture as a file: its ending and its bytes; `None` where this makes tables.
+    /// The picture as a file: its ending and its bytes; `None` where this makes no figure.
     ///
     /// # Errors
     /// When the figure cannot be drawn.
     pub fn figure(&self, picture: &Picture<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
         match self.kind {
-            Kind::Tables(..) => Ok(None),
+            Kind::Tables(..) | Kind::Film(_) => Ok(None),
             Kind::Figure(draw) => Ok(Some((self.extension, draw(picture)?))),
+        }
+    }
+
+    /// The film as a file: its ending and its bytes; `None` where this makes no film.
+    ///
+    /// # Errors
+    /// When a frame cannot be drawn.
+    pub fn film(&self, film: &mut Film<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
+        match self.kind {
+            Kind::Tables(..) | Kind::Figure(_) => Ok(None),
+            Kind::Film(write) => Ok(Some((self.extension, write(film)?))),
         }
     }
 }

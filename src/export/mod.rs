@@ -1,9 +1,12 @@
 //! Files that leave the program besides the run file: screenshots and tables. Everything here is a pure function of its
 //! arguments, so that the same state gives the same bytes on any machine.
 
+mod apng;
+pub mod cast;
 pub mod comparison;
 pub mod csv;
 mod exporter;
+mod film;
 pub mod influence;
 mod meta;
 pub mod png;
@@ -20,6 +23,7 @@ pub use ratatui::buffer::Buffer;
 
 use exporter::Picture;
 pub use exporter::{EXPORTERS, Exporter, Kind, Numbers};
+pub use film::{Film, Frame, Pace, schedule};
 pub use meta::ScreenshotMeta;
 
 use crate::error::{Error, Result};

@@ -7,7 +7,7 @@ use super::display::look;
 use super::export::{meta, say_paths, screenshots, write_tables};
 use crate::cli::{CompareArgs, has_screen, say, tell};
 use crate::error::{Error, Location, Result};
-use crate::export::{self, Numbers, comparison};
+use crate::export::{self, Kind, Numbers, comparison};
 use crate::history::{Aligned, Arm, Course, CurveId, RunHistory, Scale};
 use crate::protocol::{ProbeKind, StageInfo};
 use crate::record::{self, Outcome, RunDirectory, Summary};
@@ -62,6 +62,10 @@ pub(super) fn aligned(arms: Vec<Arm>, by: crate::history::By) -> Result<Aligned>
 
 /// Writes the asked formats and prints the paths.
 fn write(app: &Compare, args: &CompareArgs, folder: &Path) -> Result<()> {
+    if let Some(film) = args.format.iter().find(|exporter| matches!(exporter.kind, Kind::Film(_))) {
+        let name = film.name;
+        return Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")));
+    }
     let aligned = app.aligned().map_err(Error::usage)?;
     let (buffer, info) = app.screenshot_sized(args.size.columns, args.size.rows);
     let meta = meta(&info);
