@@ -37,6 +37,8 @@ pub fn apng(film: &mut Film<'_>) -> Result<Vec<u8>> {
             Some((top, bottom)) => canvas.paint(&band(&shown, top, bottom), u32::from(top) * cell.1, &film.meta)?,
             None => Patch::nothing(),
         };
+        // A size is held against the place of the frame before.
+        writer.set_frame_position(0, 0).map_err(failed)?;
         writer.set_frame_dimension(patch.size.0, patch.size.1).map_err(failed)?;
         writer.set_frame_position(patch.place.0, patch.place.1).map_err(failed)?;
         writer.set_blend_op(png::BlendOp::Over).map_err(failed)?;

@@ -75,14 +75,6 @@ impl<W: Write> Cast<W> {
         self.event(after, "m", text.as_str())
     }
 
-    /// Another size of the terminal.
-    ///
-    /// # Errors
-    /// When it cannot be written.
-    pub fn resized(&mut self, after: Duration, (columns, rows): (u16, u16)) -> io::Result<()> {
-        self.event(after, "r", &format!("{columns}x{rows}"))
-    }
-
     /// A line in one write, so that a file never ends within one because the program did.
     fn event(&mut self, after: Duration, code: &str, data: &str) -> io::Result<()> {
         let data = serde_json::to_string(data)?;
@@ -202,9 +194,9 @@ mod tests {
 
     #[test]
     fn hidden_characters_reach_no_terminal() {
-        let mut hostile = Buffer::empty(Rect::new(0, 0, 4, 1));
+        let mut hostile = Buffer::empty(Rect::new(0, 0, 4, 2));
         hostile[(0, 0)].set_symbol("\u{1b}]52;c;QQ\u{7}");
-        hostile[(1, 0)].set_symbol("\u{202e}");
+        hostile[(0, 1)].set_symbol("\u{202e}");
         let text = differences(&Buffer::empty(hostile.area), &hostile);
         assert!(!text.contains("\x1b]") && !text.contains('\u{7}') && text.contains("<U+202E>"), "{text:?}");
     }

@@ -23,6 +23,10 @@ use crate::tui::theme::Theme;
 /// # Errors
 /// When a run cannot be read, when runs cannot be told apart or cannot be aligned, or when the terminal breaks.
 pub fn compare(args: &CompareArgs) -> Result<()> {
+    if let Some(film) = args.format.iter().find(|exporter| matches!(exporter.kind, Kind::Film(_))) {
+        let name = film.name;
+        return Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")));
+    }
     let started = Instant::now();
     let arms = arms(&args.runs, args.stage.as_deref())?;
     let curve = curve(args.curve.as_deref())?;
@@ -62,10 +66,6 @@ pub(super) fn aligned(arms: Vec<Arm>, by: crate::history::By) -> Result<Aligned>
 
 /// Writes the asked formats and prints the paths.
 fn write(app: &Compare, args: &CompareArgs, folder: &Path) -> Result<()> {
-    if let Some(film) = args.format.iter().find(|exporter| matches!(exporter.kind, Kind::Film(_))) {
-        let name = film.name;
-        return Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")));
-    }
     let aligned = app.aligned().map_err(Error::usage)?;
     let (buffer, info) = app.screenshot_sized(args.size.columns, args.size.rows);
     let meta = meta(&info);
