@@ -413,10 +413,16 @@ pub struct ExportArgs {
     /// The formats to write, separated by commas.
     #[arg(long, value_parser = exporters(), value_delimiter = ',', required = true)]
     pub format: Vec<&'static Exporter>,
-    /// The optimiser step that figures show; the last one if absent.
+    /// The optimiser step that figures show and films end at; the last one if absent.
     #[arg(long)]
     pub step: Option<u64>,
-    /// Columns and rows of figures.
+    /// Optimiser steps that a film passes in a second, instead of --seconds.
+    #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
+    pub speed: Option<u64>,
+    /// About how long a film takes until its last frame.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub seconds: u64,
+    /// Columns and rows of figures and films.
     #[arg(long, value_name = "WxH", default_value = "120x40")]
     pub size: Size,
     /// Folder to write to; the working directory if absent.

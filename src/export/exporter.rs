@@ -5,8 +5,9 @@ use std::cell::OnceCell;
 use ratatui::buffer::Buffer;
 
 use super::csv::NamedTable;
+use super::film::Film;
 use super::sheet::{self, Sheet};
-use super::{ScreenshotMeta, comparison, csv, figure, html, jsonl, parquet, png, svg, text};
+use super::{ScreenshotMeta, apng, cast, comparison, csv, figure, html, jsonl, parquet, png, svg, text};
 use crate::error::{Error, Result};
 use crate::history::{Aligned, RunHistory};
 
@@ -61,10 +62,12 @@ pub enum Kind {
     Page(&'static str, fn(&RunHistory) -> Result<Vec<u8>>),
     /// A figure of a screen.
     Figure(fn(&Picture<'_>) -> Result<Vec<u8>>),
+    /// A film of a recording that plays.
+    Film(fn(&mut Film<'_>) -> Result<Vec<u8>>),
 }
 
 /// Every way.
-pub static EXPORTERS: [Exporter; 9] = [
+pub static EXPORTERS: [Exporter; 11] = [
     Exporter {
         name: "csv",
         extension: "csv",
@@ -119,6 +122,13 @@ pub static EXPORTERS: [Exporter; 9] = [
         help: "The same as text with colours for a terminal (`.ans`): `cat` shows it",
         kind: Kind::Figure(|picture| Ok(text::ansi(picture.buffer).into_bytes())),
     },
+    Exporter {
+        name: "cast",
+        extension: "cast",
+        help: "A replay as a recording of a terminal (asciicast v3)",
+        kind: Kind::Film(cast::cast),
+    },
+    Exporter { name: "apng", extension: "apng.png", help: "A replay as an animated PNG", kind: Kind::Film(apng::apng) },
 ];
 
 impl Exporter {
@@ -154,18 +164,29 @@ impl Exporter {
                 let name = self.name;
                 Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")))
             }
-            (Kind::Figure(_), _) => Ok(Vec::new()),
+            (Kind::Figure(_) | Kind::Film(_), _) => Ok(Vec::new()),
         }
     }
 
-    /// The picture as a file: its ending and its bytes; `None` where this is made of numbers.
+    /// The picture as a file: its ending and its bytes; `None` where this makes no figure.
     ///
     /// # Errors
     /// When the figure cannot be drawn.
     pub fn figure(&self, picture: &Picture<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
         match self.kind {
-            Kind::Tables(..) | Kind::Sheets(_) | Kind::Page(..) => Ok(None),
+            Kind::Tables(..) | Kind::Sheets(_) | Kind::Page(..) | Kind::Film(_) => Ok(None),
             Kind::Figure(draw) => Ok(Some((self.extension, draw(picture)?))),
+        }
+    }
+
+    /// The film as a file: its ending and its bytes; `None` where this makes no film.
+    ///
+    /// # Errors
+    /// When a frame cannot be drawn.
+    pub fn film(&self, film: &mut Film<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
+        match self.kind {
+            Kind::Tables(..) | Kind::Sheets(_) | Kind::Page(..) | Kind::Figure(_) => Ok(None),
+            Kind::Film(write) => Ok(Some((self.extension, write(film)?))),
         }
     }
 }

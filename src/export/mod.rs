@@ -1,10 +1,13 @@
 //! Files that leave the program besides the run file: screenshots and tables. Everything here is a pure function of its
 //! arguments, so that the same state gives the same bytes on any machine.
 
+mod apng;
+pub mod cast;
 pub mod comparison;
 pub mod csv;
 mod exporter;
 mod figure;
+mod film;
 mod html;
 mod hue;
 pub mod influence;
@@ -26,7 +29,8 @@ use std::path::{Path, PathBuf};
 pub use ratatui::buffer::Buffer;
 
 use exporter::Picture;
-pub use exporter::{EXPORTERS, Exporter, Numbers};
+pub use exporter::{EXPORTERS, Exporter, Kind, Numbers};
+pub use film::{Film, Frame, Pace, schedule};
 pub use meta::ScreenshotMeta;
 
 use crate::error::{Error, Result};

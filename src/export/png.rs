@@ -35,30 +35,12 @@ fn fonts() -> Arc<Database> {
 /// # Errors
 /// When the SVG is not one, or the picture is empty or too large.
 pub fn png(svg: &str, meta: &ScreenshotMeta) -> Result<Vec<u8>> {
-    let failed = |e: &dyn std::fmt::Display| Error::failed(format!("the screenshot cannot be drawn: {e}"));
-    let options = Options { fontdb: fonts(), font_family: FONT_FAMILY.to_owned(), ..Options::default() };
-    let tree = Tree::from_str(svg, &options).map_err(|e| failed(&e))?;
-    let size = tree.size().to_int_size();
-    let (width, height) = (size.width() * u32::from(SCALE), size.height() * u32::from(SCALE));
-    let mut pixmap = Pixmap::new(width, height).ok_or_else(|| failed(&"it has no extent"))?;
-    resvg::render(&tree, Transform::from_scale(f32::from(SCALE), f32::from(SCALE)), &mut pixmap.as_mut());
-    // The ground is opaque, so alpha says nothing.
-    let pixels: Vec<u8> = pixmap.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
-
+    let (width, height, pixels) = pixels(svg, SCALE)?;
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    let ascii = |raw: &str| Shown::new(raw).as_str().replace(|c: char| !c.is_ascii(), "?");
-    let chunks = [
-        ("Title", ascii(&meta.run_id)),
-        ("run_id", ascii(&meta.run_id)),
-        ("seed", meta.seed.to_string()),
-        ("step", meta.step.to_string()),
-        ("view", ascii(&meta.view)),
-        ("Software", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()),
-    ];
-    for (keyword, text) in chunks {
+    for (keyword, text) in chunks(meta) {
         encoder.add_text_chunk(keyword.to_owned(), text).map_err(|e| failed(&e))?;
     }
     encoder
@@ -69,6 +51,39 @@ pub fn png(svg: &str, meta: &ScreenshotMeta) -> Result<Vec<u8>> {
         })
         .map_err(|e| failed(&e))?;
     Ok(out)
+}
+
+/// The pixels of an SVG at a scale: width, height, and red, green and blue of each, line by line.
+///
+/// # Errors
+/// When the SVG is not one, or the picture is empty or too large.
+pub(super) fn pixels(svg: &str, scale: u16) -> Result<(u32, u32, Vec<u8>)> {
+    let options = Options { fontdb: fonts(), font_family: FONT_FAMILY.to_owned(), ..Options::default() };
+    let tree = Tree::from_str(svg, &options).map_err(|e| failed(&e))?;
+    let size = tree.size().to_int_size();
+    let (width, height) = (size.width() * u32::from(scale), size.height() * u32::from(scale));
+    let mut pixmap = Pixmap::new(width, height).ok_or_else(|| failed(&"it has no extent"))?;
+    resvg::render(&tree, Transform::from_scale(f32::from(scale), f32::from(scale)), &mut pixmap.as_mut());
+    // The ground is opaque, so alpha says nothing.
+    let pixels = pixmap.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
+    Ok((width, height, pixels))
+}
+
+/// What a picture is of, as keywords and texts of `tEXt` chunks.
+pub(super) fn chunks(meta: &ScreenshotMeta) -> [(&'static str, String); 6] {
+    let ascii = |raw: &str| Shown::new(raw).as_str().replace(|c: char| !c.is_ascii(), "?");
+    [
+        ("Title", ascii(&meta.run_id)),
+        ("run_id", ascii(&meta.run_id)),
+        ("seed", meta.seed.to_string()),
+        ("step", meta.step.to_string()),
+        ("view", ascii(&meta.view)),
+        ("Software", concat!(env!("CARGO_PKG_NAME"), " ", env!("CARGO_PKG_VERSION")).to_owned()),
+    ]
+}
+
+fn failed(why: &dyn std::fmt::Display) -> Error {
+    Error::failed(format!("the screenshot cannot be drawn: {why}"))
 }
 
 #[cfg(test)]

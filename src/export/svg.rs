@@ -186,12 +186,14 @@ fn mixed(a: u32, b: u32) -> u32 {
     [16, 8, 0].into_iter().map(|shift| ((((a >> shift) & 0xFF) * 6 + ((b >> shift) & 0xFF) * 4) / 10) << shift).sum()
 }
 
-/// A terminal colour in 24 bits; the 16 of ANSI as muted ones that are legible on light and dark grounds alike.
+/// The 16 colours of ANSI as muted ones that are legible on light and dark grounds alike.
+pub(super) const ANSI: [u32; 16] = [
+    0x00_0000, 0xC9_4A3B, 0x2E_9E6B, 0xB8_8A00, 0x3B_78C2, 0xA6_5A94, 0x2A_94A8, 0xA8_AEB5, 0x6B_737C, 0xFF_7A5C,
+    0x4F_D1A0, 0xF0_D93F, 0x62_A8F5, 0xE0_90C8, 0x5F_CDE4, 0xFF_FFFF,
+];
+
+/// A terminal colour in 24 bits.
 fn rgb(color: Color, default: u32) -> u32 {
-    const ANSI: [u32; 16] = [
-        0x00_0000, 0xC9_4A3B, 0x2E_9E6B, 0xB8_8A00, 0x3B_78C2, 0xA6_5A94, 0x2A_94A8, 0xA8_AEB5, 0x6B_737C, 0xFF_7A5C,
-        0x4F_D1A0, 0xF0_D93F, 0x62_A8F5, 0xE0_90C8, 0x5F_CDE4, 0xFF_FFFF,
-    ];
     let ansi = |i: usize| ANSI.get(i).copied().unwrap_or(default);
     match color {
         Color::Reset => default,

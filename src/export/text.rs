@@ -55,7 +55,7 @@ fn rows(buffer: &Buffer) -> Vec<Vec<&Cell>> {
 }
 
 /// The sequence that turns any style into the cell's.
-fn sgr(out: &mut String, cell: &Cell) {
+pub(super) fn sgr(out: &mut String, cell: &Cell) {
     const MODIFIERS: [(Modifier, u8); 9] = [
         (Modifier::BOLD, 1),
         (Modifier::DIM, 2),

@@ -313,7 +313,7 @@ impl Series {
     /// What is said of the points at these places.
     pub fn summary(&self, places: Range<usize>) -> Summary {
         let mut all = Summary::default();
-        let Range { start: mut at, end } = places;
+        let (mut at, end) = (places.start, places.end.min(self.len()));
         if let (0, Some((_, value)), true) = (at, self.lead, end > 0) {
             all = Summary::of(value, 0);
             at = 1;

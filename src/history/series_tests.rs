@@ -105,3 +105,10 @@ fn a_copy_costs_no_points() {
     assert!(Arc::ptr_eq(&series.full, &part.full));
     assert_eq!((part.first(), part.len()), (Some((10, 10.0)), 499_990));
 }
+
+#[test]
+fn a_summary_ends_where_the_series_does() {
+    let series = Series::new([1, 2, 3], [4.0, -1.0, 2.0]);
+    assert_eq!(series.summary(0..usize::MAX), series.summary(0..3));
+    assert_eq!(series.summary(5..9), Summary::default());
+}

@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::{ExportArgs, say, tell};
 use crate::error::Result;
-use crate::export::{self, Exporter, Numbers, ScreenshotMeta};
-use crate::history::RunHistory;
-use crate::protocol::TrainerEvent;
+use crate::export::{self, Exporter, Film, Frame, Kind, Numbers, Pace, ScreenshotMeta, schedule};
+use crate::history::{MarkKind, RunHistory};
 use crate::record::{self, Recording, RunDirectory};
 use crate::text::Shown;
 use crate::tui::app::App;
@@ -29,8 +28,13 @@ pub fn export(args: &ExportArgs) -> Result<()> {
         let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
         written.extend(write_tables(&args.format, Numbers::Run(&history), &run, folder)?);
     }
-    if args.format.iter().any(|exporter| !exporter.is_of_numbers()) {
-        written.extend(write_screen(events, args, folder)?);
+    let asks = |of: fn(&Kind) -> bool| args.format.iter().any(|exporter| of(&exporter.kind));
+    let (figures, films) = (asks(|kind| matches!(kind, Kind::Figure(_))), asks(|kind| matches!(kind, Kind::Film(_))));
+    if figures || films {
+        let paper = args.display.paper();
+        let mut app = App::replay(events, paper.theme(), paper.glyphs);
+        written.extend(write_screen(&mut app, args, folder)?);
+        written.extend(write_films(&mut app, args, folder)?);
     }
     say_paths(&written)
 }
@@ -53,17 +57,49 @@ pub(super) fn write_tables(
 }
 
 /// Writes the dashboard at the asked step as figures.
-fn write_screen(events: Vec<TrainerEvent>, args: &ExportArgs, folder: &Path) -> Result<Vec<PathBuf>> {
-    let paper = args.display.paper();
-    let mut app = App::replay(events, paper.theme(), paper.glyphs);
+fn write_screen(app: &mut App, args: &ExportArgs, folder: &Path) -> Result<Vec<PathBuf>> {
     if let Some(step) = args.step {
         app.seek_step(step);
     }
     let (buffer, info) = app.screenshot_sized(args.size.columns, args.size.rows);
     if let Some(asked) = args.step.filter(|&asked| asked != info.step) {
-        tell(&Shown::new(&format!("nothing was measured at step {asked}: the figure is of step {}", info.step)));
+        tell(&Shown::new(&format!("nothing was measured at step {asked}: the last screen is of step {}", info.step)));
     }
     export::figures(&args.format, &buffer, &meta(&info), folder)
+}
+
+/// Writes the recording as films, up to the asked step, as `<run>-<view>`.
+fn write_films(app: &mut App, args: &ExportArgs, folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut written = Vec::new();
+    for exporter in args.format.iter().filter(|exporter| matches!(exporter.kind, Kind::Film(_))) {
+        let mut film = film(app, args);
+        let stem = format!("{}-{}", export::safe_name(&film.meta.run_id), export::safe_name(&film.meta.view));
+        if let Some(file) = exporter.film(&mut film)? {
+            written.extend(export::write_new(folder, &stem, &[file])?);
+        }
+    }
+    Ok(written)
+}
+
+/// The recording as it plays: each measurement as a screenshot shows it, with what the events panel has to tell.
+fn film<'a>(app: &'a mut App, args: &ExportArgs) -> Film<'a> {
+    let places = app.recording().map(|replay| replay.measured(args.step)).unwrap_or_default();
+    let scenes = schedule(&places, args.speed.map_or(Pace::Seconds(args.seconds), Pace::Steps));
+    let (columns, rows) = (args.size.columns, args.size.rows);
+    app.seek(scenes.last().map_or(0, |&(place, _)| place));
+    let meta = meta(&app.screenshot_sized(columns, rows).1);
+    let count = scenes.len();
+    let mut told = 0;
+    let frames = scenes.into_iter().map(move |(place, lasts)| {
+        app.seek(place);
+        let shown = app.screenshot_sized(columns, rows).0;
+        let marks = &app.history().marks;
+        let fresh = marks.iter().skip(told).filter(|mark| mark.kind != MarkKind::Phase);
+        let fresh = fresh.map(|mark| mark.text.clone()).collect();
+        told = marks.len();
+        Frame { shown, lasts, told: fresh }
+    });
+    Film { meta, size: (columns, rows), count, frames: Box::new(frames) }
 }
 
 /// Prints paths, one a line.

@@ -16,6 +16,7 @@ mod architecture;
 mod attach;
 mod bad_input;
 mod broken_models;
+mod cast;
 mod command_line;
 #[cfg(unix)]
 mod compare;

@@ -204,6 +204,14 @@ impl Replay {
         if last < self.position { last } else { self.timeline.last_measurement(last - 1).unwrap_or(last) }
     }
 
+    /// The position after each measurement and the step that it is reached at, up to `step` or the end, where the last is.
+    pub fn measured(&self, step: Option<u64>) -> Vec<(usize, u64)> {
+        let end = step.map_or(self.len(), |step| self.position_of(step));
+        let next = |at: usize| self.timeline.next_measurement(at).filter(|&at| at <= end);
+        let measured = std::iter::successors(next(0), |&at| next(at));
+        measured.chain([end]).map(|at| (at, self.timeline.step_at(at))).collect()
+    }
+
     /// Applies events up to `position`, and stays there.
     pub fn seek(&mut self, history: &mut RunHistory, position: usize) {
         self.aim = if position >= self.len() { Aim::End } else { Aim::Here };

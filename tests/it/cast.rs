@@ -1,0 +1,99 @@
+//! Films of a recording, as players read them.
+
+use std::num::NonZeroU16;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use super::recorded;
+
+fn export(run: &Path, folder: &Path, more: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"));
+    command.args(["export", run.to_str().unwrap(), "--out", folder.to_str().unwrap()]).args(more).output().unwrap()
+}
+
+/// Rows of the screen that a player shows at the end, the seconds that it takes, and the texts of the markers.
+fn played(cast: &str, (columns, rows): (u16, u16)) -> (Vec<String>, f64, Vec<String>) {
+    let mut lines = cast.lines();
+    let header: serde_json::Value = serde_json::from_str(lines.next().unwrap()).unwrap();
+    assert_eq!(header["version"], 3);
+    assert_eq!((&header["term"]["cols"], &header["term"]["rows"]), (&columns.into(), &rows.into()));
+    let cells = |n: u16| NonZeroU16::new(n).unwrap();
+    let mut terminal = vt100::Parser::new(cells(rows), cells(columns), 0);
+    let (mut seconds, mut markers) = (0.0, Vec::new());
+    for line in lines {
+        let (after, code, data): (f64, String, String) = serde_json::from_str(line).unwrap();
+        seconds += after;
+        match code.as_str() {
+            "o" => terminal.process(data.as_bytes()),
+            "m" => markers.push(data),
+            other => panic!("an event {other:?}"),
+        }
+    }
+    (terminal.screen().rows(0, columns).map(|row| row.trim_end().to_owned()).collect(), seconds, markers)
+}
+
+#[test]
+fn the_last_screen_of_a_cast_is_the_figure_of_that_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    for (size, (columns, rows)) in [("80x24", (80, 24)), ("120x40", (120, 40))] {
+        for (step, name) in
+            [(None, "made_up-seed7-step000064-dashboard"), (Some("40"), "made_up-seed7-step000040-dashboard")]
+        {
+            let out = tempfile::tempdir().unwrap();
+            let mut more = vec!["--format", "txt,cast", "--seconds", "6", "--size", size];
+            more.extend(step.iter().flat_map(|step| ["--step", step]));
+            let output = export(&run, out.path(), &more);
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let read = |name: &str| std::fs::read_to_string(out.path().join(name)).unwrap();
+            let (screen, seconds, markers) = played(&read("made_up-seed7-dashboard.cast"), (columns, rows));
+            assert_eq!(screen, read(&format!("{name}.txt")).lines().collect::<Vec<_>>(), "{size} {step:?}");
+            assert!((seconds - 9.0).abs() < 0.01, "six seconds and three on the last frame: {seconds}");
+            assert!(markers.iter().any(|text| text.contains("DPO")), "{markers:?}");
+        }
+    }
+}
+
+#[test]
+fn a_cast_of_hostile_text_moves_no_terminal_and_speed_is_steps_a_second() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &|i| format!("\u{1b}]52;c;QQ\u{7}\u{202e}{i}\u{9b}2J"));
+    let output = export(&run, folder.path(), &["--format", "cast", "--speed", "8"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let cast = std::fs::read_to_string(folder.path().join("made_up-seed7-dashboard.cast")).unwrap();
+    let (_, seconds, _) = played(&cast, (120, 40));
+    assert!((seconds - 11.0).abs() < 0.01, "64 steps at 8 a second, and three on the last frame: {seconds}");
+    for line in cast.lines().skip(1) {
+        let (_, _, data): (f64, String, String) = serde_json::from_str(line).unwrap();
+        assert!(!data.contains("\x1b]") && !data.contains(['\u{7}', '\u{202e}', '\u{9b}']), "{data:?}");
+    }
+}
+
+#[test]
+fn films_are_of_one_run_and_have_one_pace() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    let output = export(&run, folder.path(), &["--format", "cast", "--speed", "8", "--seconds", "3"]);
+    assert_eq!(output.status.code(), Some(2));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"));
+    let output = command.arg("compare").args([&run, &run]).args(["--format", "apng"]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && said.contains("export RUN --format apng"), "{said}");
+}
+
+#[test]
+fn an_apng_is_small_and_plays_as_long_as_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    let output = export(&run, folder.path(), &["--format", "apng", "--size", "100x30", "--seconds", "6"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let bytes = std::fs::read(folder.path().join("made_up-seed7-dashboard.apng.png")).unwrap();
+    assert!(bytes.len() <= 1_500_000, "{} bytes", bytes.len());
+    // Frame controls lie open in the file: delays are numerator and denominator at their bytes 20 and 22.
+    let delays = bytes.windows(4).enumerate().filter(|(_, w)| *w == b"fcTL").map(|(at, _)| {
+        let two = |from: usize| u16::from_be_bytes([bytes[at + 4 + from], bytes[at + 5 + from]]);
+        f64::from(two(20)) / f64::from(two(22))
+    });
+    let delays: Vec<f64> = delays.collect();
+    assert!(delays.len() > 10 && (delays.iter().sum::<f64>() - 9.0).abs() < 0.1, "{delays:?}");
+}
