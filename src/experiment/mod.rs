@@ -99,11 +99,14 @@ pub struct Probes {
     /// Kinds of responses under observation, y⁺ among them; empty for every kind that the data has. Each costs a forward
     /// pass an evaluation.
     pub kinds: Vec<ProbeKind>,
+    /// Prompts, from the first on, along whose y⁺ and y⁻ the log-prob of every token is recorded at every evaluation. Each
+    /// number is about 12 bytes of the run file; 0 for none.
+    pub tokens: usize,
 }
 
 impl Default for Probes {
     fn default() -> Self {
-        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0, kinds: Vec::new() }
+        Self { prompts: 64, greedy: 64, max_new_tokens: 64, held_out: 0, kinds: Vec::new(), tokens: 0 }
     }
 }
 

@@ -88,6 +88,7 @@ pub(super) const EXPERIMENT: Type = Struct(&[
             optional("max_new_tokens", Whole),
             optional("held_out", Whole),
             optional("kinds", List(&PROBE_KIND)),
+            optional("tokens", Whole),
         ]),
     ),
     optional("forces", Optional(&FORCES)),

@@ -29,6 +29,8 @@ pub struct Observer {
     tokenizer: Tokenizer,
     generation: Generation,
     positions: Positions,
+    /// Prompts, from the first on, of which every token's log-prob is recorded.
+    tokens: usize,
     /// The measurement that the stage started from.
     stage_start: Option<Measured>,
     /// The latest measurement: what the next stage starts from.
@@ -46,7 +48,12 @@ impl Observer {
             }
         }
         let generation = Generation { greedy: generation.greedy.min(set.probes.len()), ..generation };
-        Self { set, tokenizer, generation, positions, stage_start: None, latest: None }
+        Self { set, tokenizer, generation, positions, tokens: 0, stage_start: None, latest: None }
+    }
+
+    /// Records the log-prob of every token along y⁺ and y⁻ of the first so many prompts.
+    pub fn recording_tokens(self, prompts: usize) -> Self {
+        Self { tokens: prompts.min(self.set.probes.len()), ..self }
     }
 
     /// What is observed.
@@ -139,6 +146,12 @@ impl Observer {
             count[pair] += 1;
             tokens[pair].push(self.tokenizer.token(reading.argmax));
         }
+        let mut logps = vec![Vec::new(); self.tokens];
+        for (reading, &pair) in readings.iter().zip(owner) {
+            if let Some(list) = logps.get_mut(pair) {
+                list.push(reading.label_logp as f32);
+            }
+        }
         let total = |f: fn(&Reading) -> f64| {
             let mut sums = vec![0.0; pairs];
             for (reading, &pair) in readings.iter().zip(owner) {
@@ -156,6 +169,7 @@ impl Observer {
             a_frobenius: mean(|r| r.a_frobenius),
             entropy: mean(|r| r.entropy),
             argmax_tokens: tokens.into_iter().collect(),
+            token_logps: logps.into_iter().map(Vec::into_boxed_slice).collect(),
         }
     }
 }

@@ -122,6 +122,27 @@ pub mod list {
     }
 }
 
+/// `Box<[Box<[f32]>]>`.
+pub mod lists {
+    use super::{Deserialize, Deserializer, List, Listed, Serializer};
+
+    /// Writes the lists.
+    ///
+    /// # Errors
+    /// When the serializer fails.
+    pub fn serialize<S: Serializer>(lists: &[Box<[f32]>], s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(lists.iter().map(|list| List(list)))
+    }
+
+    /// Reads the lists.
+    ///
+    /// # Errors
+    /// When there is something else.
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Box<[Box<[f32]>]>, D::Error> {
+        Ok(Vec::<Listed>::deserialize(d)?.into_iter().map(|list| list.0.into()).collect())
+    }
+}
+
 /// `BTreeMap<MetricKey, f64>`.
 pub mod map {
     use super::super::MetricKey;

@@ -43,6 +43,10 @@ pub struct PrefixReading {
     pub entropy: Vec<f32>,
     /// The greedy token at each position, as text.
     pub argmax_tokens: TokenLists,
+    /// log π of the response's own token at each position, a list for each of the first prompts; empty where they were not
+    /// asked for.
+    #[serde(with = "floats::lists", skip_serializing_if = "<[_]>::is_empty")]
+    pub token_logps: Box<[Box<[f32]>]>,
 }
 
 /// Probability mass that one token gained (positive) or lost (negative), summed over positions.

@@ -176,6 +176,11 @@ impl Lines {
             .chain(evaluation.stage_flow.iter().flat_map(|f| [f.star_gain.len(), f.gain.len()]))
             .filter(|&n| n > 0);
         let lengths = evaluation.logps.iter().map(|(_, list)| list.len()).chain(optional);
+        let readings = [Some(&evaluation.chosen), evaluation.rejected.as_ref()];
+        if let Some(n) = readings.into_iter().flatten().map(|r| r.token_logps.len()).find(|&n| n > prompts) {
+            let problem = format!("token_logps of {n} prompts, but the run has {prompts} probe prompts");
+            return Err(self.wrong(&problem, "write a list a prompt, from the first on"));
+        }
         match lengths.into_iter().find(|&n| n != prompts) {
             Some(n) => {
                 let problem = format!("a list of {n} numbers, but the run has {prompts} probe prompts");

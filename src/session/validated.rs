@@ -136,7 +136,7 @@ fn impossible(event: &TrainerEvent, history: &RunHistory) -> Vec<String> {
 
 /// Lists of a reading that are neither empty nor one entry a prompt.
 fn lengths(reading: &PrefixReading, prompts: usize) -> impl Iterator<Item = (&'static str, usize)> {
-    let PrefixReading { argmax_logps, p_e, energy, a_frobenius, entropy, argmax_tokens } = reading;
+    let PrefixReading { argmax_logps, p_e, energy, a_frobenius, entropy, argmax_tokens, token_logps: _ } = reading;
     let lists = [
         ("argmax_logps", argmax_logps.len()),
         ("p_e", p_e.len()),

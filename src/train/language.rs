@@ -102,7 +102,7 @@ pub(super) fn prepare<B: AutodiffBackend>(
     let fingerprint = fingerprint(&started, &pairs, &model)?;
     let generation = prepare::generation(experiment, &visited, tokenizer)?;
     let forces = experiment.forces.map(|settings| Forces::new(settings, &probes, tokenizer.pad()));
-    let observer = Observer::new(probes, tokenizer.clone(), generation);
+    let observer = Observer::new(probes, tokenizer.clone(), generation).recording_tokens(experiment.probes.tokens);
     Ok(Prepared { learner: Language { checkpoint, model, pairs, observer, forces, fingerprint, tokens: 0 }, started })
 }
 

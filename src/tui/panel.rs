@@ -13,6 +13,7 @@ mod measure;
 pub(super) mod pairs;
 pub(super) mod prompt;
 pub(super) mod reward;
+mod strip;
 
 /// Hands the table of panels, in the order of Tab, to a macro: variant, the word in titles and file names, runs, list, the
 /// places that it can take, the one that suits it best first, and the function of this folder that draws it.

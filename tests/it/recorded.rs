@@ -89,6 +89,7 @@ fn evaluation(text: &dyn Fn(usize) -> String, step: u64, stage: usize, squeeze: 
         a_frobenius: flat(7.0),
         entropy: flat(1.0 - 0.5 * squeeze),
         argmax_tokens: (0..PAIRS).map(|_| (0..4).map(|i| text(70 + i))).collect(),
+        ..PrefixReading::default()
     };
     let flow = MassFlow {
         since: step.saturating_sub(3 * EVERY),

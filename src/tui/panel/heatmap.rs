@@ -17,8 +17,8 @@ const WIDEST: usize = 9;
 /// Columns of a row's label, at most.
 const LABEL: usize = 6;
 
-const SHADES: [char; 6] = [' ', '·', '░', '▒', '▓', '█'];
-const ASCII_SHADES: [char; 6] = [' ', '.', ':', 'o', 'm', '#'];
+pub(super) const SHADES: [char; 6] = [' ', '·', '░', '▒', '▓', '█'];
+pub(super) const ASCII_SHADES: [char; 6] = [' ', '.', ':', 'o', 'm', '#'];
 
 /// A matrix with a name for every row and column.
 #[derive(Debug, Clone)]

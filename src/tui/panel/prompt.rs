@@ -10,7 +10,7 @@ use unicode_width::UnicodeWidthStr as _;
 use crate::protocol::{Evaluation, MassFlow, ProbeKind, RunStarted, TokenFlow};
 use crate::text::Shown;
 use crate::tui::app::App;
-use crate::tui::panel::Panel;
+use crate::tui::panel::{Panel, strip};
 use crate::tui::view::text::{Words, change, changed, direction, fit, left, number, panel, title, words, wrap};
 
 /// Columns of the labels at the left.
@@ -145,6 +145,9 @@ fn sections(app: &App, run: &RunStarted, pair: usize) -> Vec<Section> {
     }
     for (kind, label) in [(ProbeKind::Chosen, "y⁺ chosen"), (ProbeKind::Rejected, "y⁻ rejected")] {
         sections.extend(response(app, run, kind, label, between, pair));
+    }
+    for (label, lines) in strip::strips(app, between, pair) {
+        sections.push(Section { label, style: theme.dim(), words: lines });
     }
     sections.extend(flows(app, now, pair));
     let (start, now) = (argmax(first, pair), argmax(now, pair));
