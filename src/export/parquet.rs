@@ -109,7 +109,9 @@ mod written {
                 [Cell::Empty, Cell::text(""), Cell::Number(f64::NEG_INFINITY)],
             ];
             rows.into_iter().for_each(|row| sheet.push(row));
-            let reader = SerializedFileReader::new(bytes::Bytes::from(super::bytes(&sheet)?))?;
+            let file = tempfile::NamedTempFile::new()?;
+            std::fs::write(file.path(), bytes(&sheet)?)?;
+            let reader = SerializedFileReader::new(file.reopen()?)?;
             let mut read = Vec::new();
             for row in reader.get_row_iter(None)? {
                 read.push(row?.get_column_iter().map(|(_, field)| field.clone()).collect::<Vec<_>>());

@@ -72,7 +72,8 @@ impl Sheet {
         self.cells.chunks_exact(self.columns.len())
     }
 
-    /// The cells of a column, in order.
+    /// The cells of a column, in order: what a columnar file is written from.
+    #[cfg(feature = "parquet")]
     pub fn column(&self, at: usize) -> impl Iterator<Item = &Cell> {
         self.cells.iter().skip(at).step_by(self.columns.len())
     }
