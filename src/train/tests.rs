@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::model::Checkpoint;
 use crate::model::architecture::Role;
-use crate::protocol::{MetricKey, RunPhase, TrainerCommand, TrainerEvent};
+use crate::protocol::{MetricKey, ProbeKind, RunPhase, TrainerCommand, TrainerEvent};
 
 #[derive(Default)]
 struct Kept(Vec<TrainerEvent>);
@@ -222,4 +222,40 @@ fn of_several_candidates_the_better_one_is_chosen() {
         (metric(&events, &MetricKey::SAMPLED_REWARD_CHOSEN), metric(&events, &MetricKey::SAMPLED_REWARD_REJECTED));
     assert_eq!((chosen.len(), rejected.len()), (1, 1), "once, when the stage begins");
     assert!(chosen[0] > rejected[0], "{chosen:?} and {rejected:?}");
+}
+
+#[test]
+fn the_tokens_of_the_first_prompts_add_up_to_the_answers() {
+    let stage = "objective: sigmoid(), learning_rate: 1e-3, batch_size: 4";
+    let text = |tokens: &str| {
+        format!(
+            "(name: \"test\", seed: 3, data: world(train: 8, held_out: 4), probes: (prompts: 3, greedy: 0{tokens}),
+              stages: [(name: \"T\", steps: 1, {stage})])"
+        )
+    };
+    let recorded = |tokens: &str| {
+        let experiment = Experiment::parse(Path::new("test.ron"), &text(tokens), &[]).unwrap();
+        let (_, receiver) = unbounded();
+        let mut kept = Kept::default();
+        train_on::<TestBackend>(&experiment, &Default::default(), "flex", None, &mut kept, &receiver).unwrap();
+        kept.0
+    };
+    let mut seen = 0;
+    for event in recorded(", tokens: 2") {
+        let back: TrainerEvent = serde_json::from_str(&serde_json::to_string(&event).unwrap()).unwrap();
+        let TrainerEvent::Evaluation(evaluation) = back else { continue };
+        let rejected = evaluation.rejected.as_ref().unwrap();
+        for (kind, reading) in [(ProbeKind::Chosen, &evaluation.chosen), (ProbeKind::Rejected, rejected)] {
+            assert_eq!(reading.token_logps.len(), 2);
+            for (pair, list) in reading.token_logps.iter().enumerate() {
+                assert_eq!(list.len(), reading.argmax_tokens.list(pair).count());
+                let (sum, whole) = (list.iter().sum::<f32>(), evaluation.logps.get(kind).unwrap()[pair]);
+                assert!((sum - whole).abs() < 1e-3, "{kind}, prompt {pair}: {sum} and {whole}");
+            }
+        }
+        seen += 1;
+    }
+    assert!(seen > 0);
+    let off = recorded("").iter().map(|event| serde_json::to_string(event).unwrap()).collect::<String>();
+    assert!(!off.contains("token_logps"), "nothing is written where nothing was asked for");
 }
