@@ -1,5 +1,5 @@
-"""Reads the history of an offline run of Weights & Biases (`run-*.wandb`), without wandb: a log of blocks, as LevelDB
-writes it, whose records are protocol buffers.
+"""Reads the history of an offline run of Weights & Biases (`run-*.wandb`), without wandb: a log of blocks, framed as
+LevelDB's, whose records are protocol buffers.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
             return
         if _BEFORE + length > left or which not in (_WHOLE, _FIRST, _MIDDLE, _LAST):
             raise Damaged(f"byte {at}: is no part of a record")
-        if _masked(zlib.crc32(bytes([which]) + part)) != checksum:
+        if zlib.crc32(part, zlib.crc32(bytes([which]))) != checksum:
             raise Damaged(f"byte {at}: a part of a record is not what its checksum says")
         if which in (_WHOLE, _FIRST):
             begun, record = at, bytearray()
@@ -72,11 +72,6 @@ def _records(data: bytes) -> Iterator[tuple[int, bytes]]:
         if whole:
             yield begun, bytes(record)
         at += _BEFORE + length
-
-
-def _masked(checksum: int) -> int:
-    """LevelDB stores checksums rotated and shifted, since a checksum of checksums says little."""
-    return (((checksum >> 15) | (checksum << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
 def _logged(message: bytes) -> dict[str, Any]:

@@ -74,9 +74,9 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         held_out: Option<PathBuf>,
     },
-    /// Validate experiments and run files: every error with file and line, and what to write instead.
+    /// Validate experiments, lessons and run files: every error with file and line, and what to write instead.
     Check {
-        /// RON files; directories and files of recorded runs.
+        /// RON files of experiments and lessons; directories and files of recorded runs.
         #[arg(required = true, value_name = "EXPERIMENT|RUN")]
         experiments: Vec<PathBuf>,
     },
@@ -220,9 +220,11 @@ pub enum Command {
     ///
     /// Settings lie in one RON file, `ldyn-tui/settings.ron` in the platform's folder for configuration (LDYN_TUI_CONFIG
     /// names another file, or none if it is empty), such as
-    /// (theme: light, marker: braille, view: story, narration: true, bell: true, on_alarm: "notify-send $LDYN_TUI_STATE").
-    /// Flags say more than the file. `view` is `story` or `all`; `on_alarm` is given to the shell at every alarm of a
-    /// training, with LDYN_TUI_RUN, LDYN_TUI_STEP and LDYN_TUI_STATE in its environment.
+    /// (theme: light, marker: braille, view: story, narration: true, bell: true, mouse: true, copy: true,
+    /// keys: {"pause": "p"}, on_alarm: "notify-send $LDYN_TUI_STATE"). Flags say more than the file. `view` is `story` or
+    /// `all`; `mouse` is off otherwise, since the terminal selects no text while it is on; `copy` lets a key write the
+    /// clipboard; `keys` maps keys by the names that are listed here; `on_alarm` is given to the shell at every alarm of a run
+    /// that is watched, with LDYN_TUI_RUN, LDYN_TUI_STEP and LDYN_TUI_STATE in its environment.
     Config,
     /// Print a completion script for a shell.
     Completions {

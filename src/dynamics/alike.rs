@@ -12,6 +12,9 @@ const CELL: usize = 9;
 /// Columns of a prompt's number.
 const NAME: usize = 6;
 
+/// A cell's number in a table.
+type Write = fn(&Cell) -> String;
+
 /// The kernel between observed answers and learnt ones, at one place of a run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alike {
@@ -21,7 +24,7 @@ pub struct Alike {
     pub kind: ProbeKind,
     /// What was observed: the prompts that have such an answer, the first ones.
     pub observed: Vec<Text>,
-    /// What was learnt: first the y⁺ of the examples, then their y⁻ where there are any.
+    /// What was learnt: first the y⁺ of the examples, then their y⁻ where those were read.
     pub learnt: Vec<Learnt>,
     /// Row by row what each learnt answer is to one observed answer.
     pub cells: Vec<Vec<Cell>>,
@@ -103,7 +106,7 @@ impl Alike {
     pub fn lines(&self, width: usize) -> Vec<String> {
         let mut lines = self.sentences();
         let columns = (width.saturating_sub(NAME) / CELL).clamp(1, self.learnt.len().max(1));
-        let tables: [(&str, fn(&Cell) -> String); 2] = [
+        let tables: [(&str, Write); 2] = [
             ("‖K‖, estimated", |cell| format!("{:.1}", cell.norm)),
             ("cosine of the gradients of log π, exactly: above 0 learning one pulls the other up", |cell| {
                 format!("{:+.3}", cell.cosine)

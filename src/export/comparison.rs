@@ -7,7 +7,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::csv::{NamedTable, Table, defused, number};
+use super::csv::{self, NamedTable};
+use super::sheet::{Cell, Of, Sheet};
 use crate::history::stats::Estimate;
 use crate::history::{Aligned, By, CurveId, Difference, Scale};
 
@@ -16,51 +17,63 @@ const SCALES: [(Scale, &str); 2] = [(Scale::LogProb, "logp"), (Scale::StageDelta
 
 /// Both tables of a comparison.
 pub fn tables(aligned: &Aligned) -> Vec<NamedTable> {
-    vec![("curves", curves(aligned)), ("differences", differences(aligned))]
+    sheets(aligned).iter().map(|sheet| (sheet.name, csv::of(sheet))).collect()
+}
+
+/// The same as typed cells.
+pub fn sheets(aligned: &Aligned) -> Vec<Sheet> {
+    vec![curves(aligned), differences(aligned)]
 }
 
 /// Every curve of every arm and run, a row a point.
-pub fn curves(aligned: &Aligned) -> String {
-    let mut table = Table::default();
-    let head = [aligned.by().title(), "curve", "arm", "seed", "logp_mean", "delta_mean"];
-    table.row(head.into_iter().map(str::to_owned));
+fn curves(aligned: &Aligned) -> Sheet {
+    use Of::{Counts, Numbers, Texts};
+    let columns = [
+        (aligned.by().title(), Numbers),
+        ("curve", Texts),
+        ("arm", Texts),
+        ("seed", Counts),
+        ("logp_mean", Numbers),
+        ("delta_mean", Numbers),
+    ];
+    let mut sheet = Sheet::new("curves", &columns);
     for curve in aligned.curves() {
         for (at, arm) in aligned.arms().iter().enumerate() {
             let pooled = SCALES.map(|(scale, _)| aligned.mean(at, curve, scale));
             let runs = arm.courses.iter().enumerate().map(|(run, course)| {
-                (course.seed.to_string(), SCALES.map(|(scale, _)| aligned.run_mean(at, run, curve, scale)))
+                (Cell::Count(course.seed), SCALES.map(|(scale, _)| aligned.run_mean(at, run, curve, scale)))
             });
-            for (seed, [logp, delta]) in std::iter::once((String::new(), pooled)).chain(runs) {
+            for (seed, [logp, delta]) in std::iter::once((Cell::Empty, pooled)).chain(runs) {
                 for (point, place) in aligned.axis().enumerate() {
-                    let label = defused(arm.label.as_str());
-                    let cells = [number(place), curve.key().to_owned(), label, seed.clone()];
-                    table.row(cells.into_iter().chain([number(logp[point]), number(delta[point])]));
+                    let names = [Cell::text(curve.key()), Cell::text(arm.label.as_str()), seed.clone()];
+                    let numbers = [logp[point], delta[point]].map(Cell::Number);
+                    sheet.push([Cell::Number(place)].into_iter().chain(names).chain(numbers));
                 }
             }
         }
     }
-    table.text
+    sheet
 }
 
 /// What each arm differs by from the baseline at a quarter, half, three quarters and the end of the axis.
-pub fn differences(aligned: &Aligned) -> String {
-    let mut table = Table::default();
-    let head = [
-        aligned.by().title(),
-        "curve",
-        "arm",
-        "baseline",
-        "scale",
-        "baseline_mean",
-        "arm_mean",
-        "difference",
-        "low",
-        "high",
-        "n",
-        "paired",
+fn differences(aligned: &Aligned) -> Sheet {
+    use Of::{Counts, Numbers, Texts};
+    let columns = [
+        (aligned.by().title(), Numbers),
+        ("curve", Texts),
+        ("arm", Texts),
+        ("baseline", Texts),
+        ("scale", Texts),
+        ("baseline_mean", Numbers),
+        ("arm_mean", Numbers),
+        ("difference", Numbers),
+        ("low", Numbers),
+        ("high", Numbers),
+        ("n", Counts),
+        ("paired", Texts),
     ];
-    table.row(head.into_iter().map(str::to_owned));
-    let [baseline, arms @ ..] = aligned.arms() else { return table.text };
+    let mut sheet = Sheet::new("differences", &columns);
+    let [baseline, arms @ ..] = aligned.arms() else { return sheet };
     let mut points: Vec<usize> = (1..=4).map(|quarter| aligned.end() * quarter / 4).collect();
     points.dedup();
     for point in points {
@@ -68,17 +81,17 @@ pub fn differences(aligned: &Aligned) -> String {
             for (at, arm) in (1..).zip(arms) {
                 for (scale, word) in SCALES {
                     let Difference { estimate, paired } = aligned.difference(at, curve, scale, point);
-                    let labels = [arm, baseline].map(|arm| defused(arm.label.as_str()));
-                    let names = [number(aligned.at(point)), curve.key().to_owned()].into_iter().chain(labels);
+                    let head = [Cell::Number(aligned.at(point))];
+                    let names = [curve.key(), arm.label.as_str(), baseline.label.as_str(), word].map(Cell::text);
                     let means = [0, at].map(|arm| aligned.mean_at(arm, curve, scale, point));
-                    let numbers = means.into_iter().chain([estimate.value, estimate.low, estimate.high]).map(number);
-                    let last = [estimate.n.to_string(), paired.to_string()];
-                    table.row(names.chain([word.to_owned()]).chain(numbers).chain(last));
+                    let numbers = means.into_iter().chain([estimate.value, estimate.low, estimate.high]);
+                    let last = [Cell::index(estimate.n), Cell::text(if paired { "true" } else { "false" })];
+                    sheet.push(head.into_iter().chain(names).chain(numbers.map(Cell::Number)).chain(last));
                 }
             }
         }
     }
-    table.text
+    sheet
 }
 
 /// What each arm differs by from the baseline at the end of what all runs have, as text; ends in a line break.

@@ -3,14 +3,14 @@
 //! [`evaluations`] has a row per evaluation: `step`, `stage`, then for each curve `<key>_mean`, `<key>_q1`, `<key>_q3`
 //! (sums of log-probs in nats over the completion, over all probe prompts); [`pairs`] a row per evaluation and prompt:
 //! `step`, `stage`, `pair`, `prompt`, then `<key>` for each curve; [`steps`] a row per optimiser step: `step`, then each
-//! metric under TRL's name; [`forces`] a row per window, kind and prompt, where they were measured; [`classes`] a row per
+//! metric under TRL's name; [`sheet::forces`] a row per window, kind and prompt, where they were measured; [`sheet::classes`] a row per
 //! reading of a classifier and ordered pair of classes. Numbers have 9 significant digits, as many as an f32 needs to come
 //! back; a gap is an empty cell, infinities are `inf` and `-inf`. Text that a spreadsheet would read as a formula is
 //! defused by a leading `'`.
 
 use std::collections::BTreeMap;
 
-use crate::history::classes::entry;
+use super::sheet::{self, Cell, Sheet};
 use crate::history::{CurveId, RunHistory, Scale};
 use crate::text::Shown;
 
@@ -20,11 +20,11 @@ pub type NamedTable = (&'static str, String);
 /// Every table of a run.
 pub fn tables(history: &RunHistory) -> Vec<NamedTable> {
     let measured = if history.class_count() > 0 {
-        vec![("classes", classes(history))]
+        vec![("classes", of(&sheet::classes(history)))]
     } else {
         vec![("evaluations", evaluations(history)), ("pairs", pairs(history))]
     };
-    let forces = (!history.forces.entries.is_empty()).then(|| ("forces", forces(history)));
+    let forces = (!history.forces.entries.is_empty()).then(|| ("forces", of(&sheet::forces(history))));
     measured.into_iter().chain(forces).chain([("steps", steps(history))]).collect()
 }
 
@@ -92,79 +92,23 @@ pub fn steps(history: &RunHistory) -> String {
     table.text
 }
 
-/// A row per window, kind and prompt, the mean over prompts first, with an empty cell for the prompt: the change of the
-/// answer's log-prob since the stage began, `measured`, and its parts `pull`, `push`, `decay` and `residual`, which add up to
-/// it, nats. `prompt` is the index that [`pairs`] calls `pair`.
-pub fn forces(history: &RunHistory) -> String {
-    const COLUMNS: [&str; 9] = ["step", "stage", "kind", "prompt", "measured", "pull", "push", "decay", "residual"];
+/// A long table as text.
+pub(super) fn of(sheet: &Sheet) -> String {
     let mut table = Table::default();
-    table.row(COLUMNS.map(String::from).into_iter());
-    for entry in &history.forces.entries {
-        for &kind in entry.total.keys() {
-            for prompt in [None].into_iter().chain((0..entry.prompts()).map(Some)) {
-                let Some(force) = entry.since_stage(kind, prompt) else { continue };
-                let name = prompt.map_or_else(String::new, |prompt| prompt.to_string());
-                let head = [entry.step.to_string(), entry.stage.to_string(), kind.key().to_owned(), name];
-                let numbers = [force.measured, force.pull, force.push, force.decay, force.residual()];
-                table.row(head.into_iter().chain(numbers.map(number)));
-            }
-        }
-    }
-    table.text
-}
-
-/// A row per reading and ordered pair of classes, `observed` and `other`: `log_prob` of `other` on pictures of `observed`;
-/// the accumulated `influence` of updates on `other` on that, and `influence_on_label`, on the log-prob of the right
-/// answer; `kernel`, ‖K‖_F of the two; the change of `log_prob` since the reading before, `predicted` and `measured`; then
-/// numbers that concern `observed` alone. A header and no row for a run without classes.
-pub fn classes(history: &RunHistory) -> String {
-    const COLUMNS: [&str; 14] = [
-        "step",
-        "stage",
-        "accuracy",
-        "observed",
-        "other",
-        "log_prob",
-        "influence",
-        "influence_on_label",
-        "kernel",
-        "predicted",
-        "measured",
-        "residual",
-        "adaptation",
-        "examined_every",
-    ];
-    let mut table = Table::default();
-    table.row(COLUMNS.map(String::from).into_iter());
-    let names = history.run.as_ref().map_or(&[][..], |run| &run.classes);
-    let n = names.len();
-    for (index, reading) in history.classes.iter().enumerate() {
-        let before = index.checked_sub(1).map(|before| &history.classes[before]);
-        for (o, observed) in names.iter().enumerate() {
-            for (u, other) in names.iter().enumerate() {
-                let log_prob = entry(&reading.log_probs, n, o, u);
-                let numbers = [
-                    log_prob,
-                    entry(&reading.influence, n, u, o),
-                    entry(&reading.influence_on_label, n, u, o),
-                    entry(&reading.kernel, n, o, u),
-                    entry(&reading.predicted, n, o, u),
-                    before.map_or(f64::NAN, |before| log_prob - entry(&before.log_probs, n, o, u)),
-                    reading.residual.get(o).map_or(f64::NAN, |&x| x.into()),
-                    reading.adaptation.get(o).map_or(f64::NAN, |&x| x.into()),
-                ];
-                let (step, stage) = (reading.step.to_string(), reading.stage.to_string());
-                let head = [step, stage, number(reading.accuracy), defused(observed), defused(other)];
-                let end = [reading.examined_every.to_string()];
-                table.row(head.into_iter().chain(numbers.map(number)).chain(end));
-            }
-        }
+    table.row(sheet.columns.iter().map(|&(name, _)| name.to_owned()));
+    for row in sheet.rows() {
+        table.row(row.iter().map(|cell| match cell {
+            Cell::Count(count) => count.to_string(),
+            Cell::Number(x) => number(*x),
+            Cell::Text(text) => defused(text),
+            Cell::Empty => String::new(),
+        }));
     }
     table.text
 }
 
 /// The curves that the run has.
-fn present(history: &RunHistory) -> Vec<CurveId> {
+pub(super) fn present(history: &RunHistory) -> Vec<CurveId> {
     history.curves().filter(|c| history.evaluations.iter().any(|e| c.values(e).is_some())).collect()
 }
 
@@ -199,7 +143,12 @@ pub(crate) fn number(x: f64) -> String {
         return if x > 0.0 { "inf" } else { "-inf" }.to_owned();
     }
     // Through the rounded value, so that the shortest form has at most nine digits.
-    format!("{x:.8e}").parse::<f64>().map_or_else(|_| String::new(), |rounded| rounded.to_string())
+    rounded(x).to_string()
+}
+
+/// The number to nine significant digits.
+pub(super) fn rounded(x: f64) -> f64 {
+    format!("{x:.8e}").parse().unwrap_or(x)
 }
 
 /// Text that a spreadsheet takes as text.
@@ -328,14 +277,14 @@ mod tests {
                 ..Default::default()
             }));
         }
-        let rows = parsed(&classes(&history));
+        let rows = parsed(&of(&sheet::classes(&history)));
         assert_eq!(rows.len(), 9);
         assert!(rows.iter().all(|row| row.len() == 14));
         // Observed 4, other 9: the influence is that of 9 on 4.
         let expected = ["40", "0", "0.5", "'=4", "9", "-3", "3", "-3", "5", "0.5", "-1", "0.100000001", "3", "1"];
         assert_eq!(rows[6], expected);
         assert_eq!((rows[2][10].as_str(), rows[8][5].as_str()), ("", ""), "nothing before, no number");
-        assert_eq!(parsed(&classes(&RunHistory::default())).len(), 1);
+        assert_eq!(parsed(&of(&sheet::classes(&RunHistory::default()))).len(), 1);
     }
 
     #[test]

@@ -6,8 +6,9 @@ use ratatui::buffer::Buffer;
 
 use super::csv::NamedTable;
 use super::film::Film;
-use super::{ScreenshotMeta, apng, cast, comparison, csv, png, svg, text};
-use crate::error::Result;
+use super::sheet::{self, Sheet};
+use super::{ScreenshotMeta, apng, cast, comparison, csv, figure, html, jsonl, parquet, png, svg, text};
+use crate::error::{Error, Result};
 use crate::history::{Aligned, RunHistory};
 
 /// What tables are made of.
@@ -55,6 +56,10 @@ pub struct Exporter {
 pub enum Kind {
     /// Tables of a run, and tables of a comparison.
     Tables(fn(&RunHistory) -> Vec<NamedTable>, fn(&Aligned) -> Vec<NamedTable>),
+    /// The same tables in the long form, each written as this says.
+    Sheets(fn(&Sheet) -> Result<Vec<u8>>),
+    /// A file of one run: what is added to its name, and what makes it.
+    Page(&'static str, fn(&RunHistory) -> Result<Vec<u8>>),
     /// A figure of a screen.
     Figure(fn(&Picture<'_>) -> Result<Vec<u8>>),
     /// A film of a recording that plays.
@@ -62,12 +67,36 @@ pub enum Kind {
 }
 
 /// Every way.
-pub static EXPORTERS: [Exporter; 7] = [
+pub static EXPORTERS: [Exporter; 11] = [
     Exporter {
         name: "csv",
         extension: "csv",
         help: "Every number, as tables",
         kind: Kind::Tables(csv::tables, comparison::tables),
+    },
+    Exporter {
+        name: "jsonl",
+        extension: "jsonl",
+        help: "The same numbers in the long form, a JSON object a line",
+        kind: Kind::Sheets(|sheet| Ok(jsonl::text(sheet).into_bytes())),
+    },
+    Exporter {
+        name: "parquet",
+        extension: "parquet",
+        help: "The same for data frames (builds with the feature `parquet`)",
+        kind: Kind::Sheets(parquet::bytes),
+    },
+    Exporter {
+        name: "html",
+        extension: "html",
+        help: "One page for a browser: curves with values under the pointer, pairs, the verdict",
+        kind: Kind::Page("dynamics", html::page),
+    },
+    Exporter {
+        name: "figure",
+        extension: "svg",
+        help: "A figure for a paper, 88 mm wide: a panel for each group of answers",
+        kind: Kind::Page("figure", figure::figure),
     },
     Exporter {
         name: "svg",
@@ -108,12 +137,34 @@ impl Exporter {
         EXPORTERS.iter().find(|exporter| exporter.name == name)
     }
 
-    /// The tables; none where it draws figures.
-    pub fn tables(&self, numbers: Numbers<'_>) -> Vec<NamedTable> {
+    /// Whether files are made of numbers, and not of a drawn screen.
+    pub fn is_of_numbers(&self) -> bool {
+        matches!(self.kind, Kind::Tables(..) | Kind::Sheets(_) | Kind::Page(..))
+    }
+
+    /// The files that are made of numbers, each with what is added to its name; none where it draws screens.
+    ///
+    /// # Errors
+    /// When the numbers have no such file, or it cannot be made.
+    pub fn files(&self, numbers: Numbers<'_>) -> Result<Vec<(&'static str, Vec<u8>)>> {
+        let encoded =
+            |tables: Vec<NamedTable>| Ok(tables.into_iter().map(|(n, text)| (n, text.into_bytes())).collect());
         match (self.kind, numbers) {
-            (Kind::Tables(of_run, _), Numbers::Run(history)) => of_run(history),
-            (Kind::Tables(_, of_comparison), Numbers::Comparison(aligned)) => of_comparison(aligned),
-            (Kind::Figure(_) | Kind::Film(_), _) => Vec::new(),
+            (Kind::Tables(of_run, _), Numbers::Run(history)) => encoded(of_run(history)),
+            (Kind::Tables(_, of_comparison), Numbers::Comparison(aligned)) => encoded(of_comparison(aligned)),
+            (Kind::Sheets(write), _) => {
+                let sheets = match numbers {
+                    Numbers::Run(history) => sheet::of_run(history),
+                    Numbers::Comparison(aligned) => comparison::sheets(aligned),
+                };
+                sheets.iter().map(|sheet| Ok((sheet.name, write(sheet)?))).collect()
+            }
+            (Kind::Page(name, make), Numbers::Run(history)) => Ok(vec![(name, make(history)?)]),
+            (Kind::Page(..) | Kind::Film(_), Numbers::Comparison(_)) => {
+                let name = self.name;
+                Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")))
+            }
+            (Kind::Figure(_), _) | (Kind::Film(_), Numbers::Run(_)) => Ok(Vec::new()),
         }
     }
 
@@ -123,7 +174,7 @@ impl Exporter {
     /// When the figure cannot be drawn.
     pub fn figure(&self, picture: &Picture<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
         match self.kind {
-            Kind::Tables(..) | Kind::Film(_) => Ok(None),
+            Kind::Tables(..) | Kind::Sheets(_) | Kind::Page(..) | Kind::Film(_) => Ok(None),
             Kind::Figure(draw) => Ok(Some((self.extension, draw(picture)?))),
         }
     }
@@ -134,7 +185,7 @@ impl Exporter {
     /// When a frame cannot be drawn.
     pub fn film(&self, film: &mut Film<'_>) -> Result<Option<(&'static str, Vec<u8>)>> {
         match self.kind {
-            Kind::Tables(..) | Kind::Figure(_) => Ok(None),
+            Kind::Tables(..) | Kind::Sheets(_) | Kind::Page(..) | Kind::Figure(_) => Ok(None),
             Kind::Film(write) => Ok(Some((self.extension, write(film)?))),
         }
     }

@@ -230,7 +230,7 @@ fn sole_char(symbol: &str) -> Option<char> {
 }
 
 /// Text that XML may hold: hidden characters shown, markup escaped.
-fn escaped(raw: &str) -> String {
+pub(super) fn escaped(raw: &str) -> String {
     let mut out = String::new();
     for c in Shown::new(raw).as_str().chars() {
         match c {

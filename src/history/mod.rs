@@ -17,6 +17,7 @@ pub mod leaks;
 mod mark;
 mod measured;
 mod noise;
+mod pairs;
 mod place;
 mod progress;
 mod readings;
@@ -35,6 +36,7 @@ pub use chunk::Summary;
 pub use course::{By, Course};
 pub use displacement::{Moved, displaced};
 pub use mark::{Mark, MarkKind};
+pub use pairs::{PairRow, PairState};
 pub use place::Place;
 pub use progress::margins;
 #[cfg(test)]

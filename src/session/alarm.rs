@@ -174,6 +174,40 @@ mod tests {
         ]
     }
 
+    /// What a file says once its line is whole.
+    fn told(file: &std::path::Path) -> String {
+        let asked = Instant::now();
+        loop {
+            let told = std::fs::read_to_string(file).unwrap_or_default();
+            if told.ends_with('\n') || asked.elapsed() > Duration::from_secs(20) {
+                return told;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    #[test]
+    fn a_run_that_is_followed_alarms_once_and_not_for_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let parts = |file: &std::path::Path, attached_first: bool| {
+            let command = format!("echo \"$LDYN_TUI_STEP\" >> '{}'", file.display());
+            let (sender, arrivals) = bounded(8);
+            let mut folder = crate::history::Folder::default();
+            events().into_iter().for_each(|event| folder.add(event));
+            let (part, after) = folder.take();
+            let part = Loaded::Part { part, after, read: 1, of: 1 };
+            let attached = Loaded::Attached { silent: None };
+            let order = if attached_first { [attached, part] } else { [part, attached] };
+            order.into_iter().for_each(|loaded| sender.send(loaded).unwrap());
+            drop(sender);
+            relay(arrivals, 0, Some(command)).unwrap().iter().count()
+        };
+        let (new, old) = (folder.path().join("new"), folder.path().join("old"));
+        assert_eq!((parts(&new, true), told(&new)), (2, "10\n".to_owned()));
+        assert_eq!(parts(&old, false), 2);
+        assert!(!old.exists(), "it was raised before anybody looked");
+    }
+
     #[test]
     fn the_command_is_run_once_an_alarm_and_reads_the_run_from_its_environment() {
         let folder = tempfile::tempdir().unwrap();
@@ -193,15 +227,7 @@ mod tests {
         }
         drop(sink);
         assert_eq!(seen, 4, "everything goes on to the sink behind it");
-        let asked = Instant::now();
-        let told = loop {
-            let told = std::fs::read_to_string(&file).unwrap_or_default();
-            if told.ends_with('\n') || asked.elapsed() > Duration::from_secs(20) {
-                break told;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        };
-        assert_eq!(told, "it's $(touch hacked)|10|squeezing\n");
+        assert_eq!(told(&file), "it's $(touch hacked)|10|squeezing\n");
         // What was raised before a run went on is not raised again.
         let mut resumed = Alarmed::new(|_: &TrainerEvent| Ok(()), Some(command), &events());
         assert!(resumed.watch.as_mut().unwrap().alarm(&events()[3]).is_none());

@@ -22,15 +22,13 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     }
     let folder = args.out.as_deref().unwrap_or(Path::new("."));
     let mut written = Vec::new();
-    if args.format.iter().any(|exporter| matches!(exporter.kind, Kind::Tables(..))) {
+    if args.format.iter().any(|exporter| exporter.is_of_numbers()) {
         let mut history = RunHistory::default();
         events.iter().for_each(|event| history.apply(event));
         let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
         written.extend(write_tables(&args.format, Numbers::Run(&history), &run, folder)?);
     }
-    let asks = |of: fn(&Kind) -> bool| args.format.iter().any(|exporter| of(&exporter.kind));
-    let (figures, films) = (asks(|kind| matches!(kind, Kind::Figure(_))), asks(|kind| matches!(kind, Kind::Film(_))));
-    if figures || films {
+    if args.format.iter().any(|exporter| !exporter.is_of_numbers()) {
         let paper = args.display.paper();
         let mut app = App::replay(events, paper.theme(), paper.glyphs);
         written.extend(write_screen(&mut app, args, folder)?);
@@ -39,7 +37,7 @@ pub fn export(args: &ExportArgs) -> Result<()> {
     say_paths(&written)
 }
 
-/// Writes the tables of the asked formats as `<stem>-<table>`; figures are none.
+/// Writes what the asked formats make of numbers, as `<stem>-<table>`; figures of screens are none.
 pub(super) fn write_tables(
     formats: &[&Exporter],
     numbers: Numbers<'_>,
@@ -48,8 +46,8 @@ pub(super) fn write_tables(
 ) -> Result<Vec<PathBuf>> {
     let mut written = Vec::new();
     for exporter in formats {
-        for (table, text) in exporter.tables(numbers) {
-            let file = [(exporter.extension, text.into_bytes())];
+        for (table, bytes) in exporter.files(numbers)? {
+            let file = [(exporter.extension, bytes)];
             written.extend(export::write_new(folder, &format!("{stem}-{table}"), &file)?);
         }
     }

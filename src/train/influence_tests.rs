@@ -1,6 +1,7 @@
 //! Influence by example against PyTorch's, and against the change that was measured.
 #![allow(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+use std::io::Cursor;
 use std::path::Path;
 
 use crossbeam_channel::never;
@@ -10,12 +11,14 @@ use super::inquire::{Asked, inquire_on};
 use super::job::train_on;
 use super::kernels::{Map, Pair};
 use super::looks::Where;
+use super::sink::EventSink;
+use super::state::{SavedState, TrainerState};
 use super::who::Who;
 use crate::backend::TestBackend;
 use crate::error::Result;
 use crate::experiment::Experiment;
 use crate::history::RunHistory;
-use crate::protocol::{Influence, ProbeKind, Question, TrainerEvent};
+use crate::protocol::{Influence, ProbeKind, Question, RunPhase, TrainerEvent};
 
 fn experiment(text: &str) -> Experiment {
     Experiment::parse(Path::new("test.ron"), text, &[]).unwrap_or_else(|e| panic!("{e}\n{text}"))
@@ -248,4 +251,60 @@ fn an_answer_is_looked_at_token_by_token() {
     let error = ask(Map { step: 0, ..map }).err().unwrap();
     assert!(error.exit_status() == 2 && error.to_string().contains("nothing is learnt before"), "{error}");
     assert!(ask(Map { step: 7, ..map }).is_err_and(|e| e.to_string().contains("--step 7: the run has 6 steps")));
+}
+
+/// A sink that keeps what is recorded, and snapshots as they would be written.
+#[derive(Default)]
+struct Keeping {
+    history: RunHistory,
+    snapshots: Vec<Vec<u8>>,
+}
+
+impl EventSink for Keeping {
+    fn emit(&mut self, event: &TrainerEvent) -> Result<()> {
+        self.history.apply(event);
+        Ok(())
+    }
+
+    fn snapshot(&mut self, state: &TrainerState) {
+        let mut bytes = Vec::new();
+        state.write(&[], &mut bytes).unwrap();
+        assert_eq!(bytes.len() as u64, state.bytes().unwrap());
+        self.snapshots.push(bytes);
+    }
+}
+
+/// A snapshot has nothing of what was measured, and the same answer comes from it as from the beginning.
+#[test]
+fn from_a_snapshot_the_answer_is_the_same() {
+    let more = "forces: (prompts: 1, nodes: 1, tolerance: 0.9), output: (snapshots_mb: 1),";
+    for stage in ["on_policy: (every: 2, max_new_tokens: 8)", "optimizer: adamw(weight_decay: 0.1)"] {
+        let experiment =
+            short(more, &format!("(name: \"DPO\", objective: sigmoid(), {STAGE}, learning_rate: 1e-4, {stage})"));
+        let mut kept = Keeping::default();
+        train_on::<TestBackend>(&experiment, &Default::default(), "test", None, &mut kept, &never()).unwrap();
+        assert_eq!(kept.snapshots.len(), 2, "after both evaluations");
+        let has = |name: &[u8]| kept.snapshots[0].windows(name.len()).any(|window| window == name);
+        assert!(has(b"moment_1") && !has(b"measured.") && !has(b"moment_1_pull"));
+        let place = question(ProbeKind::Chosen, Some(1), 3, 6);
+        let anew = ask(&experiment, &kept.history, place).unwrap();
+        let saved = SavedState::open(Path::new("snapshot"), Cursor::new(kept.snapshots[0].clone())).unwrap();
+        assert_eq!(saved.position().step, 3);
+        let asked = Asked { experiment: &experiment, history: &kept.history, saved: Some(saved) };
+        let mut steps = Vec::new();
+        let mut heard = |event: &TrainerEvent| {
+            if let TrainerEvent::Phase { phase: RunPhase::Starting(what), .. } = event {
+                steps.push(what.clone());
+            }
+            Ok(())
+        };
+        let there =
+            inquire_on::<TestBackend, _>(asked, Who(&[place]), (&Default::default(), "test"), &mut heard).unwrap();
+        for (found, expected) in there[0].examples.iter().zip(&anew.examples) {
+            assert_eq!((found.example, found.times), (expected.example, expected.times), "{stage}");
+            assert!((found.net() - expected.net()).abs() < 1e-6, "{stage}: {found:?} is not {expected:?}");
+        }
+        assert!((there[0].carried - anew.carried).abs() < 1e-6 && there[0].examples.len() == anew.examples.len());
+        assert_eq!(steps.iter().filter(|what| what.starts_with("replaying step")).count(), 3, "{steps:?}");
+    }
 }

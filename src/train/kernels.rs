@@ -6,7 +6,7 @@ use burn::tensor::backend::AutodiffBackend;
 use super::factors::{Factors, factors, largest_map, map};
 use super::inquire::{Asked, Inquire, inquire};
 use super::observed::Observed;
-use super::retrace::Retrace;
+use super::retrace::{Retrace, There};
 use super::sink::EventSink;
 use super::state::SavedState;
 use crate::backend::BackendChoice;
@@ -68,7 +68,7 @@ impl Inquire for Pair {
         let Self { question, example } = self;
         let observed = Observed::new(run.learner.observer.set(), &question)?;
         let answer = observed.only().ok_or_else(|| Error::usage("a kernel is that of one answer: name its prompt"))?;
-        let (pairs, _) = run.there(saved, 0)?;
+        let pairs = run.there(saved, 0)?.pairs;
         let end = run.learner.model.valid().compute_in(Precision::F32);
         run.check_measured(&observed, &question, [&end, &end])?;
         let model = run.learner.model.clone().compute_in(Precision::F32);
@@ -131,7 +131,7 @@ impl Inquire for Map {
         }
         let all =
             Observed::new(run.learner.observer.set(), &Question { kind, prompt: None, since: step, until: step })?;
-        let (pairs, latest) = run.there(saved, examples)?;
+        let There { pairs, latest, pushes } = run.there(saved, examples)?;
         let end = run.learner.model.valid().compute_in(Precision::F32);
         run.check_measured(&all, &Question { kind, prompt: None, since: step, until: step }, [&end, &end])?;
         let model = run.learner.model.clone().compute_in(Precision::F32);
@@ -139,7 +139,8 @@ impl Inquire for Map {
         let text = |ids: &[u32]| tokenizer.decode(tokenizer.without_stop(ids)).trim().to_owned();
         let observed: Vec<(usize, &Sequence)> = all.each().take(prompts.min(most)).collect();
         let chosen = latest.iter().map(|&example| (example, false, Some(&pairs[example].chosen)));
-        let rejected = latest.iter().map(|&example| (example, true, pairs[example].rejected.as_ref()));
+        let rejected =
+            latest.iter().map(|&example| (example, true, pairs[example].rejected.as_ref().filter(|_| pushes)));
         let learnt: Vec<(usize, bool, &Sequence)> = chosen
             .chain(rejected)
             .filter_map(|(example, rejected, answer)| Some((example, rejected, answer?)))

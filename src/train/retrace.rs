@@ -95,6 +95,16 @@ pub(super) struct Retrace<'a, B: AutodiffBackend> {
     pub(super) control: Control<'a>,
 }
 
+/// A place of a run, as far as its material goes.
+pub(super) struct There {
+    /// The pairs as they are learnt there.
+    pub(super) pairs: Arc<Vec<Pair>>,
+    /// Those that were learnt last, the latest first.
+    pub(super) latest: Vec<usize>,
+    /// Whether their rejected answers were read.
+    pub(super) pushes: bool,
+}
+
 /// The models at both ends of a window, in single precision.
 pub(super) struct Ends<B: Backend> {
     pub(super) start: Transformer<B>,
@@ -157,9 +167,8 @@ impl<'a, B: AutodiffBackend> Retrace<'a, B> {
         Ok(Ends { start: start.unwrap_or_else(|| end.clone()), end })
     }
 
-    /// Trains up to the window's end; returns the pairs as they are learnt there, and those that were learnt last, the latest
-    /// first, at most so many.
-    pub(super) fn there(&mut self, saved: Option<SavedState>, most: usize) -> Result<(Arc<Vec<Pair>>, Vec<usize>)> {
+    /// Trains up to the window's end; of the pairs that were learnt last at most so many are told.
+    pub(super) fn there(&mut self, saved: Option<SavedState>, most: usize) -> Result<There> {
         let (index, under_way) = self.walk(saved, &mut |run, stage, under_way, number| {
             run.learner.step(stage, under_way, number, &mut run.control)
         })?;
@@ -167,7 +176,8 @@ impl<'a, B: AutodiffBackend> Retrace<'a, B> {
         let before: u64 = experiment.stages[..index].iter().map(|stage| stage.steps).sum();
         let taken = self.known.window.1.saturating_sub(before);
         let latest = StageData::<B::InnerBackend>::learnt_last(experiment, index, taken, pairs.len(), most);
-        Ok((pairs, latest))
+        let pushes = experiment.stages[index].objective.reads_rejected();
+        Ok(There { pairs, latest, pushes })
     }
 
     /// Trains up to the window's end, from the beginning or from where the run once stood; the window's own steps are taken by

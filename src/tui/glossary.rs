@@ -78,6 +78,8 @@ const TERMS: &[Term] = &[
     term("bystanders", &[Dynamics], "", "Every token that is neither y* nor the answer's own: the probability that they gained or lost together, a position."),
     term("entropy", &[Dynamics], "", "How evenly the model spreads its probability over tokens, nats a position: it falls while a model grows sure."),
     term("gained, lost", &[Prompt], "", "Tokens whose probability at the positions of y⁺ grew or shrank most since the stage began, summed over positions."),
+    term("break-even line", &[Prompt], SQUEEZING, "Under the microscope (u): one push on a token raises the tokens that are likelier than this and lowers the others."),
+    term("‖K‖", &[Prompt], PROP, "In the map that K opens: how alike the model takes two answers to be; learning one moves the other the more, the larger it is."),
     term("says now, at step 0", &[Prompt], "", "What the model answers when it takes the likeliest token each time, now and before training."),
     term("loss", &[Dynamics, Learning], "", "What the optimiser makes smaller."),
     term("w⁻", &[Dynamics], DPO, "How hard a step pushes y⁻ down, per nat: it shrinks as the margin grows."),

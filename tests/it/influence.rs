@@ -37,14 +37,16 @@ fn a_recorded_run_answers_questions_with_snapshots_and_without() {
         "stages[DPO].steps=4",
         "stages[DPO].evaluate_every=2",
         "stages[DPO].warmup_steps=0",
-        "output.checkpoint_every=1",
         "output.snapshots_mb=500",
     ];
     let set: Vec<&str> = set.into_iter().flat_map(|value| ["--set", value]).collect();
     said(at, &[&["run", "dpo_offpolicy", "--headless", "--backend", "flex"], &set[..]].concat());
     let run = "runs/dpo_offpolicy-seed42";
     let snapshots = at.join(run).join("snapshots");
-    assert!(std::fs::read_dir(&snapshots).unwrap().count() >= 3, "one an evaluation");
+    let mut kept: Vec<_> = std::fs::read_dir(&snapshots).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    kept.sort_unstable();
+    let one_an_evaluation = [2, 4, 6, 8].map(|step| std::ffi::OsString::from(format!("step-{step}.safetensors")));
+    assert_eq!(kept, one_an_evaluation);
 
     let asked = ["influence", run, "--probe", "chosen", "--prompt", "1", "--window", "6..8", "--json"];
     let kept: serde_json::Value = serde_json::from_str(&said(at, &asked)).unwrap();
@@ -65,6 +67,17 @@ fn a_recorded_run_answers_questions_with_snapshots_and_without() {
     assert!(["‖A‖", "‖K‖", "‖G‖", "learning y⁻ of example 2"].iter().all(|part| kernel.contains(part)), "{kernel}");
     let nobody = ldyn(at, &["kernel", run, "--observed", "1", "--learnt", "99"]);
     assert!(nobody.status.code() == Some(2) && text(&nobody).contains("--learnt 99: the run learns 16 examples"));
+
+    let map = said(at, &["kernel", run, "--step", "6", "--prompts", "2", "--examples", "2"]);
+    assert!(
+        ["after 6 steps", "95 % interval", "cosine", "the most alike:"].iter().all(|part| map.contains(part)),
+        "{map}"
+    );
+    let map = said(at, &["kernel", run, "--prompts", "2", "--examples", "2", "--json"]);
+    let map: serde_json::Value = serde_json::from_str(&map).unwrap();
+    assert_eq!((map["step"].as_u64(), map["cells"][1].as_array().map(Vec::len)), (Some(8), Some(4)), "{map}");
+    let halved = ldyn(at, &["kernel", run, "--observed", "1"]);
+    assert!(halved.status.code() == Some(2) && text(&halved).contains("--learnt"), "{}", text(&halved));
 
     // So short a run shows nothing of what its experiment must show.
     let claims = text(&ldyn(at, &["verify", run, "--influence", "2"]));

@@ -30,6 +30,14 @@ fn pairs_are_ranked_dropped_and_held_against_a_run() {
     let table = std::fs::read_to_string(at.join("all.csv")).unwrap();
     let scores: Vec<f64> = table.lines().skip(1).map(|line| line.split(',').nth(2).unwrap().parse().unwrap()).collect();
     assert!(scores.len() == 16 && scores.is_sorted_by(|a, b| a >= b), "{scores:?}");
+    let banded = with(&["--top", "1", "--band", "--csv", "banded.csv"]);
+    assert!(
+        text(&banded).contains("band of w⁺/w⁻ from ") && text(&banded).contains("by the band"),
+        "{}",
+        text(&banded)
+    );
+    let table = std::fs::read_to_string(at.join("banded.csv")).unwrap();
+    assert!(table.starts_with("rank,row,ches,ches_by_tokens,band_a,band_rho,band_lower,band_upper,prompt,"), "{table}");
     // What is left can be ranked again, and begins where the first four ended.
     let stage = "(name: \"SFT\", objective: sft, steps: 1, learning_rate: 1e-5)";
     let fits = format!("(name: \"kept\", data: preferences(train: {:?}), stages: [{stage}])", at.join("kept.jsonl"));

@@ -21,9 +21,10 @@ mod tests;
 
 use std::time::Duration;
 
+pub use crate::history::{PairRow, PairState};
 pub use copy::OFF;
 pub use curves::{Curve, Line};
-pub use pair::{PairOrder, PairRow, PairState};
+pub use pair::PairOrder;
 pub use replay::{Reading, Replay};
 #[cfg(test)]
 use scale::Since;

@@ -1,48 +1,6 @@
-//! One pair: how far its answers moved, what the detector says of it, and what pairs are listed by.
+//! What pairs are listed by.
 
-/// What the detector says of a pair, the gravest last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum PairState {
-    /// Nothing to remark, or nothing is known.
-    Quiet,
-    /// y⁺ fell with y⁻ although the margin grew.
-    Displaced,
-    /// Displaced, and y* took its share of the mass.
-    Squeezed,
-}
-
-impl PairState {
-    /// The word in the table.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Quiet => "–",
-            Self::Displaced => "displaced",
-            Self::Squeezed => "squeezed",
-        }
-    }
-}
-
-/// One pair of the run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct PairRow {
-    /// Index of the prompt.
-    pub pair: usize,
-    /// Change of log p(y⁺) since the stage began, nats; NaN where it was not measured at both ends.
-    pub chosen: f64,
-    /// Change of log p(y⁻), nats.
-    pub rejected: f64,
-    /// Change of the argmax along y⁺, nats.
-    pub argmax: f64,
-    /// What the detector says of it.
-    pub state: PairState,
-}
-
-impl PairRow {
-    /// How far y* rose above y⁺, nats: by this the gravest pair comes first. A fall of y⁺ alone where y* was not measured.
-    fn gap(&self) -> f64 {
-        if self.argmax.is_nan() { -self.chosen } else { self.argmax - self.chosen }
-    }
-}
+use crate::history::PairRow;
 
 /// What the pairs are listed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -105,6 +63,7 @@ impl PairOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::PairState;
 
     fn row(pair: usize, chosen: f64, argmax: f64, state: PairState) -> PairRow {
         PairRow { pair, chosen, rejected: -3.0, argmax, state }

@@ -1,64 +1,29 @@
 //! The pairs: how far y⁺, y⁻ and y* moved on each of them since its stage began, and which of them is shown.
 
 use super::App;
-use super::pair::{PairOrder, PairRow, PairState};
-use crate::history::{CurveId, Standing};
-use crate::protocol::{Evaluation, ProbeKind};
+use super::pair::PairOrder;
+use crate::history::{PairRow, PairState};
 use crate::tui::panel::Panel;
 
 impl App {
     /// Whether the run tells its pairs apart.
     pub(super) fn has_pairs(&self) -> bool {
-        let run = self.shown().run.as_ref();
-        run.is_some_and(|run| !run.means && run.classes.is_empty() && !run.probes.is_empty())
-    }
-
-    /// How the pairs stand at a step, if its stage pushes answers down.
-    fn pairs_standing(&self, step: u64) -> Option<&Standing> {
-        let standing = self.shown().detector.standing_at(step);
-        standing.filter(|standing| self.pushes_down_in(standing.stage) && !standing.of_means)
+        self.shown().has_pairs()
     }
 
     /// Every pair at [`App::step`], in the order that was chosen; empty where nothing is measured.
     pub fn pairs(&self) -> Vec<PairRow> {
-        let mut rows = self.pairs_at(self.step());
+        let mut rows = self.shown().pairs_at(self.step());
         self.view.pair_order.sort(&mut rows);
         rows
     }
 
-    /// Every pair at a step, as the run has them.
-    fn pairs_at(&self, step: u64) -> Vec<PairRow> {
-        let evaluations = &self.shown().evaluations;
-        let now = evaluations[..evaluations.partition_point(|e| e.step <= step)].last();
-        let start = now.and_then(|now| self.shown().stage_evaluations(now.stage).first());
-        let (Some(start), Some(now), true) = (start, now, self.has_pairs()) else { return Vec::new() };
-        let standing = self.pairs_standing(step);
-        let moved = |curve: CurveId, pair: usize| {
-            let value = |e: &Evaluation| curve.values(e).and_then(|v| v.get(pair)).map(|&x| f64::from(x));
-            value(now).zip(value(start)).map_or(f64::NAN, |(now, start)| now - start)
-        };
-        let state = |pair: usize| match standing {
-            Some(s) if s.squeezed.get(pair) == Some(&true) => PairState::Squeezed,
-            Some(s) if s.displaced.get(pair) == Some(&true) => PairState::Displaced,
-            _ => PairState::Quiet,
-        };
-        let count = self.shown().run.as_ref().map_or(0, |run| run.probes.len());
-        let row = |pair: usize| PairRow {
-            pair,
-            chosen: moved(CurveId::Probe(ProbeKind::Chosen), pair),
-            rejected: moved(CurveId::Probe(ProbeKind::Rejected), pair),
-            argmax: moved(CurveId::ArgmaxChosen, pair),
-            state: state(pair),
-        };
-        (0..count).map(row).collect()
-    }
-
     /// The squeezed pairs at a step, the gravest first.
     fn squeezed_at(&self, step: u64) -> Vec<usize> {
-        if !self.pairs_standing(step).is_some_and(|standing| standing.squeezed.contains(&true)) {
+        if !self.shown().pairs_standing(step).is_some_and(|standing| standing.squeezed.contains(&true)) {
             return Vec::new();
         }
-        let mut rows = self.pairs_at(step);
+        let mut rows = self.shown().pairs_at(step);
         PairOrder::State.sort(&mut rows);
         rows.iter().take_while(|row| row.state == PairState::Squeezed).map(|row| row.pair).collect()
     }

@@ -2,6 +2,7 @@
 
 mod arriving;
 mod narrated;
+mod pointed;
 mod scale;
 
 use std::sync::Arc;

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use crossterm::event::KeyEvent;
-
 use super::sketch::{Judged, Sketch};
 use super::stand::{Stand, recorded};
 use crate::error::{Error, Result};
@@ -12,8 +10,8 @@ use crate::lesson::{Answer, Ask, Kept, Opened, Step, curve_named};
 use crate::text::Shown;
 use crate::tui::app::Ghost;
 use crate::tui::glyphs::Glyphs;
-use crate::tui::keymap::{self, Action, Context, LessonAction};
-use crate::tui::message::{Effect, Ending};
+use crate::tui::keymap::Context;
+use crate::tui::message::Ending;
 use crate::tui::notice::Notice;
 use crate::tui::paper::Paper;
 use crate::tui::theme::{Theme, ThemeKind};
@@ -54,16 +52,16 @@ pub struct Desk {
     pub(super) hint: bool,
     pub(super) picked: usize,
     pub(super) upkeep: Upkeep,
-    theme_locked: bool,
-    opened: Arc<Opened>,
-    stand: Stand,
-    at: usize,
-    phase: Phase,
-    sketch: Option<Sketch>,
+    pub(super) theme_locked: bool,
+    pub(super) opened: Arc<Opened>,
+    pub(super) stand: Stand,
+    pub(super) at: usize,
+    pub(super) phase: Phase,
+    pub(super) sketch: Option<Sketch>,
     given: Option<Given>,
     /// Of every step, whether its question was answered rightly.
-    answers: Vec<Option<bool>>,
-    done: bool,
+    pub(super) answers: Vec<Option<bool>>,
+    pub(super) done: bool,
 }
 
 impl Desk {
@@ -199,7 +197,7 @@ impl Desk {
     }
 
     /// Shows the step from its beginning.
-    fn begin(&mut self) {
+    pub(super) fn begin(&mut self) {
         let opened = Arc::clone(&self.opened);
         let step = &opened.lesson.steps[self.at];
         (self.hint, self.picked, self.given, self.sketch) = (false, 0, None, None);
@@ -257,7 +255,7 @@ impl Desk {
         }
     }
 
-    fn draw_sketch(&mut self, with_pen: bool) {
+    pub(super) fn draw_sketch(&mut self, with_pen: bool) {
         let opened = Arc::clone(&self.opened);
         let Some(Ask::Sketch { curve, .. }) = &opened.lesson.steps[self.at].ask else { return };
         let (Some(sketch), Ok(curve)) = (&self.sketch, curve_named(curve)) else { return };
@@ -268,135 +266,8 @@ impl Desk {
         self.beside();
     }
 
-    pub(super) fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let Some(action) = keymap::lookup(self.mode(), key) else {
-            if self.help.is_none() {
-                self.live_key(key);
-            }
-            return Vec::new();
-        };
-        self.upkeep.touch();
-        match (action, self.help) {
-            (Action::Help, _) => self.help = Some(0),
-            (Action::Cancel, _) => self.help = None,
-            (Action::List(by), Some(row)) => {
-                self.help = Some(by.scrolled(row, keymap::bindings(Context::Lesson).count()))
-            }
-            (Action::List(by), None) => {
-                self.picked = by.moved(Some(self.picked), self.choices().len()).unwrap_or(0);
-            }
-            (Action::NextTheme, _) => {
-                let chosen = self.paper.next_theme(&mut self.theme, self.theme_locked);
-                self.upkeep.refused(chosen);
-                self.wear(self.theme, self.glyphs);
-            }
-            (Action::Lesson(action), _) => return self.act(action),
-            _ => return action.effect(),
-        }
-        Vec::new()
-    }
-
-    /// A key for what stands beside the text; a task may be done by it.
-    fn live_key(&mut self, key: KeyEvent) {
-        let live = self.live().to_vec();
-        if !self.stand.key(key, &live) {
-            return;
-        }
-        self.upkeep.touch();
-        let opened = Arc::clone(&self.opened);
-        if let (Phase::Asking, Some(Ask::Task { until, .. })) = (self.phase, &opened.lesson.steps[self.at].ask)
-            && opened.holds(until, self.stand.outcome()) == Ok(true)
-        {
-            self.tell(Given::Done, Some(true));
-        }
-    }
-
-    pub(super) fn choices(&self) -> &[Answer] {
-        match &self.step().ask {
-            Some(Ask::Choice { answers, .. }) => answers,
-            _ => &[],
-        }
-    }
-
-    fn act(&mut self, action: LessonAction) -> Vec<Effect> {
-        match action {
-            LessonAction::Next => return self.next(),
-            LessonAction::Back => {
-                if self.at == 0 {
-                    self.upkeep.notify("this is the first step", false);
-                } else {
-                    self.at -= 1;
-                    self.begin();
-                }
-            }
-            LessonAction::Hint if self.step().hint.is_empty() => {
-                self.upkeep.notify("there is no hint to this step", false)
-            }
-            LessonAction::Hint => self.hint = !self.hint,
-            LessonAction::Again => self.begin(),
-            LessonAction::Skip if self.phase == Phase::Asking => self.tell(Given::Skipped, None),
-            LessonAction::Skip => {}
-            LessonAction::Presenter => {
-                self.presents = !self.presents;
-                self.stand.present(self.presents);
-            }
-            LessonAction::Pick(answer) => {
-                if answer < self.choices().len() {
-                    self.picked = answer;
-                    return self.next();
-                }
-            }
-            LessonAction::Draw(along, up) => {
-                if let Some(sketch) = &mut self.sketch {
-                    sketch.draw(along, up);
-                    self.draw_sketch(true);
-                }
-            }
-        }
-        Vec::new()
-    }
-
-    /// Takes the answer, or goes on.
-    fn next(&mut self) -> Vec<Effect> {
-        if self.phase == Phase::Asking {
-            self.answer();
-            return Vec::new();
-        }
-        if self.at + 1 == self.opened.lesson.steps.len() {
-            self.done = true;
-            return vec![Effect::Quit];
-        }
-        self.at += 1;
-        self.begin();
-        Vec::new()
-    }
-
-    fn answer(&mut self) {
-        let opened = Arc::clone(&self.opened);
-        match &opened.lesson.steps[self.at].ask {
-            Some(Ask::Choice { .. }) => self.tell(Given::Chosen(self.picked), None),
-            Some(Ask::Sketch { curve, of, .. }) => {
-                let step = &opened.lesson.steps[self.at];
-                let recorded = opened.recording(of.as_deref().or(step.recording.as_deref()));
-                let truth = recorded.zip(curve_named(curve).ok()).and_then(|(r, id)| self.stand.truth(&r.whole, id));
-                match (&self.sketch, truth) {
-                    (Some(sketch), Some((truth, _))) => {
-                        let judged = sketch.judge(&truth);
-                        self.tell(Given::Drawn(judged), Some(judged.right));
-                    }
-                    _ => self.tell(Given::Skipped, None),
-                }
-            }
-            Some(Ask::Task { .. }) => {
-                let skip = keymap::key_of("lesson_skip");
-                self.upkeep.notify(&format!("not yet: the keys below bring it about; {skip} passes it over"), false);
-            }
-            None => {}
-        }
-    }
-
     /// Shows what happened, beside the answer.
-    fn tell(&mut self, given: Given, right: Option<bool>) {
+    pub(super) fn tell(&mut self, given: Given, right: Option<bool>) {
         let opened = Arc::clone(&self.opened);
         let step = &opened.lesson.steps[self.at];
         (self.given, self.phase, self.hint) = (Some(given), Phase::Told, false);

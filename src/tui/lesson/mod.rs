@@ -3,6 +3,7 @@
 //!
 //! From outside: [`Desk::new`], then [`show`](super::show), then [`Desk::kept`].
 
+mod act;
 mod desk;
 mod sketch;
 mod stand;

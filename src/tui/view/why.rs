@@ -8,7 +8,7 @@ use ratatui::text::Line;
 use ratatui::widgets::{Clear, Paragraph, Widget};
 
 use super::text::{panel, title, words, wrap};
-use crate::dynamics::alike::{Alike, Cell};
+use crate::dynamics::alike::{Alike, Cell, Learnt};
 use crate::dynamics::sight::{Sight, Tone, View};
 use crate::export::influence;
 use crate::tui::app::{App, NAMED, Why};
@@ -106,29 +106,21 @@ fn microscope(app: &App, sight: &Sight, width: usize, height: usize) -> Vec<Line
     sight.lines(&view).into_iter().map(|(tone, line)| Line::styled(line, style(tone))).collect()
 }
 
-/// The kernel as a map of norms, with a map of cosines where there is room, what it says and how sure it is.
+/// The kernel as a map of norms, with a map of cosines and the strongest cells in words where there is room.
 fn map(app: &App, alike: &Alike, area: Rect, buf: &mut Buffer) {
     let theme = &app.view.theme;
-    let columns = usize::from(area.width).saturating_sub(2);
-    let mut lines: Vec<Line<'_>> =
-        alike.sentences().iter().flat_map(|said| wrap(&words(said, theme.text()), columns)).collect();
+    let mut left = Rect { x: area.x + 1, width: area.width.saturating_sub(2), ..area };
+    let columns = usize::from(left.width);
+    let said = |text: &str, style| wrap(&words(text.trim_start(), style), columns);
+    write(alike.sentences().iter().flat_map(|line| said(line, theme.text())).collect(), &mut left, buf);
     let strongest = alike.strongest(3);
-    lines.extend(
-        strongest
-            .iter()
-            .flat_map(|&(row, column)| wrap(&words(alike.told(row, column).trim_start(), theme.dim()), columns)),
-    );
-    let said = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
-    Paragraph::new(lines)
-        .render(Rect { x: area.x + 1, width: area.width.saturating_sub(1), height: said, ..area }, buf);
     let rows: Vec<String> = alike.observed.iter().map(|text| format!("p{}", text.prompt + 1)).collect();
-    let names: Vec<String> = alike.learnt.iter().map(|learnt| learnt.name()).collect();
+    let names: Vec<String> = alike.learnt.iter().map(Learnt::name).collect();
     #[allow(clippy::cast_possible_truncation, reason = "shades")]
     let values = |of: fn(&Cell) -> f64| alike.cells.iter().flatten().map(|cell| of(cell) as f32).collect::<Vec<f32>>();
     let tables: [(&str, bool, Vec<f32>); 2] =
         [("‖K‖", false, values(|cell| cell.norm)), ("cos", true, values(|cell| cell.cosine))];
-    let mut top = area.y + said;
-    for (corner, signed, values) in &tables {
+    for (table, (corner, signed, values)) in tables.iter().enumerate() {
         let largest = values.iter().map(|&x| f64::from(x).abs()).filter(|x| x.is_finite()).fold(0.0, f64::max);
         let cells = HeatMap {
             corner,
@@ -141,12 +133,26 @@ fn map(app: &App, alike: &Alike, area: Rect, buf: &mut Buffer) {
             glyphs: app.view.glyphs,
             theme,
         };
-        let left = area.bottom().saturating_sub(top);
-        let height = u16::try_from(cells.height()).unwrap_or(u16::MAX).min(left);
-        // A map without a row says nothing.
-        if height > 1 {
-            cells.render(Rect { x: area.x + 1, y: top, width: area.width.saturating_sub(1), height }, buf);
+        let height = u16::try_from(cells.height()).unwrap_or(u16::MAX);
+        // Half a second map says less than words.
+        if table == 0 || height <= left.height {
+            let height = height.min(left.height);
+            cells.render(Rect { height, ..left }, buf);
+            left = below(left, height);
         }
-        top += height + u16::from(height < left);
     }
+    let told = strongest.iter().flat_map(|&(row, column)| said(&alike.told(row, column), theme.dim()));
+    write(told.collect(), &mut left, buf);
+}
+
+/// Writes lines from the top of what is left, and leaves what lies below them.
+fn write(lines: Vec<Line<'_>>, left: &mut Rect, buf: &mut Buffer) {
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(left.height);
+    Paragraph::new(lines).render(Rect { height, ..*left }, buf);
+    *left = below(*left, height);
+}
+
+/// What lies below so many rows.
+fn below(area: Rect, rows: u16) -> Rect {
+    Rect { y: area.y + rows, height: area.height - rows, ..area }
 }
