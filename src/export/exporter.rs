@@ -160,11 +160,11 @@ impl Exporter {
                 sheets.iter().map(|sheet| Ok((sheet.name, write(sheet)?))).collect()
             }
             (Kind::Page(name, make), Numbers::Run(history)) => Ok(vec![(name, make(history)?)]),
-            (Kind::Page(..), Numbers::Comparison(_)) => {
+            (Kind::Page(..) | Kind::Film(_), Numbers::Comparison(_)) => {
                 let name = self.name;
                 Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")))
             }
-            (Kind::Figure(_) | Kind::Film(_), _) => Ok(Vec::new()),
+            (Kind::Figure(_), _) | (Kind::Film(_), Numbers::Run(_)) => Ok(Vec::new()),
         }
     }
 

@@ -7,7 +7,7 @@ use super::display::look;
 use super::export::{meta, say_paths, screenshots, write_tables};
 use crate::cli::{CompareArgs, has_screen, say, tell};
 use crate::error::{Error, Location, Result};
-use crate::export::{self, Kind, Numbers, comparison};
+use crate::export::{self, Numbers, comparison};
 use crate::history::{Aligned, Arm, Course, CurveId, RunHistory, Scale};
 use crate::protocol::{ProbeKind, StageInfo};
 use crate::record::{self, Outcome, RunDirectory, Summary};
@@ -23,10 +23,6 @@ use crate::tui::theme::Theme;
 /// # Errors
 /// When a run cannot be read, when runs cannot be told apart or cannot be aligned, or when the terminal breaks.
 pub fn compare(args: &CompareArgs) -> Result<()> {
-    if let Some(film) = args.format.iter().find(|exporter| matches!(exporter.kind, Kind::Film(_))) {
-        let name = film.name;
-        return Err(Error::usage(format!("--format {name} is of one run: `export RUN --format {name}` writes it")));
-    }
     let started = Instant::now();
     let arms = arms(&args.runs, args.stage.as_deref())?;
     let curve = curve(args.curve.as_deref())?;

@@ -28,9 +28,7 @@ pub fn export(args: &ExportArgs) -> Result<()> {
         let run = export::safe_name(history.run.as_ref().map_or("run", |run| &run.run_id));
         written.extend(write_tables(&args.format, Numbers::Run(&history), &run, folder)?);
     }
-    let asks = |of: fn(&Kind) -> bool| args.format.iter().any(|exporter| of(&exporter.kind));
-    let (figures, films) = (asks(|kind| matches!(kind, Kind::Figure(_))), asks(|kind| matches!(kind, Kind::Film(_))));
-    if figures || films {
+    if args.format.iter().any(|exporter| !exporter.is_of_numbers()) {
         let paper = args.display.paper();
         let mut app = App::replay(events, paper.theme(), paper.glyphs);
         written.extend(write_screen(&mut app, args, folder)?);

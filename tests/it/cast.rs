@@ -76,7 +76,13 @@ fn films_are_of_one_run_and_have_one_pace() {
     let output = export(&run, folder.path(), &["--format", "cast", "--speed", "8", "--seconds", "3"]);
     assert_eq!(output.status.code(), Some(2));
     let mut command = Command::new(env!("CARGO_BIN_EXE_ldyn-tui"));
-    let output = command.arg("compare").args([&run, &run]).args(["--format", "apng"]).output().unwrap();
+    let output = command
+        .arg("compare")
+        .arg(format!("a={}", run.display()))
+        .arg(format!("b={}", run.display()))
+        .args(["--format", "apng"])
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.code() == Some(2) && said.contains("export RUN --format apng"), "{said}");
 }
