@@ -19,7 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
         help="a trainer_state.json, an event file of TensorBoard, a run-*.wandb, Trackio's .db, the JSON lines of verl's file "
         "logger or of prime-rl's token_exports, or a folder of one of these",
     )
-    imports.add_argument("--run", help="which one is meant where there are several: Trackio's name of it, or its folder")
+    imports.add_argument(
+        "--run", help="which one is meant where there are several: Trackio's name of it, or its folder"
+    )
     imports.add_argument("--out", required=True, help="the run's directory")
     args = parser.parse_args(arguments)
     try:

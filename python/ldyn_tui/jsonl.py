@@ -65,7 +65,8 @@ def prime_rl(files: Sequence[pathlib.Path]) -> Iterator[tuple[int, dict[str, flo
     list for every column.
 
     Of the samples of a step, by the sign of their advantage: their share, and the mean log-prob of a token under the trainer
-    (`sampled/correct`, `sampled/logps_correct`, and so on). `reward` is the mean over samples, the others over trained tokens.
+    (`sampled/correct`, `sampled/logps_correct`, and so on). `reward` is the mean over samples, the
+    others over trained tokens.
     """
     steps: dict[int, list[dict[str, float]]] = {}
     for path in files:

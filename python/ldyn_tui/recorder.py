@@ -232,7 +232,7 @@ class Recorder:
         return gathered
 
     def measure_samples(self, model: Any, step: int, samples: Samples, stage: int = 0) -> dict[str, float] | None:
-        """Reads what a training by reward has sampled since the last call, and what it sampled earlier and found correct, and
+        """Reads what a training by reward has sampled since the last call, and what it sampled earlier and found correct;
         records scalars of both (see `Samples.metrics`). All ranks must call it alike, each with its own samples, after
         `measure`.
 
@@ -254,7 +254,9 @@ class Recorder:
         # Every rank has samples of its own; all plan the same for all of them.
         gathered = ranks.gather(samples.drain())
         parted = [
-            (sample, answer_of(sample, self._tokenizer, self._max_length)) for of_rank, _ in gathered for sample in of_rank
+            (sample, answer_of(sample, self._tokenizer, self._max_length))
+            for of_rank, _ in gathered
+            for sample in of_rank
         ]
         latest = [(sample, answer) for sample, answer in parted if answer is not None]
         answers = [answer for _, answer in latest] + samples.followed()

@@ -1,5 +1,5 @@
-"""Answers that a training by reward (GRPO, RLOO) samples: those that it pulls up, those that it pushes down, and what becomes
-of the former. Without torch.
+"""Answers that a training by reward (GRPO, RLOO) samples: those pulled up, those pushed down, and what becomes of
+the former. Without torch.
 """
 
 from __future__ import annotations

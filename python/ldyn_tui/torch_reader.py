@@ -326,6 +326,4 @@ def _with_flow(readings: Sequence[Reading], rows: Rows, flows: torch.Tensor, own
 def listed(own: torch.Tensor) -> list[list[tuple[int, float]]]:
     """The tokens that gained most in each row of `[answers, vocabulary]`, with their mass; largest first."""
     masses, ids = own.topk(min(LISTED_PER_ANSWER, own.shape[-1]))
-    return [
-        [(id, mass) for id, mass in zip(*of) if mass > 0] for of in zip(ids.tolist(), masses.tolist())
-    ]
+    return [[(id, mass) for id, mass in zip(*of) if mass > 0] for of in zip(ids.tolist(), masses.tolist())]

@@ -1,5 +1,6 @@
 """What a writer that dies or a disk that is full leaves behind: real signals and real limits, without torch."""
 
+import itertools
 import json
 import os
 import signal
@@ -55,7 +56,7 @@ def test_a_writer_that_is_killed_leaves_whole_lines(tmp_path):
     assert process.returncode == -signal.SIGKILL
     written, _rest = whole_lines(events)
     assert len(written) > 10 and written[0]["event"] == "run_started"
-    assert all(a.get("step", 0) <= b.get("step", 0) for a, b in zip(written, written[1:]))
+    assert all(a.get("step", 0) <= b.get("step", 0) for a, b in itertools.pairwise(written))
 
 
 def test_a_disk_that_is_full_costs_the_recording_and_not_the_run(tmp_path):

@@ -1,4 +1,4 @@
-"""What Weights & Biases, Trackio, verl and prime-rl keep (tests/golden/trackers.py), as runs, and damaged files of theirs."""
+"""What Weights & Biases, Trackio, verl and prime-rl keep (tests/golden/trackers.py), as runs, and damaged files."""
 
 import json
 import math
@@ -111,7 +111,9 @@ def test_a_wandb_file_tells_the_byte_and_drops_what_breaks_off(tmp_path):
     path.write_bytes(whole[:cut])
     assert 0 < len(metrics(written(tmp_path / "run", path))) <= 8
     path.write_bytes(whole[:200] + bytes([whole[200] ^ 1]) + whole[201:])
-    with pytest.raises(imported.NotLogged, match=r"run-1\.wandb: byte \d+: a part of a record is not what its checksum"):
+    with pytest.raises(
+        imported.NotLogged, match=r"run-1\.wandb: byte \d+: a part of a record is not what its checksum"
+    ):
         imported.read(path)
 
 
