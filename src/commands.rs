@@ -14,7 +14,7 @@ use crate::score;
 use crate::session::{self, Chosen, Job, starter};
 use crate::text::Shown;
 use crate::train::Outlook;
-use crate::tui::environment;
+use crate::tui::{environment, tape};
 
 /// What to try first, shown where nothing was asked for.
 const FIRST_STEPS: &str = "
@@ -40,11 +40,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> Result<()> {
     let settings = Settings::load(var)?;
     settings.map_keys();
     let display = settings.under(&cli.display);
+    let cast = cli.cast.as_deref();
     match (cli.command, cli.experiment, cli.resume) {
         (Some(command), ..) => answer(command, &settings),
-        (None, Some(path), _) => train(new(&path, &cli.options)?, &cli.options, &display),
-        (None, None, Some(run)) => train(Job::Resume(run), &cli.options, &display),
-        (None, None, None) if has_screen() => start(&cli.options, &display),
+        (None, Some(path), _) => train(new(&path, &cli.options)?, &cli.options, cast, &display),
+        (None, None, Some(run)) => train(Job::Resume(run), &cli.options, cast, &display),
+        (None, None, None) if has_screen() => start(&cli.options, cast, &display),
         (None, None, None) => say(&format!("{}{FIRST_STEPS}", styled(&Cli::command().render_long_help()))),
     }
 }
@@ -62,12 +63,12 @@ fn mistyped_command(args: &[OsString]) -> Option<Error> {
 
 fn answer(command: Command, settings: &Settings) -> Result<()> {
     match command {
-        Command::Run { experiment: Some(path), options, display, .. } => {
-            train(new(&path, &options)?, &options, &settings.under(&display))
+        Command::Run { experiment: Some(path), options, cast, display, .. } => {
+            train(new(&path, &options)?, &options, cast.as_deref(), &settings.under(&display))
         }
-        Command::Run { experiment: None, resume, options, display } => {
+        Command::Run { experiment: None, resume, options, cast, display } => {
             let run = resume.ok_or_else(|| Error::usage("run needs an experiment, or --resume and a run"))?;
-            train(Job::Resume(run), &options, &settings.under(&display))
+            train(Job::Resume(run), &options, cast.as_deref(), &settings.under(&display))
         }
         Command::New { file, model, data, held_out } => {
             starter::write(&file, &starter::model_named(&model)?, &data, held_out.as_deref())?;
@@ -75,15 +76,17 @@ fn answer(command: Command, settings: &Settings) -> Result<()> {
             say(&format!("{file}: written\n  next: ldyn-tui check {file}, then ldyn-tui {file}\n"))
         }
         Command::Check { experiments } => check(&experiments),
-        Command::Replay { run, step, display } => {
+        Command::Replay { run, step, cast, display } => {
             need_a_terminal("replay", "export RUN --format png draws it without a screen")?;
+            record(cast.as_deref())?;
             session::replay(&run, step, &settings.under(&display))
         }
         Command::Runs { folder, display } => session::runs(&folder, &settings.under(&display)),
-        Command::Learn { lesson, presenter, anew, display } => {
+        Command::Learn { lesson, presenter, anew, cast, display } => {
             if lesson.is_some() {
                 need_a_terminal("learn", "check LESSON.ron validates it without one")?;
             }
+            record_a_screen(cast.as_deref())?;
             session::learn(lesson.as_deref(), presenter, anew, &settings.under(&display))
         }
         Command::Config => say(&settings.lines(var).iter().map(|line| format!("{line}\n")).collect::<String>()),
@@ -126,9 +129,10 @@ fn answer(command: Command, settings: &Settings) -> Result<()> {
 }
 
 /// The menu of experiments and recordings, and what is chosen from it.
-fn start(options: &RunOptions, display: &DisplayOptions) -> Result<()> {
+fn start(options: &RunOptions, cast: Option<&Path>, display: &DisplayOptions) -> Result<()> {
+    record(cast)?;
     match session::menu(display)? {
-        Some(Chosen::Experiment(path)) => train(new(&path, options)?, options, display),
+        Some(Chosen::Experiment(path)) => train(new(&path, options)?, options, None, display),
         Some(Chosen::Recording(run)) => session::replay(&run, None, display),
         None => Ok(()),
     }
@@ -140,14 +144,34 @@ fn new(path: &Path, options: &RunOptions) -> Result<Job> {
 }
 
 /// Trains, with the dashboard where there is a terminal to show it on.
-fn train(job: Job, options: &RunOptions, display: &DisplayOptions) -> Result<()> {
+fn train(job: Job, options: &RunOptions, cast: Option<&Path>, display: &DisplayOptions) -> Result<()> {
     let headless = options.headless || !has_screen();
+    if headless && cast.is_some() {
+        return Err(no_screen_to_record());
+    }
+    record(cast)?;
     if let Job::New(experiment) = &job
         && let DataSource::Lab(settings) = &experiment.data
     {
         return if headless { session::lab_table(settings) } else { session::lab(experiment, settings, display) };
     }
     if headless { session::headless(job, options.backend) } else { session::dashboard(job, options.backend, display) }
+}
+
+/// Records what is drawn from here on, where a file is named.
+fn record(cast: Option<&Path>) -> Result<()> {
+    cast.map_or(Ok(()), tape::begin)
+}
+
+/// The same where the command may do without a screen, which leaves nothing to record.
+fn record_a_screen(cast: Option<&Path>) -> Result<()> {
+    if cast.is_some() && !has_screen() { Err(no_screen_to_record()) } else { record(cast) }
+}
+
+fn no_screen_to_record() -> Error {
+    Error::usage(
+        "--cast records a screen, and there is none here; export RUN --format cast makes a film of a recording",
+    )
 }
 
 fn check(paths: &[std::path::PathBuf]) -> Result<()> {

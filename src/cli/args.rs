@@ -31,6 +31,9 @@ pub struct Cli {
     /// Go on with a run that was stopped or killed, from its last checkpoint: the same curve as if nothing had happened.
     #[arg(long, value_name = "RUN", conflicts_with_all = ["experiment", "steps", "seed", "out", "set"])]
     pub resume: Option<PathBuf>,
+    /// Record what is drawn on the terminal into this new file, as asciicast v3.
+    #[arg(long, value_name = "FILE")]
+    pub cast: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) options: RunOptions,
     #[command(flatten)]
@@ -55,6 +58,9 @@ pub enum Command {
         /// How to run it.
         #[command(flatten)]
         options: RunOptions,
+        /// Record what is drawn on the terminal into this new file, as asciicast v3.
+        #[arg(long, value_name = "FILE")]
+        cast: Option<PathBuf>,
         /// How to show it.
         #[command(flatten)]
         display: DisplayOptions,
@@ -87,6 +93,9 @@ pub enum Command {
         /// Begin at this optimiser step instead of the last one.
         #[arg(long)]
         step: Option<u64>,
+        /// Record what is drawn on the terminal into this new file, as asciicast v3.
+        #[arg(long, value_name = "FILE")]
+        cast: Option<PathBuf>,
         /// How to show it.
         #[command(flatten)]
         display: DisplayOptions,
@@ -212,6 +221,9 @@ pub enum Command {
         /// From the first step, whatever was done before.
         #[arg(long)]
         anew: bool,
+        /// Record what is drawn on the terminal into this new file, as asciicast v3.
+        #[arg(long, value_name = "FILE")]
+        cast: Option<PathBuf>,
         /// How to show it.
         #[command(flatten)]
         display: DisplayOptions,

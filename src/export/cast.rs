@@ -75,6 +75,14 @@ impl<W: Write> Cast<W> {
         self.event(after, "m", text.as_str())
     }
 
+    /// Another size of the terminal.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn resized(&mut self, after: Duration, (columns, rows): (u16, u16)) -> io::Result<()> {
+        self.event(after, "r", &format!("{columns}x{rows}"))
+    }
+
     /// A line in one write, so that a file never ends within one because the program did.
     fn event(&mut self, after: Duration, code: &str, data: &str) -> io::Result<()> {
         let data = serde_json::to_string(data)?;

@@ -57,6 +57,8 @@ pub enum Message {
     ScreenshotWritten(Vec<PathBuf>),
     /// A screenshot was not written.
     ScreenshotFailed(Shown),
+    /// What is drawn is recorded up to here and not beyond; why.
+    RecordingEnded(Shown),
     /// Word of what was asked.
     Told(Reply),
     /// A signal asks the program to end.

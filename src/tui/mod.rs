@@ -30,6 +30,7 @@ pub mod panel;
 pub mod paper;
 pub mod run;
 pub mod screenful;
+pub mod tape;
 pub mod terminal;
 #[cfg(test)]
 mod testing;

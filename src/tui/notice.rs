@@ -60,6 +60,10 @@ impl Notices {
                 self.tell(&format!("no screenshot: {why}"), true);
                 true
             }
+            Message::RecordingEnded(why) => {
+                self.tell(&format!("the cast ends here: {why}"), true);
+                true
+            }
             _ => false,
         }
     }

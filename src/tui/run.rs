@@ -70,7 +70,7 @@ pub fn show<S: Screenful>(
     let reader = Reader::start()?;
     let input = reader.receiver();
     let looped = catch_unwind(AssertUnwindSafe(|| {
-        let mut screen = Screen::new(io::stdout());
+        let mut screen = Screen::new(io::stdout()).recorded();
         Loop {
             app,
             live: if let Source::Trainer(live) = &source { Some(live) } else { None },
@@ -169,6 +169,10 @@ impl<S: Screenful, W: Write> Loop<'_, S, W> {
                     return Ok(self.app);
                 }
                 (dirty, urgent, drawn) = (false, false, Some(Instant::now()));
+                if let Some(why) = self.screen.take_ended() {
+                    self.take(vec![Message::RecordingEnded(why)])?;
+                    dirty = self.app.take_dirty();
+                }
             }
             let timer = match (dirty, self.app.tick_interval()) {
                 (true, _) => after(wait),

@@ -129,12 +129,25 @@ pub struct Screen<W: Write> {
     shown: Buffer,
     title: Option<Shown>,
     repaint: bool,
+    recorded: bool,
+    ended: Option<Shown>,
 }
 
 impl<W: Write> Screen<W> {
     /// A screen of which nothing is known: the first frame is written in full.
     pub fn new(out: W) -> Self {
-        Self { out, shown: Buffer::empty(Rect::ZERO), title: None, repaint: true }
+        Self { out, shown: Buffer::empty(Rect::ZERO), title: None, repaint: true, recorded: false, ended: None }
+    }
+
+    /// The same, and what is drawn goes on [the tape](super::tape) too, if there is one.
+    #[must_use]
+    pub fn recorded(self) -> Self {
+        Self { recorded: true, ..self }
+    }
+
+    /// Why the recording of what is drawn has ended; told once.
+    pub fn take_ended(&mut self) -> Option<Shown> {
+        self.ended.take()
     }
 
     /// The next frame is written in full: something else has drawn on the terminal.
@@ -172,6 +185,9 @@ impl<W: Write> Screen<W> {
         queue!(wrapped, EndSynchronizedUpdate)?;
         self.out.write_all(&wrapped)?;
         self.out.flush()?;
+        if self.recorded {
+            self.ended = super::tape::record(frame.area, &wrapped).or(self.ended.take());
+        }
         self.shown = frame;
         Ok(wrapped.len())
     }

@@ -44,6 +44,7 @@ impl Upkeep {
             | Message::Tick(_)
             | Message::ScreenshotWritten(_)
             | Message::ScreenshotFailed(_)
+            | Message::RecordingEnded(_)
             | Message::Recording(_)
             | Message::Trainer(_)
             | Message::TrainerGone(_)

@@ -3,7 +3,11 @@
 use std::num::NonZeroU16;
 use std::path::Path;
 use std::process::{Command, Output};
+#[cfg(unix)]
+use std::time::Duration;
 
+#[cfg(unix)]
+use super::pty::{Launch, Terminal};
 use super::recorded;
 
 fn export(run: &Path, folder: &Path, more: &[&str]) -> Output {
@@ -102,4 +106,60 @@ fn an_apng_is_small_and_plays_as_long_as_is_asked() {
     });
     let delays: Vec<f64> = delays.collect();
     assert!(delays.len() > 10 && (delays.iter().sum::<f64>() - 9.0).abs() < 0.1, "{delays:?}");
+}
+
+#[cfg(unix)]
+#[test]
+fn the_cast_of_a_session_ends_on_the_screen_that_was_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    let launch = Launch::new(folder.path(), &["replay", run.to_str().unwrap(), "--cast", "session.cast"]);
+    let mut terminal = Terminal::start(&launch);
+    terminal.wait_for("made_up");
+    for key in ["h", "h", "?"] {
+        terminal.send(key);
+        terminal.settle(Duration::from_millis(300));
+    }
+    let there: Vec<String> = terminal.screen().lines().map(|row| row.trim_end().to_owned()).collect();
+    let cast = std::fs::read_to_string(folder.path().join("session.cast")).unwrap();
+    let (mut screen, ..) = played(&cast, (120, 40));
+    screen.truncate(there.len());
+    assert_eq!(screen, there);
+    terminal.send("\u{1b}");
+    terminal.settle(Duration::from_millis(300));
+    terminal.send("q");
+    assert_eq!(terminal.wait(), 0);
+    terminal.assert_clean();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_the_cast_and_not_the_session() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    // No file may grow beyond a few kilobytes, which is what a full disk looks like.
+    let script = "trap '' XFSZ; ulimit -f 4; exec \"$0\" replay \"$1\" --cast session.cast";
+    let mut launch = Launch::new(folder.path(), &["-c", script, env!("CARGO_BIN_EXE_ldyn-tui"), run.to_str().unwrap()]);
+    launch.program = "/bin/sh".into();
+    let mut terminal = Terminal::start(&launch);
+    terminal.wait_for("the cast ends here");
+    terminal.send("?");
+    terminal.settle(Duration::from_millis(300));
+    terminal.send("\u{1b}");
+    terminal.send("q");
+    assert_eq!(terminal.wait(), 0);
+    terminal.assert_clean();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_there_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = recorded::write(folder.path(), &recorded::plain);
+    std::fs::write(folder.path().join("mine.cast"), "mine").unwrap();
+    let launch = Launch::new(folder.path(), &["replay", run.to_str().unwrap(), "--cast", "mine.cast"]);
+    let mut terminal = Terminal::start(&launch);
+    assert_eq!(terminal.wait(), 1);
+    assert!(terminal.screen().contains("mine.cast"));
+    assert_eq!(std::fs::read_to_string(folder.path().join("mine.cast")).unwrap(), "mine");
 }

@@ -46,7 +46,7 @@ impl App {
                 self.changed()
             }
             // The notices took it.
-            Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) => Vec::new(),
+            Message::ScreenshotWritten(_) | Message::ScreenshotFailed(_) | Message::RecordingEnded(_) => Vec::new(),
             Message::Told(reply) => self.answered(reply),
             Message::Terminate => self.leave(Ending::Signal),
             Message::Suspend => vec![Effect::Suspend],
