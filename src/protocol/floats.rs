@@ -122,9 +122,12 @@ pub mod list {
     }
 }
 
-/// `Box<[Box<[f32]>]>`.
+/// Lists of `f32`.
 pub mod lists {
     use super::{Deserialize, Deserializer, List, Listed, Serializer};
+
+    /// Lists, in little room.
+    pub type Lists = Box<[Box<[f32]>]>;
 
     /// Writes the lists.
     ///
@@ -138,7 +141,7 @@ pub mod lists {
     ///
     /// # Errors
     /// When there is something else.
-    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Box<[Box<[f32]>]>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Lists, D::Error> {
         Ok(Vec::<Listed>::deserialize(d)?.into_iter().map(|list| list.0.into()).collect())
     }
 }

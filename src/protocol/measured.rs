@@ -46,7 +46,7 @@ pub struct PrefixReading {
     /// log π of the response's own token at each position, a list for each of the first prompts; empty where they were not
     /// asked for.
     #[serde(with = "floats::lists", skip_serializing_if = "<[_]>::is_empty")]
-    pub token_logps: Box<[Box<[f32]>]>,
+    pub token_logps: floats::lists::Lists,
 }
 
 /// Probability mass that one token gained (positive) or lost (negative), summed over positions.

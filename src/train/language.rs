@@ -298,10 +298,7 @@ impl<B: AutodiffBackend> Language<B> {
             }
             outcomes.push((pair, outcome));
         }
-        let backward =
-            |(((read, model), weights), sum): (((Read<B>, &Transformer<B>), Vec<f64>), &mut Accumulator<B>)| {
-                read.backward(model, &weights, sum);
-            };
+        let backward = |(((read, model), weights), sum): Returning<'_, B>| read.backward(model, &weights, sum);
         let backwards = read.zip(models()).zip(by_half).zip(sums.each_mut());
         if beside {
             backwards.map_beside(backward)
@@ -334,6 +331,9 @@ fn weights(stage: &Stage, outcome: &PairLoss, normaliser: f64) -> Halves<f64> {
     let push = stage.objective.reads_rejected().then_some(outcome.rejected_weight / normaliser);
     Halves { pull: -outcome.chosen_weight / normaliser, push }
 }
+
+/// What the way back of one half needs: what was read, by which model, the answers' weights, and where its gradient is added.
+type Returning<'a, B> = (((Read<B>, &'a Transformer<B>), Vec<f64>), &'a mut Accumulator<B>);
 
 /// Answers that were read and wait for their weights.
 struct Read<B: AutodiffBackend> {
