@@ -202,10 +202,11 @@ mod tests {
 
     #[test]
     fn hidden_characters_reach_no_terminal() {
-        let mut hostile = Buffer::empty(Rect::new(0, 0, 4, 2));
-        hostile[(0, 0)].set_symbol("\u{1b}]52;c;QQ\u{7}");
-        hostile[(0, 1)].set_symbol("\u{202e}");
-        let text = differences(&Buffer::empty(hostile.area), &hostile);
-        assert!(!text.contains("\x1b]") && !text.contains('\u{7}') && text.contains("<U+202E>"), "{text:?}");
+        for (symbol, shown) in [("\u{1b}]52;c;QQ\u{7}", "<U+001B>]52;c;QQ<U+0007>"), ("\u{202e}", "<U+202E>")] {
+            let mut hostile = Buffer::empty(Rect::new(0, 0, 4, 1));
+            hostile[(0, 0)].set_symbol(symbol);
+            let text = differences(&Buffer::empty(hostile.area), &hostile);
+            assert!(text.contains(shown) && !text.contains(symbol), "{text:?}");
+        }
     }
 }

@@ -75,7 +75,10 @@ impl Desk {
                 self.upkeep.notify("there is no hint to this step", false)
             }
             LessonAction::Hint => self.hint = !self.hint,
-            LessonAction::Again => self.begin(),
+            LessonAction::Again => {
+                self.answers[self.at] = None;
+                self.begin();
+            }
             LessonAction::Skip if self.phase == Phase::Asking => self.tell(Given::Skipped, None),
             LessonAction::Skip => {}
             LessonAction::Presenter => {
