@@ -16,8 +16,8 @@ def main(arguments: list[str] | None = None) -> int:
     imports = commands.add_parser("import", help="write what a trainer has kept as a run that ldyn-tui shows")
     imports.add_argument(
         "file",
-        help="a trainer_state.json, an event file of TensorBoard, a run-*.wandb, Trackio's .db, the JSON lines of verl's file "
-        "logger or of prime-rl's token_exports, or a folder of one of these",
+        help="a trainer_state.json, an event file of TensorBoard, a run-*.wandb, Trackio's .db, the JSON lines of verl's "
+        "file logger or of prime-rl's token_exports, or a folder of one of these",
     )
     imports.add_argument(
         "--run", help="which one is meant where there are several: Trackio's name of it, or its folder"
