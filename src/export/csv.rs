@@ -10,8 +10,8 @@
 
 use std::collections::BTreeMap;
 
-use super::sheet::{self, Cell, Sheet};
-use crate::history::{CurveId, RunHistory, Scale};
+use super::sheet::{self, Cell, Sheet, present};
+use crate::history::{RunHistory, Scale};
 use crate::text::Shown;
 
 /// A table: what is added to the name of its file, and its text.
@@ -105,11 +105,6 @@ pub(super) fn of(sheet: &Sheet) -> String {
         }));
     }
     table.text
-}
-
-/// The curves that the run has.
-pub(super) fn present(history: &RunHistory) -> Vec<CurveId> {
-    history.curves().filter(|c| history.evaluations.iter().any(|e| c.values(e).is_some())).collect()
 }
 
 /// Rows of quoted cells (RFC 4180, with line feeds).

@@ -4,8 +4,8 @@
 //! It is made of numbers and not of a screen, so that text stays text and lines stay lines. Every panel shows the means over
 //! prompts of sums of log-probs, nats, over optimiser steps, as the paper's figures do.
 
-use super::csv::present;
 use super::hue::{Hue, hues};
+use super::sheet::present;
 use super::svg::escaped;
 use super::thin::places;
 use crate::error::{Error, Result};

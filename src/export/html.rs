@@ -5,8 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::csv::{present, rounded};
+use super::csv::rounded;
 use super::hue::{Hue, hues};
+use super::sheet::present;
 use super::thin::places;
 use crate::error::{Error, Result};
 use crate::history::{CurveId, MarkKind, PairState, RunHistory, Scale, Series};

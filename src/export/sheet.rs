@@ -6,9 +6,13 @@
 
 use std::sync::Arc;
 
-use super::csv::present;
 use crate::history::classes::entry;
-use crate::history::{RunHistory, Scale};
+use crate::history::{CurveId, RunHistory, Scale};
+
+/// The curves that the run has.
+pub(super) fn present(history: &RunHistory) -> Vec<CurveId> {
+    history.curves().filter(|c| history.evaluations.iter().any(|e| c.values(e).is_some())).collect()
+}
 
 /// What the cells of a column are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -142,7 +146,7 @@ fn steps(history: &RunHistory) -> Sheet {
 
 /// A row per window, kind and prompt, the mean over prompts first, with an empty cell for the prompt: the change of the
 /// answer's log-prob since the stage began, `measured`, and its parts `pull`, `push`, `decay` and `residual`, which add up to
-/// it, nats. `prompt` is the index that [`pairs`](super::csv::pairs) calls `pair`.
+/// it, nats. `prompt` is the index that the table of pairs calls `pair`.
 pub fn forces(history: &RunHistory) -> Sheet {
     use Of::{Counts, Numbers, Texts};
     let columns = [

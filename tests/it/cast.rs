@@ -146,6 +146,8 @@ fn a_full_disk_ends_the_cast_and_not_the_session() {
     terminal.send("?");
     terminal.settle(Duration::from_millis(300));
     terminal.send("\u{1b}");
+    // A key right after Esc would be Alt and that key.
+    terminal.settle(Duration::from_millis(300));
     terminal.send("q");
     assert_eq!(terminal.wait(), 0);
     terminal.assert_clean();

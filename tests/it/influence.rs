@@ -59,7 +59,7 @@ fn a_recorded_run_answers_questions_with_snapshots_and_without() {
     let looked = said(at, &tokens);
     assert!(looked.contains("steps 4 to 8") && looked.contains("where most was lost") && looked.contains("the line"));
     let named = said(at, &[&tokens[..], &["--position", "2"]].concat());
-    assert!(named.contains("position 2, ") && !named.contains("where most was lost"), "{named}");
+    assert!(named.contains("position 2 of ") && !named.contains("where most was lost"), "{named}");
     let beyond = ldyn(at, &[&tokens[..], &["--position", "999"]].concat());
     assert!(beyond.status.code() == Some(2) && text(&beyond).contains("--position 999: the answer has "));
 

@@ -94,8 +94,8 @@ fn a_lesson_opens_from_the_list_and_goes_on_where_it_was_left() {
     terminal.send("q");
     terminal.wait_for("at step 2 of 5");
     terminal.send("\r");
-    terminal.wait_for("step 2 of 5");
-    // Help, a picture, a projector.
+    terminal.wait_for("break-even");
+    // Help and a picture.
     terminal.send("?");
     terminal.wait_for("give the answer; go on");
     terminal.send("\u{1b}");
