@@ -184,10 +184,12 @@ fn footer(desk: &Desk, area: Rect, buf: &mut Buffer) {
     let own = keymap::bindings(desk.mode()).filter(|row| !row.hint.is_empty());
     // A task is done by the other's keys: they come first.
     let others = keymap::bindings(of_stand).filter(|row| live.iter().any(|name| name == row.name));
-    let named =
-        others.map(|row| (footer::key_name(row, desk.glyphs), if row.hint.is_empty() { row.name } else { row.hint }));
-    let answer =
-        |row: &keymap::Binding| if desk.phase() == Phase::Asking && row.hint == "go on" { "answer" } else { row.hint };
+    let in_words =
+        |row: &keymap::Binding| if row.hint.is_empty() { row.name.replace('_', " ") } else { row.hint.into() };
+    let named = others.map(|row| (footer::key_name(row, desk.glyphs), in_words(row)));
+    let answer = |row: &keymap::Binding| {
+        if desk.phase() == Phase::Asking && row.hint == "go on" { "answer" } else { row.hint }.to_owned()
+    };
     let hints = named.chain(own.map(|row| (footer::key_name(row, desk.glyphs), answer(row))));
     Line::from(footer::keys(hints, area.width.into(), &desk.theme)).render(area, buf);
 }

@@ -36,13 +36,14 @@ pub(super) fn render(app: &App, area: Rect, buf: &mut Buffer) {
 
 /// Keys and what they do, as many as there is room for.
 pub(in crate::tui) fn keys(
-    hints: impl Iterator<Item = (String, &'static str)>,
+    hints: impl Iterator<Item = (String, impl AsRef<str>)>,
     room: usize,
     theme: &Theme,
 ) -> Vec<Span<'static>> {
     let mut spans = Vec::new();
     let mut used = 0;
     for (key, hint) in hints {
+        let hint = hint.as_ref();
         let width = Span::raw(key.as_str()).width() + Span::raw(hint).width() + 3;
         if used + width > room {
             break;
