@@ -107,7 +107,7 @@ impl Alike {
         let mut lines = self.sentences();
         let columns = (width.saturating_sub(NAME) / CELL).clamp(1, self.learnt.len().max(1));
         let tables: [(&str, Write); 2] = [
-            ("‖K‖, estimated", |cell| format!("{:.1}", cell.norm)),
+            ("‖K‖, estimated", |cell| format!("{:.2e}", cell.norm)),
             ("cosine of the gradients of log π, exactly: above 0 learning one pulls the other up", |cell| {
                 format!("{:+.3}", cell.cosine)
             }),
@@ -149,7 +149,7 @@ impl Alike {
         };
         let Some(cell) = self.cells.get(row).and_then(|cells| cells.get(column)) else { return String::new() };
         format!(
-            "  ‖K‖ {:.1} [{:.1}, {:.1}], cosine {:+.3}: prompt {} ({}) and {} ({})",
+            "  ‖K‖ {:.2e} [{:.2e}, {:.2e}], cosine {:+.3}: prompt {} ({}) and {} ({})",
             cell.norm,
             cell.interval[0],
             cell.interval[1],
