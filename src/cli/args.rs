@@ -1,7 +1,7 @@
 //! Commands and flags.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -9,9 +9,9 @@ use clap::{Args, Parser, Subcommand};
 
 use super::display::DisplayOptions;
 use super::influence::{InfluenceArgs, KernelArgs, TokensArgs};
+use super::options::RunOptions;
+use super::preflight::PreflightArgs;
 use crate::backend::BackendChoice;
-use crate::error::Result;
-use crate::experiment::Experiment;
 use crate::export::{EXPORTERS, Exporter};
 use crate::history::By;
 use crate::objective::ObjectiveConfig;
@@ -258,49 +258,6 @@ pub enum ModelQuestion {
     },
 }
 
-/// How an experiment is run.
-#[derive(Debug, Clone, Default, Args)]
-pub struct RunOptions {
-    /// Train without a screen: a progress bar on stderr. The default where stdout is no terminal.
-    #[arg(long)]
-    pub headless: bool,
-    /// Take only the first N optimiser steps, over all stages.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub steps: Option<u64>,
-    /// Seed of everything random; replaces the experiment's.
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Folder in which the run gets a directory of its own; replaces the experiment's.
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    /// Change a value of the experiment: `stages[1].learning_rate=1e-5`, `stages[DPO].steps=10`, `data.train=64`.
-    #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
-    /// The backend that trains.
-    #[arg(long, value_enum, default_value_t)]
-    pub backend: BackendChoice,
-}
-
-impl RunOptions {
-    /// The experiment with everything that the flags change.
-    ///
-    /// # Errors
-    /// Every mistake in the file and in the overrides.
-    pub fn experiment(&self, path: &Path) -> Result<Experiment> {
-        let mut experiment = Experiment::load(path, &self.set)?;
-        if let Some(seed) = self.seed {
-            experiment.seed = seed;
-        }
-        if let Some(out) = &self.out {
-            experiment.output.directory.clone_from(out);
-        }
-        if let Some(steps) = self.steps {
-            experiment.truncate(steps);
-        }
-        Ok(experiment)
-    }
-}
-
 /// The responses that are scored, and the model.
 #[derive(Debug, Clone, Args)]
 pub struct ScoreArgs {
@@ -317,79 +274,6 @@ pub struct ScoreArgs {
     /// The backend that computes.
     #[arg(long, value_enum, default_value_t)]
     pub backend: BackendChoice,
-}
-
-/// What is ranked before a training, and what becomes of it.
-#[derive(Debug, Clone, Args)]
-pub struct PreflightArgs {
-    /// A RON file, or an experiment that comes with the program.
-    #[arg(value_name = "EXPERIMENT")]
-    pub experiment: PathBuf,
-    /// Show so many pairs, those that are likeliest to be displaced first.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub top: usize,
-    /// Tell each pair's band too, which takes two gradients a pair: where w⁺/w⁻ lies below its lower edge, which is 1 where the
-    /// objective weighs both answers alike, learning the pair lowers its own y⁺.
-    #[arg(long)]
-    pub band: bool,
-    /// Write all pairs with their scores as a table.
-    #[arg(long, value_name = "FILE")]
-    pub csv: Option<PathBuf>,
-    /// Leave out this share of the pairs, those with the highest scores, and write the others to --out.
-    #[arg(long, value_name = "PERCENT", requires = "out")]
-    pub drop: Option<Percent>,
-    /// File for the pairs that are left, as JSON lines.
-    #[arg(long, value_name = "FILE", requires = "drop")]
-    pub out: Option<PathBuf>,
-    /// Say how well the scores told which pairs of these finished runs would be displaced.
-    #[arg(long, value_name = "RUN", num_args = 1..)]
-    pub against: Vec<PathBuf>,
-    /// Seed of the data; replaces the experiment's.
-    #[arg(long)]
-    pub seed: Option<u64>,
-    /// Change a value of the experiment, as for `run`.
-    #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
-    /// What computes.
-    #[arg(long, value_enum, default_value_t)]
-    pub backend: BackendChoice,
-}
-
-impl PreflightArgs {
-    /// The experiment with everything that the flags change.
-    ///
-    /// # Errors
-    /// As [`RunOptions::experiment`].
-    pub fn experiment(&self) -> Result<Experiment> {
-        RunOptions { seed: self.seed, set: self.set.clone(), ..RunOptions::default() }.experiment(&self.experiment)
-    }
-}
-
-/// A share, written as `5%`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Percent(f64);
-
-impl Percent {
-    /// The share of `count`, rounded to a whole number.
-    #[allow(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a share of a count is a count"
-    )]
-    pub fn of(self, count: usize) -> usize {
-        (count as f64 * self.0 / 100.0).round() as usize
-    }
-}
-
-impl FromStr for Percent {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let percent = text.strip_suffix('%').and_then(|number| number.trim().parse().ok());
-        let percent = percent.filter(|percent| (0.0..100.0).contains(percent));
-        percent.map(Self).ok_or_else(|| "expected a share from 0% to below 100%, such as 5%".to_owned())
-    }
 }
 
 /// The runs or experiments that are verified.

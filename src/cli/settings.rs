@@ -11,6 +11,7 @@ use super::keys::Keys;
 use super::opening::Opening;
 use crate::error::{Error, Location, Result};
 use crate::experiment::{is_slip, slips};
+use crate::record::{Folder, own_file};
 use crate::text::Shown;
 use crate::tui::environment;
 use crate::tui::glyphs::Glyphs;
@@ -148,20 +149,9 @@ impl Settings {
     }
 }
 
-/// The file of settings: the one that the variable names, else the one in the platform's folder; `None` for none.
+/// The file of settings; `None` for none.
 fn path(var: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    if let Some(named) = var(VARIABLE) {
-        return Some(PathBuf::from(named)).filter(|path| !path.as_os_str().is_empty());
-    }
-    let set = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = if cfg!(windows) {
-        set("APPDATA")
-    } else if cfg!(target_os = "macos") {
-        set("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        set("XDG_CONFIG_HOME").or_else(|| set("HOME").map(|home| home.join(".config")))
-    };
-    folder.map(|folder| folder.join("ldyn-tui").join("settings.ron"))
+    own_file(var, VARIABLE, Folder::Settings, "settings.ron")
 }
 
 /// The error of a text that holds no settings.

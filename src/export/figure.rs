@@ -9,6 +9,7 @@ use super::sheet::present;
 use super::svg::escaped;
 use super::thin::places;
 use crate::error::{Error, Result};
+use crate::history::columns::nice;
 use crate::history::stats::float;
 use crate::history::{CurveId, RunHistory, Scale, Series};
 use crate::protocol::ProbeGroup;
@@ -144,8 +145,7 @@ fn ticks((low, high): (f64, f64), count: f64) -> Vec<f64> {
     if !(raw > 0.0 && raw.is_finite()) {
         return Vec::new();
     }
-    let power = 10f64.powf(raw.log10().floor());
-    let step = [1.0, 2.0, 5.0].iter().map(|m| m * power).find(|step| *step >= raw).unwrap_or(10.0 * power);
+    let step = nice(raw);
     let first = (low / step).ceil() * step;
     (0..20).map(|i| first + float(i) * step).take_while(|t| *t <= high + step * 1e-9).collect()
 }
@@ -224,7 +224,7 @@ impl Place {
                  <text x=\"{:.2}\" y=\"{:.1}\" font-size=\"5\" fill=\"#555\">{name}</text>\n",
                 self.plot,
                 at + 1.5,
-                self.plot + 5.0
+                self.plot - 1.0
             );
         }
         out += &format!(

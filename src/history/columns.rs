@@ -1,4 +1,4 @@
-//! [`Columns`]: where steps fall on a screen.
+//! [`Columns`]: where steps fall on a screen; and round numbers for an axis.
 
 /// The columns of a screen on which the steps of a view fall.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,12 @@ impl Columns {
         }
         u64::try_from(u128::from(self.first) + twice.div_ceil(2 * gaps)).unwrap_or(u64::MAX)
     }
+}
+
+/// The smallest of 1, 2, 5 × 10ⁿ that is not below `least`.
+pub fn nice(least: f64) -> f64 {
+    let power = 10f64.powf(least.log10().floor());
+    [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|&x| x >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Location, Result};
+use crate::record::{Folder, own_file};
 
 /// The variable that names another file; empty for none at all.
 const VARIABLE: &str = "LDYN_TUI_PROGRESS";
@@ -76,20 +77,9 @@ fn broken(path: &Path, error: &serde_json::Error) -> Error {
     Error::input(location, error.to_string(), "remove the file: it keeps what was learnt, and nothing else")
 }
 
-/// The file: the one that the variable names, else the one in the platform's folder; `None` for none.
+/// The file that what was learnt is kept in; `None` for none.
 fn place(var: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
-    if let Some(named) = var(VARIABLE) {
-        return Some(PathBuf::from(named)).filter(|path| !path.as_os_str().is_empty());
-    }
-    let set = |name: &str| var(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let folder = if cfg!(windows) {
-        set("LOCALAPPDATA")
-    } else if cfg!(target_os = "macos") {
-        set("HOME").map(|home| home.join("Library/Application Support"))
-    } else {
-        set("XDG_STATE_HOME").or_else(|| set("HOME").map(|home| home.join(".local/state")))
-    };
-    folder.map(|folder| folder.join("ldyn-tui").join("lessons.json"))
+    own_file(var, VARIABLE, Folder::State, "lessons.json")
 }
 
 #[cfg(test)]

@@ -268,7 +268,7 @@ impl<B: AutodiffBackend> Language<B> {
         // Where nothing but the processor's cores is shared. Graphs with a weight in common are one graph, on which one
         // thread works at a time: each half has its own.
         let beside = is_host::<B::InnerBackend>(&self.model.device());
-        let twin = beside.then(|| Transformer::<B>::from_inner(self.model.valid()));
+        let twin = (beside && sequences.push.is_some()).then(|| Transformer::<B>::from_inner(self.model.valid()));
         let models = || Halves { pull: &self.model, push: Some(twin.as_ref().unwrap_or(&self.model)) };
         let forward = |(sequences, model): (Vec<&Sequence>, &Transformer<B>)| {
             Read::forward(model, &sequences, pad, stage.gradient_checkpointing)

@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::layout::{Layout, width};
-use crate::history::columns::Columns;
+use crate::history::columns::{Columns, nice};
 use crate::text::fit;
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
@@ -106,12 +106,6 @@ impl XAxis {
         ticks.sort_by_key(|&(dot, _)| dot);
         ticks
     }
-}
-
-/// The smallest of 1, 2, 5 × 10ⁿ that is not below `least`.
-fn nice(least: f64) -> f64 {
-    let power = 10f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * power).find(|&x| x >= least * (1.0 - 1e-9)).unwrap_or(10.0 * power)
 }
 
 /// Decimals that tell multiples of a step apart.

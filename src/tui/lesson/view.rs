@@ -116,9 +116,10 @@ fn talk(desk: &Desk, columns: usize) -> Vec<Line<'static>> {
                 lines.push(Line::styled(text, if picked { strong } else { theme.text() }));
             }
             if matches!(ask, Ask::Sketch { .. }) {
-                let [right, up, next] = ["pen_right", "pen_up", "lesson_next"].map(keymap::key_of);
+                let [left, right, up, down, next] =
+                    ["pen_left", "pen_right", "pen_up", "pen_down", "lesson_next"].map(keymap::key_of);
                 let how =
-                    format!("{right} moves the pen, {up} and its like draw from there on; {next} shows what happened.");
+                    format!("{left} {right} move the pen, {up} {down} draw from there on; {next} shows what happened.");
                 lines.extend(wrap(&words(&how, theme.dim()), columns));
             }
         }
