@@ -26,6 +26,8 @@ const RIGHT: f64 = 5.0;
 const PLOT: f64 = 64.0;
 /// Height of a line of text.
 const LINE: f64 = 7.6;
+/// Between the names of the curves and a plot, where the names of stages stand.
+const ABOVE: f64 = 7.0;
 /// Below a plot: the numbers of the axis.
 const BELOW: f64 = 13.0;
 /// Below the last row: the axis's title.
@@ -81,12 +83,12 @@ pub fn figure(history: &RunHistory) -> Result<Vec<u8>> {
             let place = Place {
                 left: float(column) * WIDTH / float(COLUMNS),
                 top,
-                plot: top + LINE * float(lines + 1) + 2.0,
+                plot: top + LINE * float(lines + 1) + ABOVE,
                 letter: (b'a'..=b'z').nth(row * COLUMNS + column).map_or('?', char::from),
             };
             body += &place.drawn(panel, legend, x, &stages);
         }
-        top += LINE * float(lines + 1) + 2.0 + PLOT + BELOW;
+        top += LINE * float(lines + 1) + ABOVE + PLOT + BELOW;
     }
     let height = top + FOOT;
     body += &format!(

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use super::pty::{Launch, Terminal};
 use super::sequences::assert_harmless;
@@ -31,10 +32,12 @@ fn walk(terminal: &mut Terminal, last_answers: bool) -> usize {
     let right = |screen: &str| screen.lines().next().unwrap_or_default().matches('✓').count();
     loop {
         terminal.wait_until("a step", |screen| place(screen).is_some());
+        // The head of a screen may come before the rest of it.
+        terminal.settle(Duration::from_millis(100));
         let screen = terminal.screen();
         let (at, of) = place(&screen).unwrap();
         if screen.contains("what will happen?") {
-            let sketches = screen.contains("moves the pen");
+            let sketches = screen.contains("move the pen");
             let keys = match (sketches, last_answers) {
                 (true, true) => "\u{1b}[A\u{1b}[A\u{1b}[A\r",
                 (true, false) => "\u{1b}[B\u{1b}[B\u{1b}[B\r",
