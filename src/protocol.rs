@@ -86,8 +86,9 @@ impl RunPhase {
     }
 }
 
-/// An event that a trainer tells. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`] and the
-/// phases [`RunPhase::Starting`] and [`RunPhase::Evaluating`]: they concern a clock or a screen (see [`TrainerEvent::is_recorded`]).
+/// An event that a trainer tells. All of it makes up the run and is recorded, except [`TrainerEvent::Speed`],
+/// [`TrainerEvent::Measuring`] and the phases [`RunPhase::Starting`] and [`RunPhase::Evaluating`]: they concern a clock or a
+/// screen (see [`TrainerEvent::is_recorded`]).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum TrainerEvent {
@@ -126,6 +127,13 @@ pub enum TrainerEvent {
         #[serde(default)]
         warning: bool,
     },
+    /// How far the measurement under way has come; display only.
+    Measuring {
+        /// What of it is being done ("measuring answers").
+        doing: String,
+        /// The share of that which is done, 0 to 1, where it is counted.
+        share: Option<f64>,
+    },
     /// How fast it goes; display only.
     Speed {
         /// Tokens (pictures, for a classifier) per second through the optimiser, over the last steps.
@@ -151,6 +159,12 @@ impl TrainerEvent {
     /// Whether the event belongs in the run file. Those that do depend on experiment, seed and commands alone, never on
     /// a clock, so that the same run gives the same file.
     pub fn is_recorded(&self) -> bool {
-        !matches!(self, Self::Speed { .. } | Self::Phase { phase: RunPhase::Starting(_) | RunPhase::Evaluating, .. })
+        let for_a_screen = matches!(
+            self,
+            Self::Measuring { .. }
+                | Self::Speed { .. }
+                | Self::Phase { phase: RunPhase::Starting(_) | RunPhase::Evaluating, .. }
+        );
+        !for_a_screen
     }
 }

@@ -40,6 +40,8 @@ pub struct RunHistory {
     pub detector: Detector,
     /// Tokens per second and seconds left, as last told; display only.
     pub speed: Option<(f64, f64)>,
+    /// What of the measurement under way is being done, and the share of that, 0 to 1, as last told; display only.
+    pub measuring: Option<(Shown, Option<f64>)>,
     /// The mean of every curve, computed once an evaluation.
     means: BTreeMap<CurveId, Means>,
     /// What was already warned of.
@@ -76,6 +78,7 @@ impl RunHistory {
                 let kind = if *warning { MarkKind::Warning } else { MarkKind::Phase };
                 self.marks.push(Mark { step: *step, kind, text: Shown::new(text) });
             }
+            TrainerEvent::Measuring { doing, share } => self.measuring = Some((Shown::new(doing), *share)),
             TrainerEvent::Speed { tokens_per_second, seconds_left } => {
                 self.speed = Some((*tokens_per_second, *seconds_left));
             }
@@ -83,6 +86,7 @@ impl RunHistory {
     }
 
     fn enter_phase(&mut self, phase: &RunPhase, step: u64) {
+        self.measuring = None;
         let (kind, text) = match phase {
             RunPhase::Paused => (MarkKind::Phase, "paused".to_owned()),
             RunPhase::Finished => (MarkKind::Phase, "finished".to_owned()),

@@ -276,7 +276,7 @@ impl Timeline {
 /// Optimiser steps taken at an event; `None` where it does not say.
 fn step_of(event: &TrainerEvent) -> Option<u64> {
     match event {
-        TrainerEvent::RunStarted(_) | TrainerEvent::Speed { .. } => None,
+        TrainerEvent::RunStarted(_) | TrainerEvent::Measuring { .. } | TrainerEvent::Speed { .. } => None,
         TrainerEvent::Phase { step, .. }
         | TrainerEvent::StageStarted { step, .. }
         | TrainerEvent::Note { step, .. } => Some(*step),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use burn::tensor::backend::Backend;
 
 use super::answers::Generation;
+use super::headway::Headway;
 use super::prompts::Prompts;
 use super::reading::Reading;
 use super::responses::{Along, Responses};
@@ -94,7 +95,13 @@ impl Observer {
     ///
     /// # Errors
     /// When the model has diverged or an invariant of the measurement is broken.
-    pub fn measure<B: Backend>(&mut self, model: &Transformer<B>, step: u64, stage: usize) -> Result<Evaluation> {
+    pub fn measure<B: Backend>(
+        &mut self,
+        model: &Transformer<B>,
+        step: u64,
+        stage: usize,
+        headway: &Headway<'_>,
+    ) -> Result<Evaluation> {
         let mut evaluation = Evaluation { step, stage, ..Evaluation::default() };
         let pairs = self.set.probes.len();
         let plain = model.plain(self.longest());
@@ -104,7 +111,7 @@ impl Observer {
         let spare = self.latest.take().and_then(|(_, distributions)| Arc::into_inner(distributions));
         let spare = spare.map_or_else(Vec::new, |distributions| distributions.probabilities);
         let Responses { sums, mut along, distributions } =
-            Responses::read(model, &prompts, &self.set, spare, (self.positions(), self.tokenizer.pad()))?;
+            Responses::read(model, &prompts, &self.set, spare, (self.positions(), self.tokenizer.pad()), headway)?;
         let read_along = along.iter().map(|(&kind, along)| (kind, label_sums(&along.readings, &along.owner, pairs)));
         evaluation.logps = sums.into_iter().chain(read_along).collect();
         if let Some(Along { readings, owner }) = along.remove(&ProbeKind::Chosen) {
@@ -114,6 +121,7 @@ impl Observer {
         evaluation.rejected = rejected.map(|Along { readings, owner }| self.along_prefix(&readings, &owner));
         check_argmax(&evaluation)?;
         self.measure_flow(distributions, &mut evaluation)?;
+        headway.begin("writing answers");
         if self.generation.greedy > 0 {
             let (stops, longest) = (|id| self.tokenizer.is_stop(id), self.generation.max_new_tokens);
             let answers = prompts.first(self.generation.greedy).answer(model, stops, longest, Decoding::Greedy);

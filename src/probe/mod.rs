@@ -4,7 +4,9 @@ pub(crate) mod answers;
 pub mod classes;
 mod completions;
 pub mod entk;
+mod headway;
 pub mod measure;
+
 mod prompts;
 pub mod reading;
 mod responses;
@@ -14,6 +16,7 @@ pub mod subset;
 
 pub use answers::Generation;
 pub use classes::ClassObserver;
+pub use headway::Headway;
 pub use measure::Observer;
 pub use set::ProbeSet;
 pub use subset::Subset;

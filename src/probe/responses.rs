@@ -2,12 +2,14 @@
 //! log-probs.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::Tensor;
 use burn::tensor::backend::Backend;
 
 use super::completions::Completions;
+use super::headway::Headway;
 use super::prompts::Prompts;
 use super::reading::{self, Reading};
 use super::set::ProbeSet;
@@ -15,6 +17,11 @@ use crate::dynamics::massflow::Distributions;
 use crate::error::Result;
 use crate::model::{self, Answer, KeyValues, Plain, Prompt, Transformer};
 use crate::protocol::ProbeKind;
+
+/// What is being done here, for whoever waits.
+const READING: &str = "measuring answers";
+/// So many tokens are read between two counts.
+const COUNTED: usize = 64;
 
 /// What was read of the responses.
 pub(super) struct Responses {
@@ -53,13 +60,14 @@ impl Responses {
         set: &ProbeSet,
         mut spare: Vec<f32>,
         (positions, pad): (usize, u32),
+        headway: &Headway<'_>,
     ) -> Result<Self> {
         let mut this = match prompts {
             Prompts::Plain(plain, prompts) => {
                 spare.resize(positions * model.vocab_size(), 0.0);
-                Self::plain(plain, prompts, set, spare, model.vocab_size())?
+                Self::plain(plain, prompts, set, (spare, model.vocab_size()), headway)?
             }
-            Prompts::OnDevice { past, last } => Self::on_device(model, (past, last), set, pad)?,
+            Prompts::OnDevice { past, last } => Self::on_device(model, (past, last), set, pad, headway)?,
         };
         #[allow(clippy::cast_possible_truncation, reason = "recorded in single precision")]
         let entropy = this.along.get(&ProbeKind::Chosen).map(|along| along.readings.iter().map(|r| r.entropy as f32));
@@ -74,8 +82,8 @@ impl Responses {
         plain: &Plain,
         prompts: &[Prompt],
         set: &ProbeSet,
-        mut probabilities: Vec<f32>,
-        vocab: usize,
+        (mut probabilities, vocab): (Vec<f32>, usize),
+        headway: &Headway<'_>,
     ) -> Result<Self> {
         let (mut answers, mut kinds) = (Vec::new(), Vec::new());
         for (prompt, probe) in set.probes.iter().enumerate() {
@@ -94,13 +102,20 @@ impl Responses {
                 rest.split_off_mut(..taken).unwrap_or_default().into()
             })
             .collect();
-        let read = plain.read_answers(prompts, &answers, |answer, logits, label| match kinds[answer] {
-            ProbeKind::Chosen => {
-                let mut place = places[answer].lock().unwrap_or_else(PoisonError::into_inner);
-                Position::Whole(reading::read(logits, label, place.split_off_mut(..logits.len())))
+        let (tokens, done) = (answers.iter().map(|answer| answer.tokens.len()).sum(), AtomicUsize::new(0));
+        let read = plain.read_answers(prompts, &answers, |answer, logits, label| {
+            let before = done.fetch_add(1, Ordering::Relaxed);
+            if before.is_multiple_of(COUNTED) {
+                headway.count(READING, before, tokens);
             }
-            ProbeKind::Rejected => Position::Whole(reading::read(logits, label, None)),
-            _ => Position::Logp(model::label_and_largest(logits, label).0),
+            match kinds[answer] {
+                ProbeKind::Chosen => {
+                    let mut place = places[answer].lock().unwrap_or_else(PoisonError::into_inner);
+                    Position::Whole(reading::read(logits, label, place.split_off_mut(..logits.len())))
+                }
+                ProbeKind::Rejected => Position::Whole(reading::read(logits, label, None)),
+                _ => Position::Logp(model::label_and_largest(logits, label).0),
+            }
         });
         drop(places);
         let mut this = Self::of_kinds(set);
@@ -126,9 +141,11 @@ impl Responses {
         prompts: (&KeyValues<B>, &Tensor<B, 2>),
         set: &ProbeSet,
         pad: u32,
+        headway: &Headway<'_>,
     ) -> Result<Self> {
         let mut this = Self::of_kinds(set);
-        for &kind in ProbeKind::ALL {
+        for (done, &kind) in ProbeKind::ALL.iter().enumerate() {
+            headway.count(READING, done, ProbeKind::ALL.len());
             let having = set.probes.iter().enumerate();
             let (having, completions): (Vec<usize>, Vec<&[u32]>) =
                 having.filter_map(|(pair, p)| Some((pair, p.responses.get(&kind)?.1.as_slice()))).unzip();

@@ -15,8 +15,8 @@ use crate::protocol::{
 use crate::text::Shown;
 
 /// The tags of [`TrainerEvent`]: an event with another one comes from a newer program and is skipped.
-const KNOWN: [&str; 9] =
-    ["run_started", "phase", "stage_started", "step", "evaluation", "forces", "classes", "note", "speed"];
+const KNOWN: [&str; 10] =
+    ["run_started", "phase", "stage_started", "step", "evaluation", "forces", "classes", "note", "measuring", "speed"];
 
 /// Names of unknown events that are told apart, at most.
 const NAMED: usize = 16;
@@ -107,7 +107,7 @@ impl Lines {
     fn check(&mut self, event: &TrainerEvent) -> Result<()> {
         let (stage, step) = match event {
             TrainerEvent::RunStarted(run) => return self.check_run(run),
-            TrainerEvent::Speed { .. } => return Ok(()),
+            TrainerEvent::Measuring { .. } | TrainerEvent::Speed { .. } => return Ok(()),
             TrainerEvent::Phase { step, .. } | TrainerEvent::Note { step, .. } => (None, *step),
             TrainerEvent::StageStarted { stage, step } => (Some(*stage), *step),
             TrainerEvent::Step(step) => (Some(step.stage), step.step),

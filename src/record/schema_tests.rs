@@ -74,6 +74,7 @@ fn full() -> Vec<TrainerEvent> {
         })),
         TrainerEvent::from(classes),
         TrainerEvent::Note { step: 1, text: "x".to_owned(), warning: true },
+        TrainerEvent::Measuring { doing: "measuring answers".to_owned(), share: Some(0.5) },
         TrainerEvent::Speed { tokens_per_second: 1.0, seconds_left: 2.0 },
     ];
     events.extend(phases.map(|phase| TrainerEvent::Phase { phase, step: 1 }));

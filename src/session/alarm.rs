@@ -42,7 +42,7 @@ impl Watch {
     /// The alarm that an event raises, if it does.
     fn alarm(&mut self, event: &TrainerEvent) -> Option<StateChange> {
         // Steps have no say in it, and there are many.
-        if matches!(event, TrainerEvent::Step(_) | TrainerEvent::Speed { .. }) {
+        if matches!(event, TrainerEvent::Step(_) | TrainerEvent::Measuring { .. } | TrainerEvent::Speed { .. }) {
             return None;
         }
         self.history.apply(event);

@@ -42,7 +42,8 @@ impl LiveSink {
 
     fn show(&mut self, event: &TrainerEvent) {
         self.catch_up();
-        let droppable = matches!(event, TrainerEvent::Step(_) | TrainerEvent::Speed { .. });
+        let droppable =
+            matches!(event, TrainerEvent::Step(_) | TrainerEvent::Measuring { .. } | TrainerEvent::Speed { .. });
         if self.waiting.is_empty() {
             match self.screen.try_send(Arc::new(event.clone())) {
                 Err(TrySendError::Full(event)) if !droppable => self.waiting.push_back(event),

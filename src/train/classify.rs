@@ -24,8 +24,8 @@ use crate::experiment::{Experiment, ModelSource, Stage};
 use crate::model::classifier::pictures;
 use crate::model::{Classifier, ClassifierShape};
 use crate::objective::logps::per_token_logps;
-use crate::probe::ClassObserver;
 use crate::probe::entk::{Gradients, Recorder};
+use crate::probe::{ClassObserver, Headway};
 use crate::protocol::{FORMAT_VERSION, MetricKey, RunPhase, RunStarted, TrainerEvent};
 
 /// A step of LeNet's is examined once in so many: its Jacobian costs several steps. A perceptron's costs less than the
@@ -132,7 +132,7 @@ impl<B: AutodiffBackend> Learner for Classifying<B> {
         self.optimise(stage, number, &slices, &mut under_way.optimizer)
     }
 
-    fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>> {
+    fn measure(&mut self, step: u64, stage: usize, _: &Headway<'_>) -> Result<Vec<TrainerEvent>> {
         Ok(vec![TrainerEvent::from(self.observer.measure(&self.model, step, stage)?)])
     }
 

@@ -32,7 +32,7 @@ use crate::experiment::{Experiment, Stage};
 use crate::model::batch::Batch;
 use crate::model::{Architecture, Checkpoint, Transformer, model_files};
 use crate::objective::{self, PairLogps, PairLoss};
-use crate::probe::{Observer, ProbeSet};
+use crate::probe::{Headway, Observer, ProbeSet};
 use crate::protocol::{MetricKey, RunPhase, TrainerEvent};
 use crate::text::Shown;
 
@@ -138,10 +138,13 @@ impl<B: AutodiffBackend> Learner for Language<B> {
         self.take_step(stage, under_way, number, control).map(|taken| taken.metrics)
     }
 
-    fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>> {
+    fn measure(&mut self, step: u64, stage: usize, headway: &Headway<'_>) -> Result<Vec<TrainerEvent>> {
         let model = self.model.valid();
-        let evaluation = self.observer.measure(&model, step, stage)?;
-        let forces = self.forces.as_mut().and_then(|forces| forces.measure(model, &evaluation));
+        let evaluation = self.observer.measure(&model, step, stage, headway)?;
+        let forces = self.forces.as_mut().and_then(|forces| {
+            headway.begin("measuring forces");
+            forces.measure(model, &evaluation)
+        });
         let forces = forces.map(|forces| TrainerEvent::Forces(Box::new(forces)));
         Ok([TrainerEvent::from(evaluation)].into_iter().chain(forces).collect())
     }

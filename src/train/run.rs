@@ -11,6 +11,7 @@ use super::metrics::{Aside, Speed};
 use super::state::{SavedState, TrainerState};
 use crate::error::{Error, Result};
 use crate::experiment::{Experiment, Stage};
+use crate::probe::Headway;
 use crate::protocol::{MetricKey, RunPhase, RunStarted, StepMetrics, TrainerEvent};
 
 /// What learns: a model, with what it is trained on and observed by.
@@ -37,7 +38,7 @@ pub(super) trait Learner: Sized {
     ) -> Result<BTreeMap<MetricKey, f64>>;
 
     /// Measures what is observed, in stage `stage` after `step` optimiser steps; returns what there is to tell, in order.
-    fn measure(&mut self, step: u64, stage: usize) -> Result<Vec<TrainerEvent>>;
+    fn measure(&mut self, step: u64, stage: usize, headway: &Headway<'_>) -> Result<Vec<TrainerEvent>>;
 
     /// Tokens, or pictures, that the optimiser has seen.
     fn seen(&self) -> u64;
@@ -205,7 +206,12 @@ impl<L: Learner> Run<'_, L> {
         }
         self.control.say(RunPhase::Evaluating, step)?;
         let began = Instant::now();
-        let readings = self.learner.measure(step, stage)?;
+        let control = &mut self.control;
+        // What is only shown is never refused by the record.
+        let mut tell = |doing: &str, share| {
+            let _ = control.emit(&TrainerEvent::Measuring { doing: doing.to_owned(), share });
+        };
+        let readings = self.learner.measure(step, stage, &Headway::new(&mut tell))?;
         self.measuring += began.elapsed();
         self.progress.measured = Some(step);
         for reading in &readings {

@@ -44,6 +44,7 @@ fn step_of(event: &TrainerEvent) -> u64 {
         TrainerEvent::RunStarted(_)
         | TrainerEvent::Classes(_)
         | TrainerEvent::Note { .. }
+        | TrainerEvent::Measuring { .. }
         | TrainerEvent::Speed { .. } => 0,
     }
 }
@@ -63,13 +64,16 @@ fn with_pauses(events: Vec<TrainerEvent>, steps: &[u64]) -> Vec<TrainerEvent> {
     all
 }
 
-/// What the trainer says to the screen: measuring is announced, and so is the speed.
+/// What the trainer says to the screen: measuring is announced with how far it has come, and so is the speed.
 fn live(events: &[TrainerEvent]) -> Vec<TrainerEvent> {
     let mut said = Vec::new();
     for event in events {
         let step = step_of(event);
         match event {
-            TrainerEvent::Evaluation(_) => said.push(TrainerEvent::Phase { phase: RunPhase::Evaluating, step }),
+            TrainerEvent::Evaluation(_) => said.extend([
+                TrainerEvent::Phase { phase: RunPhase::Evaluating, step },
+                TrainerEvent::Measuring { doing: "measuring answers".to_owned(), share: Some(0.5) },
+            ]),
             TrainerEvent::Step(_) => said.push(TrainerEvent::Speed { tokens_per_second: 9.0, seconds_left: 1.0 }),
             _ => {}
         }

@@ -63,6 +63,18 @@ fn verdict(app: &App) -> (String, Style) {
     }
 }
 
+/// A measurement is under way.
+const MEASURING: &str = "measuring the probes";
+
+/// How far the measurement under way has come.
+fn headway(app: &App) -> String {
+    match &app.history().measuring {
+        None => MEASURING.to_owned(),
+        Some((doing, None)) => doing.to_string(),
+        Some((doing, Some(share))) => format!("{doing} {:.0} %", 100.0 * share),
+    }
+}
+
 /// What the trainer is doing, in words, and whether that wants attention.
 fn phase(app: &App) -> (String, bool) {
     if app.is_stopping() && !app.hide_clock {
@@ -82,8 +94,8 @@ fn phase(app: &App) -> (String, bool) {
             let since = app.phase_age();
             // Most measurements are over sooner than a second is read.
             let counts = !app.hide_clock && since >= Duration::from_secs(1);
-            let took = if counts { format!(", {}", clock(since)) } else { String::new() };
-            (format!("measuring the probes{took}"), false)
+            let words = if counts { format!("{}, {}", headway(app), clock(since)) } else { MEASURING.to_owned() };
+            (words, false)
         }
         Some(RunPhase::Stopping) => ("stopping".to_owned(), true),
         Some(RunPhase::Finished) => ("finished".to_owned(), false),

@@ -131,6 +131,21 @@ fn a_wait_within_the_run_is_counted_in_the_header() {
 }
 
 #[test]
+fn a_long_measurement_says_how_far_it_has_come() {
+    let mut app = live_at(60);
+    app.update(Message::Tick(Duration::from_secs(100)));
+    let mut tell = |event| drop(app.update(Message::Trainer(Arc::new(event))));
+    tell(TrainerEvent::Phase { phase: RunPhase::Evaluating, step: 60 });
+    tell(TrainerEvent::Measuring { doing: "measuring answers".to_owned(), share: Some(0.36) });
+    assert!(plain(&drawn(&app, 80, 24)).contains("· measuring the probes"), "a short one is over before this is read");
+    app.update(Message::Tick(Duration::from_secs(103)));
+    let screen = plain(&drawn(&app, 80, 24));
+    assert!(screen.contains("measuring answers 36 %, 3 s"), "{screen}");
+    app.update(Message::Trainer(Arc::new(TrainerEvent::Phase { phase: RunPhase::Running, step: 60 })));
+    assert!(!plain(&drawn(&app, 80, 24)).contains("measuring"));
+}
+
+#[test]
 fn the_alarm_is_raised_with_its_reason_if_and_only_if_the_detector_says_so() {
     use DynamicsState as S;
     for state in [S::Healthy, S::Displacing, S::Flattening, S::Squeezing, S::Collapse] {
