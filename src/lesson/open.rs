@@ -1,9 +1,7 @@
 //! A lesson with its recordings read: what texts say and conditions decide.
 
-use std::io::{BufRead, BufReader, Read as _};
+use std::io::Read as _;
 use std::path::Path;
-
-use flate2::bufread::MultiGzDecoder;
 
 use super::fact::{Condition, Fact, Ground};
 use super::schema::LESSON;
@@ -13,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::experiment::{self, Node, parse_by};
 use crate::history::RunHistory;
 use crate::protocol::TrainerEvent;
-use crate::record::{Recording, RunReader};
+use crate::record::{self, Recording, RunReader};
 
 /// Bytes that a recording of a lesson may have when it is unpacked.
 const LARGEST: u64 = 256 << 20;
@@ -129,12 +127,8 @@ impl Opened {
 
 /// A run file, plain or packed by gzip.
 fn unpacked(path: &Path, bytes: &[u8]) -> Result<Recording> {
-    let plain: Box<dyn BufRead + '_> = if bytes.starts_with(&[0x1f, 0x8b]) {
-        Box::new(BufReader::new(MultiGzDecoder::new(bytes).take(LARGEST)))
-    } else {
-        Box::new(bytes)
-    };
-    let mut reader = RunReader::new(path, plain);
+    let plain = record::unpacked(bytes).map_err(|e| Error::reading(path, &e))?;
+    let mut reader = RunReader::new(path, plain.take(LARGEST));
     let mut events = Vec::new();
     while let Some(event) = reader.next_event()? {
         events.push(event);

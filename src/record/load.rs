@@ -1,6 +1,5 @@
 //! Reads a recording in the background: whoever shows it has the first events at once, whatever the file's size.
 
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
+use super::packed;
 use super::reader::{RunReader, read_each};
 use crate::error::{Error, Result};
 use crate::history::{Folder, Part, RunHistory};
@@ -32,7 +32,7 @@ pub enum Loaded {
         after: Arc<RunHistory>,
         /// Bytes of the file that were read.
         read: u64,
-        /// Bytes of the file.
+        /// Bytes of the file; 0 where that is not known.
         of: u64,
     },
     /// That was all.
@@ -61,8 +61,8 @@ impl Loader {
     /// # Errors
     /// When the file cannot be opened, or the thread not started.
     pub fn start(path: &Path) -> Result<Self> {
-        let reader = RunReader::open(path)?;
-        let of = fs::metadata(path).map_or(0, |file| file.len());
+        let (input, of) = packed::open(path)?;
+        let reader = RunReader::new(path, input);
         let (sender, arrivals) = bounded(WAITING);
         let thread = std::thread::Builder::new()
             .name("recording".to_owned())

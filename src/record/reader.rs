@@ -1,10 +1,10 @@
 //! Reads a run's events: tolerant of what a newer or another program adds, strict about what it says.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use super::lines::Lines;
+use super::packed;
 use crate::error::{Error, Result};
 use crate::protocol::TrainerEvent;
 use crate::record::Recording;
@@ -49,7 +49,7 @@ pub(super) fn read_each(mut reader: RunReader, mut take: impl FnMut(TrainerEvent
 
 /// Reads events one by one, a line in memory at a time.
 #[derive(Debug)]
-pub struct RunReader<R = BufReader<File>> {
+pub struct RunReader<R = Box<dyn BufRead + Send>> {
     path: PathBuf,
     input: R,
     line: Vec<u8>,
@@ -59,13 +59,12 @@ pub struct RunReader<R = BufReader<File>> {
 }
 
 impl RunReader {
-    /// Opens a file of events.
+    /// Opens a file of events, plain or packed by gzip.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Error::reading(path, &e))?;
-        Ok(Self::new(path, BufReader::with_capacity(1 << 16, file)))
+        packed::open(path).map(|(input, _)| Self::new(path, input))
     }
 }
 

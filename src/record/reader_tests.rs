@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
+use std::io::Write as _;
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -79,6 +80,20 @@ fn a_last_line_that_breaks_off_is_dropped_wherever_it_breaks() {
     }
     // Whole, but for the line break.
     assert_eq!(read_text(text.trim_end().as_bytes()).unwrap().events.len(), events().len());
+}
+
+#[test]
+fn a_packed_file_is_read_like_a_plain_one_and_a_damaged_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run.jsonl.gz");
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    packer.write_all(written(&events()).as_bytes()).unwrap();
+    let packed = packer.finish().unwrap();
+    std::fs::write(&path, &packed).unwrap();
+    assert_eq!(written(&read(&path).unwrap().events), written(&events()));
+    std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
+    let error = read(&path).unwrap_err().to_string();
+    assert!(error.contains("run.jsonl.gz"), "{error}");
 }
 
 #[test]
