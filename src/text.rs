@@ -131,6 +131,11 @@ pub fn broken(widths: &[usize], width: usize) -> Vec<Range<usize>> {
     lines
 }
 
+/// A number as text, with a minus sign in the place of its first hyphen.
+pub fn minus(number: &str) -> String {
+    number.replacen('-', "−", 1)
+}
+
 /// A number of bytes in decimal units: `98.4 MB`.
 #[allow(clippy::cast_precision_loss, reason = "rounded to a tenth")]
 pub fn bytes(bytes: u64) -> String {

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::history::stats::{Estimate, float};
 use crate::protocol::ProbeKind;
-use crate::text::{Shown, fit};
+use crate::text::{Shown, fit, minus};
 
 /// Columns of a cell.
 const CELL: usize = 9;
@@ -109,7 +109,7 @@ impl Alike {
         let tables: [(&str, Write); 2] = [
             ("‖K‖, estimated", |cell| format!("{:.2e}", cell.norm)),
             ("cosine of the gradients of log π, exactly: above 0 learning one pulls the other up", |cell| {
-                format!("{:+.3}", cell.cosine)
+                minus(&format!("{:+.3}", cell.cosine))
             }),
         ];
         for (what, write) in tables {
@@ -149,11 +149,11 @@ impl Alike {
         };
         let Some(cell) = self.cells.get(row).and_then(|cells| cells.get(column)) else { return String::new() };
         format!(
-            "  ‖K‖ {:.2e} [{:.2e}, {:.2e}], cosine {:+.3}: prompt {} ({}) and {} ({})",
+            "  ‖K‖ {:.2e} [{:.2e}, {:.2e}], cosine {}: prompt {} ({}) and {} ({})",
             cell.norm,
             cell.interval[0],
             cell.interval[1],
-            cell.cosine,
+            minus(&format!("{:+.3}", cell.cosine)),
             observed.prompt + 1,
             fit(Shown::new(&observed.asked).as_str(), 40),
             learnt.name(),
@@ -188,7 +188,7 @@ pub(crate) mod tests {
     fn the_table_says_numbers_doubt_and_the_most_alike() {
         let alike = example(ProbeKind::Chosen, 64);
         let text = alike.lines(100).join("\n");
-        for part in ["after 64 steps", "± 20 %", "#7y⁺", "#7y⁻", "4.00e0", "9.00e0", "-0.500", "prompt 5"] {
+        for part in ["after 64 steps", "± 20 %", "#7y⁺", "#7y⁻", "4.00e0", "9.00e0", "−0.500", "prompt 5"] {
             assert!(text.contains(part), "{part}: {text}");
         }
         assert!(!text.contains('\u{1b}'), "{text}");

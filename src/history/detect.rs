@@ -15,7 +15,7 @@ use super::readings::Direction;
 use super::standing::{Courses, Evidence, Standing};
 use super::state::{DynamicsState, StateChange};
 use crate::protocol::{DetectorSettings, Evaluation, RunStarted};
-use crate::text::Shown;
+use crate::text::{Shown, minus};
 
 /// Turns evaluations into states, with hysteresis.
 #[derive(Debug, Clone, Default)]
@@ -228,8 +228,9 @@ fn reason(standing: &Standing, stage: &str) -> String {
         }
         DynamicsState::Displacing => format!("{displaced}, while {rose} (mass flow is not recorded)"),
         DynamicsState::Flattening => format!(
-            "{displaced}, and the mass flattens out: entropy {:+.3} nats and bystanders {:+.4} a position",
-            standing.entropy, standing.bystanders
+            "{displaced}, and the mass flattens out: entropy {} nats and bystanders {} a position",
+            minus(&format!("{:+.3}", standing.entropy)),
+            minus(&format!("{:+.4}", standing.bystanders))
         ),
         DynamicsState::Squeezing | DynamicsState::Collapse => {
             let top = standing.top_gain.as_ref().map_or_else(String::new, |(token, share)| {

@@ -6,6 +6,7 @@ use super::told::curve_named;
 use crate::dynamics::lab::Outcome;
 use crate::dynamics::lab::wording;
 use crate::history::{RunHistory, Scale};
+use crate::text::minus;
 
 /// A number with a name.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -210,10 +211,6 @@ impl Measure {
             }
         }
     }
-}
-
-fn minus(text: &str) -> String {
-    text.replacen('-', "−", 1)
 }
 
 fn sum(lab: &Outcome, who: Who, of: impl Fn(usize) -> f64) -> f64 {

@@ -14,7 +14,7 @@ use crate::experiment::{EMBEDDED, Experiment};
 use crate::history::CurveId;
 use crate::protocol::ProbeKind;
 use crate::record::{Outcome, RunDirectory, Summary};
-use crate::text::{Shown, fit};
+use crate::text::{Shown, fit, minus};
 use crate::tui::menu::{Entry, Menu};
 use crate::tui::message::Ending;
 use crate::tui::run::Source;
@@ -174,7 +174,7 @@ fn line(found: &Found) -> Shown {
     };
     let curves = [CurveId::Probe(ProbeKind::Chosen), CurveId::Probe(ProbeKind::Rejected), CurveId::ArgmaxChosen];
     let number = |curve: CurveId| match summary.logps.get(curve.key()) {
-        Some(Some(value)) => format!("{value:.1}").replacen('-', "−", 1),
+        Some(Some(value)) => minus(&format!("{value:.1}")),
         Some(None) => "–".to_owned(),
         None => String::new(),
     };

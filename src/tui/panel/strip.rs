@@ -14,7 +14,7 @@ use crate::tui::view::text::{Words, change, number};
 const DARKEST: f32 = 8.0;
 
 /// Labels and lines of the prompt panel: for y⁺ and y⁻ a shade a token where changes are counted from and at what is
-/// shown, the darker the less likely; then y⁺'s tokens with log p and its change. Nothing where none was recorded.
+/// shown, the darker the less likely; then the tokens of each with log p and its change. Nothing where none was recorded.
 pub(super) fn strips(
     app: &App,
     (then, now): (Option<&Evaluation>, Option<&Evaluation>),
@@ -30,10 +30,10 @@ pub(super) fn strips(
         let rows = labels.into_iter().zip([then, now]).filter(|(_, list)| !list.is_empty());
         lines.extend(rows.map(|(label, list)| (label, shaded(app, list))));
     }
-    let labels = app.shown().run.as_ref().and_then(|run| run.probes.get(pair)).map(|probe| &*probe.chosen_tokens);
-    let tokens = numbers(app, labels.unwrap_or_default(), &chosen);
-    if !tokens.is_empty() {
-        lines.push(("log p", tokens));
+    if let Some(probe) = app.shown().run.as_ref().and_then(|run| run.probes.get(pair)) {
+        let answers = [("y⁺ log p", &probe.chosen_tokens, &chosen), ("y⁻ log p", &probe.rejected_tokens, &rejected)];
+        let numbers = answers.map(|(label, tokens, lists)| (label, numbers(app, tokens, lists)));
+        lines.extend(numbers.into_iter().filter(|(_, tokens)| !tokens.is_empty()));
     }
     lines
 }
@@ -52,7 +52,7 @@ fn shaded(app: &App, list: &[f32]) -> Words {
     list.chunks(10).map(|ten| (ten.iter().map(mark).collect(), app.view.theme.text())).collect()
 }
 
-/// Every token of y⁺ with its log-prob, and how far that moved where it moved by a tenth of a nat at least.
+/// Every token of an answer with its log-prob, and how far that moved where it moved by a tenth of a nat at least.
 fn numbers(app: &App, tokens: &[String], [then, now]: &[Vec<f32>; 2]) -> Words {
     let theme = &app.view.theme;
     let mut words = Words::new();

@@ -9,7 +9,7 @@ use ratatui::widgets::{Block, BorderType};
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::history::Series;
-use crate::text::broken;
+use crate::text::{broken, minus};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::theme::Theme;
 
@@ -85,10 +85,6 @@ pub(in crate::tui) fn direction(written: &str, theme: &Theme) -> Style {
         Some('−') => theme.loss(),
         _ => theme.dim(),
     }
-}
-
-fn minus(text: &str) -> String {
-    text.replacen('-', "−", 1)
 }
 
 /// A share as a percentage.
