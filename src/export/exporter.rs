@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use super::csv::NamedTable;
 use super::film::Film;
 use super::sheet::{self, Sheet};
-use super::{ScreenshotMeta, apng, cast, comparison, csv, figure, html, jsonl, parquet, png, svg, text};
+use super::{ScreenshotMeta, apng, cast, comparison, csv, figure, html, jsonl, parquet, pdf, png, svg, text};
 use crate::error::{Error, Result};
 use crate::history::{Aligned, RunHistory};
 
@@ -67,7 +67,7 @@ pub enum Kind {
 }
 
 /// Every way.
-pub static EXPORTERS: [Exporter; 11] = [
+pub static EXPORTERS: [Exporter; 12] = [
     Exporter {
         name: "csv",
         extension: "csv",
@@ -96,7 +96,13 @@ pub static EXPORTERS: [Exporter; 11] = [
         name: "figure",
         extension: "svg",
         help: "A figure for a paper, 88 mm wide: a panel for each group of answers",
-        kind: Kind::Page("figure", figure::figure),
+        kind: Kind::Page("figure", |history| figure::figure(history).map(String::into_bytes)),
+    },
+    Exporter {
+        name: "pdf",
+        extension: "pdf",
+        help: "The same figure as PDF, with its font embedded",
+        kind: Kind::Page("figure", |history| pdf::pdf(&figure::figure(history)?, &figure::title(history))),
     },
     Exporter {
         name: "svg",

@@ -34,8 +34,8 @@ const BELOW: f64 = 13.0;
 const FOOT: f64 = 9.0;
 /// Length of a dash in the legend.
 const SAMPLE: f64 = 13.0;
-/// Mean width of a character of the legend, generous.
-const CHARACTER: f64 = 3.3;
+/// Width of a character in the bundled font; those that stand in for Helvetica are narrower.
+const CHARACTER: f64 = 3.62;
 /// Most points of a line.
 const POINTS: usize = 400;
 
@@ -50,7 +50,7 @@ struct Panel {
 ///
 /// # Errors
 /// When the run observed no answers: a classifier, or a run that measured nothing.
-pub fn figure(history: &RunHistory) -> Result<Vec<u8>> {
+pub(super) fn figure(history: &RunHistory) -> Result<String> {
     let all = present(history);
     if all.is_empty() {
         let problem = "--format figure: the run measured no answers; `--format csv` writes what it has";
@@ -92,8 +92,7 @@ pub fn figure(history: &RunHistory) -> Result<Vec<u8>> {
     }
     let height = top + FOOT;
     body += &format!(
-        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">optimiser steps (log p: sums over the answer, nats, \
-         means over prompts)</text>\n",
+        "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">optimiser steps · log p: sums, nats, means over prompts</text>\n",
         WIDTH / 2.0,
         top + 4.0
     );
@@ -102,9 +101,13 @@ pub fn figure(history: &RunHistory) -> Result<Vec<u8>> {
          font-family=\"Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif\" font-size=\"6\" fill=\"#000\">\n\
          <title>{}</title>\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{body}</svg>\n",
         height * 88.0 / WIDTH,
-        escaped(history.run.as_ref().map_or("run", |run| &run.run_id)),
-    )
-    .into_bytes())
+        escaped(&title(history)),
+    ))
+}
+
+/// What the figure is of: the run's name.
+pub(super) fn title(history: &RunHistory) -> String {
+    history.run.as_ref().map_or_else(|| "run".to_owned(), |run| run.run_id.clone())
 }
 
 fn label(curve: CurveId) -> String {
@@ -272,7 +275,7 @@ mod tests {
             let logps = [(ProbeKind::Chosen, -30.0 - f32::from(step)), (ProbeKind::IrrTrain, f32::NAN)];
             history.apply(&TrainerEvent::from(evaluation(4, usize::from(step > 8), step.into(), &logps, -20.0)));
         }
-        let drawn = String::from_utf8(figure(&history)?)?;
+        let drawn = figure(&history)?;
         assert_eq!(drawn.matches("class=\"curve\"").count(), present(&history).len());
         assert_eq!(drawn.matches("font-weight=\"bold\"").count(), ProbeGroup::ALL.len());
         assert!(drawn.contains("D&lt;P&gt;O&lt;U+202E&gt;") && drawn.contains("width=\"88mm\""));

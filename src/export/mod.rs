@@ -14,6 +14,7 @@ pub mod influence;
 mod jsonl;
 mod meta;
 mod parquet;
+mod pdf;
 pub mod png;
 mod shapes;
 mod sheet;

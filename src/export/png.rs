@@ -25,6 +25,7 @@ fn fonts() -> Arc<Database> {
         fonts.load_font_data(REGULAR.to_vec());
         fonts.load_font_data(BOLD.to_vec());
         fonts.set_monospace_family(FONT_FAMILY);
+        fonts.set_sans_serif_family(FONT_FAMILY);
         Arc::new(fonts)
     };
     Arc::clone(FONTS.get_or_init(load))
@@ -53,13 +54,21 @@ pub fn png(svg: &str, meta: &ScreenshotMeta) -> Result<Vec<u8>> {
     Ok(out)
 }
 
+/// An SVG laid out in the bundled font.
+///
+/// # Errors
+/// When it is not one.
+pub(super) fn tree(svg: &str) -> Result<Tree> {
+    let options = Options { fontdb: fonts(), font_family: FONT_FAMILY.to_owned(), ..Options::default() };
+    Tree::from_str(svg, &options).map_err(|e| failed(&e))
+}
+
 /// The pixels of an SVG at a scale: width, height, and red, green and blue of each, line by line.
 ///
 /// # Errors
 /// When the SVG is not one, or the picture is empty or too large.
 pub(super) fn pixels(svg: &str, scale: u16) -> Result<(u32, u32, Vec<u8>)> {
-    let options = Options { fontdb: fonts(), font_family: FONT_FAMILY.to_owned(), ..Options::default() };
-    let tree = Tree::from_str(svg, &options).map_err(|e| failed(&e))?;
+    let tree = tree(svg)?;
     let size = tree.size().to_int_size();
     let (width, height) = (size.width() * u32::from(scale), size.height() * u32::from(scale));
     let mut pixmap = Pixmap::new(width, height).ok_or_else(|| failed(&"it has no extent"))?;

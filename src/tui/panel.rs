@@ -9,6 +9,7 @@ pub(super) mod events;
 pub(super) mod forces;
 mod frame;
 pub(super) mod heatmap;
+mod large;
 mod measure;
 pub(super) mod pairs;
 pub(super) mod prompt;

@@ -153,6 +153,20 @@ fn a_presenter_has_fewer_curves() {
 }
 
 #[test]
+fn a_presenter_has_large_numbers_where_there_is_room() {
+    let opened = opened("winner_falls");
+    let mut desk = desk(&opened).presenting(true);
+    press(&mut desk, KeyCode::Enter);
+    answer(&mut desk, true);
+    assert!(drawn(&desk, 120, 40).contains("y⁻ fell by 24.6"));
+    let letters = |desk: &Desk, (width, height)| drawn(desk, width, height).matches('▟').count();
+    assert!(letters(&desk, (120, 40)) > 3, "{}", drawn(&desk, 120, 40));
+    assert_eq!(letters(&desk, (80, 24)), 0, "the curves need the room");
+    press(&mut desk, KeyCode::Char('p'));
+    assert_eq!(letters(&desk, (120, 40)), 0);
+}
+
+#[test]
 fn it_can_be_drawn_at_any_size_without_colour_and_in_ascii() {
     for (path, _) in LESSONS {
         let opened = opened(path);

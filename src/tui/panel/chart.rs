@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::forces;
 use super::frame::{frame, inside_chart};
+use super::large::{self, Move};
 use crate::history::columns::Columns;
 use crate::history::reduce::reduce;
 use crate::history::{CurveId, Mark, MarkKind, Scale};
@@ -26,7 +27,10 @@ const TITLED: u16 = 8;
 /// Draws the panel.
 pub(in crate::tui) fn render(app: &App, area: Rect, buf: &mut Buffer) {
     let rest = said(app, app.splits(), area);
-    let inner = frame(app, Panel::Chart, rest, area, buf);
+    let mut inner = frame(app, Panel::Chart, rest, area, buf);
+    if app.view.presents {
+        inner = large::render(app, &moves(app), inner, buf);
+    }
     if !inner.is_empty() {
         with_chart(app, |chart| chart.render(inner, buf));
     }
@@ -97,33 +101,36 @@ fn said(app: &App, splits: bool, area: Rect) -> String {
     }
 }
 
+/// How far the curves of the story moved at the step that is shown.
+fn moves(app: &App) -> Vec<Move> {
+    let name = |curve: CurveId| if curve == CurveId::ArgmaxChosen { "y*" } else { curve.symbol() };
+    let leading = app.visible_curves().filter(|curve| app.view.leads(curve.id));
+    leading
+        .filter_map(|curve| Some((curve.id, name(curve.id), app.change(curve)?)))
+        .filter(|(.., by)| !by.is_nan())
+        .collect()
+}
+
 /// How far the curves of the story moved, at the step that is shown: in words, the longest first.
 fn story(app: &App) -> Vec<String> {
     let Some(step) = app.measured_step() else { return Vec::new() };
-    let moved: Vec<(&str, f64)> = app
-        .visible_curves()
-        .filter(|curve| app.view.leads(curve.id))
-        .filter_map(|curve| {
-            Some((if curve.id == CurveId::ArgmaxChosen { "y*" } else { curve.id.symbol() }, app.change(curve)?))
-        })
-        .filter(|(_, change)| !change.is_nan())
-        .collect();
+    let moved = moves(app);
     if moved.is_empty() {
         return Vec::new();
     }
-    if moved.iter().all(|(_, by)| by.abs() < 0.05) {
+    if moved.iter().all(|(.., by)| by.abs() < 0.05) {
         return vec![format!("at step {step}: nothing has moved yet · {}", averaged(app)), format!("at step {step}")];
     }
-    let in_words = |&(what, by): &(&str, f64)| match by {
+    let in_words = |&(_, what, by): &Move| match by {
         _ if by.abs() < 0.05 => format!("{what} did not move"),
         _ if by < 0.0 => format!("{what} fell by {:.1}", -by),
         _ => format!("{what} rose by {by:.1}"),
     };
-    let listed = |each: &dyn Fn(&(&str, f64)) -> String| moved.iter().map(each).collect::<Vec<_>>().join(", ");
+    let listed = |each: &dyn Fn(&Move) -> String| moved.iter().map(each).collect::<Vec<_>>().join(", ");
     let [long, short, _] = app.since_in_words();
     let since = long.trim_start_matches("Δ ").to_owned();
     let words = listed(&in_words);
-    let numbers = listed(&|&(what, by)| format!("{what} {}", change(by, 1)));
+    let numbers = listed(&|&(_, what, by)| format!("{what} {}", change(by, 1)));
     let smoothed = app.view.smoothing.weight().map_or_else(String::new, |weight| format!(" · smoothed {weight}"));
     vec![
         format!("at step {step}: {words} nats {since} · {}{smoothed}", averaged(app)),
