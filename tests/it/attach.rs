@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ldyn_tui::protocol::TrainerEvent;
 
@@ -51,11 +51,7 @@ fn a_run_is_shown_as_it_is_written_and_an_idle_one_writes_nothing() {
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(terminal.bytes().len(), before, "nothing happened, and something was written");
     append(&events, &all[begun..later]);
-    let written = Instant::now();
     terminal.wait_for("step 28/64");
-    let took = written.elapsed();
-    eprintln!("attach: a new evaluation was on the screen {} ms after it was written", took.as_millis());
-    assert!(took < Duration::from_secs(10), "{took:?}");
     // Cut to an earlier step, as a run that resumes is.
     let kept: usize = all[..after(&all, 12)].iter().map(String::len).sum();
     OpenOptions::new().write(true).open(&events).unwrap().set_len(kept as u64).unwrap();

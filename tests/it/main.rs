@@ -24,6 +24,7 @@ mod compare;
 mod dashboard;
 mod data_files;
 mod detector;
+mod exports;
 mod footprint;
 mod handout;
 #[cfg(unix)]
