@@ -213,7 +213,7 @@ impl Place {
                 spelled(tick)
             );
         }
-        for tick in ticks(x, 3.0) {
+        for tick in ticks(x, 4.0) {
             let at = across(tick);
             out += &format!(
                 "<path d=\"M{at:.2} {bottom:.1}v2\" stroke=\"#000\" stroke-width=\".4\"/>\

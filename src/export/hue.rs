@@ -45,6 +45,28 @@ mod tests {
 
     use super::*;
 
+    /// The contrast of two colours, 1 to 21: WCAG 2.1's ratio of relative luminances.
+    fn contrast(a: &str, b: &str) -> f64 {
+        let luminance = |colour: &str| -> f64 {
+            let channel = |at: usize| {
+                let x = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap_or_default()) / 255.0;
+                if x <= 0.040_45 { x / 12.92 } else { ((x + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+        };
+        let (a, b) = (luminance(a) + 0.05, luminance(b) + 0.05);
+        f64::max(a / b, b / a)
+    }
+
+    #[test]
+    fn colours_stand_out_on_their_ground() {
+        assert!((contrast("#000000", "#ffffff") - 21.0).abs() < 1e-9);
+        for hue in hues(&CurveId::all().collect::<Vec<_>>()) {
+            assert!(contrast(hue.light, "#ffffff") >= 3.0, "{} on paper", hue.light);
+            assert!(contrast(hue.dark, "#0f141a") >= 3.0, "{} on a dark page", hue.dark);
+        }
+    }
+
     #[test]
     fn no_two_curves_look_alike() {
         let curves: Vec<_> = CurveId::all().collect();

@@ -31,12 +31,20 @@ pub(super) fn pdf(svg: &str, title: &str) -> Result<Vec<u8>> {
     document.set_metadata(Metadata::new().title(title.to_owned()));
     let mut page = document.start_page_with(page.ok_or_else(|| failed(&"it has no extent"))?);
     let mut surface = page.surface();
-    surface.push_transform(&Transform::from_scale(POINTS, POINTS));
-    group(&tree, tree.root(), &mut surface)?;
-    surface.pop();
+    let drawn =
+        within(Transform::from_scale(POINTS, POINTS), &mut surface, |surface| group(&tree, tree.root(), surface));
     surface.finish();
     page.finish();
+    drawn?;
     document.finish().map_err(|e| failed(&e))
+}
+
+/// Draws under a transform. It must end also where that fails: a surface does not go with one that is open.
+fn within<'a>(at: Transform, on: &mut Surface<'a>, draw: impl FnOnce(&mut Surface<'a>) -> Result<()>) -> Result<()> {
+    on.push_transform(&at);
+    let drawn = draw(on);
+    on.pop();
+    drawn
 }
 
 fn group(tree: &Tree, of: &Group, surface: &mut Surface<'_>) -> Result<()> {
@@ -44,7 +52,7 @@ fn group(tree: &Tree, of: &Group, surface: &mut Surface<'_>) -> Result<()> {
         match node {
             Node::Group(inner) => group(tree, inner, surface)?,
             Node::Path(path) => shape(path, surface)?,
-            Node::Text(text) => words(tree, text, surface)?,
+            Node::Text(text) => within(placed(text.abs_transform()), surface, |surface| words(tree, text, surface))?,
             Node::Image(_) => return Err(failed(&"it has a picture in it")),
         }
     }
@@ -55,12 +63,12 @@ fn shape(path: &usvg::Path, surface: &mut Surface<'_>) -> Result<()> {
     let fill = path.fill().map(|fill| self::fill(fill.paint())).transpose()?;
     let stroke = path.stroke().map(stroke).transpose()?;
     let Some(outline) = outline(path) else { return Ok(()) };
-    surface.push_transform(&placed(path.abs_transform()));
-    surface.set_fill(fill);
-    surface.set_stroke(stroke);
-    surface.draw_path(&outline);
-    surface.pop();
-    Ok(())
+    within(placed(path.abs_transform()), surface, |surface| {
+        surface.set_fill(fill);
+        surface.set_stroke(stroke);
+        surface.draw_path(&outline);
+        Ok(())
+    })
 }
 
 fn outline(path: &usvg::Path) -> Option<Path> {
@@ -79,7 +87,6 @@ fn outline(path: &usvg::Path) -> Option<Path> {
 
 /// A line of text is a run of glyphs for each of its styles.
 fn words(tree: &Tree, text: &usvg::Text, surface: &mut Surface<'_>) -> Result<()> {
-    surface.push_transform(&placed(text.abs_transform()));
     for span in text.layouted() {
         let glyphs = &span.positioned_glyphs;
         let (Some(first), Some(fill)) = (glyphs.first(), &span.fill) else { continue };
@@ -92,7 +99,7 @@ fn words(tree: &Tree, text: &usvg::Text, surface: &mut Surface<'_>) -> Result<()
             said.push_str(&glyph.text);
             let next = glyphs.get(at + 1).unwrap_or(glyph);
             let advance = (next.transform().tx - glyph.transform().tx) / glyph.font_size();
-            let id = GlyphId::new(glyph.id.0.into());
+            let id = GlyphId::new(glyph.id.0);
             run.push(KrillaGlyph::new(id, advance, 0.0, 0.0, 0.0, from..said.len(), None));
         }
         let start = first.transform();
@@ -100,7 +107,6 @@ fn words(tree: &Tree, text: &usvg::Text, surface: &mut Surface<'_>) -> Result<()
         surface.set_stroke(None);
         surface.draw_glyphs(Point::from_xy(start.tx, start.ty), &run, font, &said, first.font_size(), false);
     }
-    surface.pop();
     Ok(())
 }
 

@@ -54,11 +54,13 @@ fn the_long_table_has_the_numbers_of_the_wide_one() {
 #[test]
 fn a_page_and_a_figure_are_whole_by_themselves() {
     let folder = tempfile::tempdir().unwrap();
-    let files = exported("html,figure", folder.path());
+    let files = exported("html,figure,pdf", folder.path());
     let page = ending(&files, ".html");
     assert!(page.contains("Content-Security-Policy") && page.contains("dpo_offpolicy"));
     let figure = ending(&files, "-figure.svg");
     assert!(figure.starts_with("<svg") && figure.contains("88mm"));
+    let (_, printed) = files.iter().find(|(name, _)| name.ends_with("-figure.pdf")).unwrap();
+    assert!(printed.starts_with(b"%PDF-") && printed.ends_with(b"%%EOF"));
     for (file, text) in [("page", page), ("figure", figure)] {
         let fetches = ["src=\"http", "href=\"http", "url(http", "@import"].into_iter().find(|&how| text.contains(how));
         assert_eq!(fetches, None, "the {file} fetches nothing");

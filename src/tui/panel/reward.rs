@@ -17,7 +17,7 @@ type Row = (&'static str, &'static str, usize, bool, &'static str);
 const ROWS: &[Row] = &[
     ("reward", "reward", 3, false, "mean over the sampled answers"),
     ("reward_std", "reward spread", 3, false, "standard deviation of rewards"),
-    ("frac_reward_zero_std", "nothing to learn", 2, true, "share of questions whose samples all got one reward"),
+    ("frac_reward_zero_std", "same reward", 2, true, "share of questions whose samples all got one reward"),
     ("sampled/correct", "pulled up", 2, true, "share of samples with a positive advantage"),
     ("sampled/incorrect", "pushed down", 2, true, "share of samples with a negative advantage"),
     ("sampled/logps_correct", "log π, pulled", 3, false, "a token of the samples with positive advantage"),

@@ -52,13 +52,16 @@ fn shaded(app: &App, list: &[f32]) -> Words {
     list.chunks(10).map(|ten| (ten.iter().map(mark).collect(), app.view.theme.text())).collect()
 }
 
-/// Every token of an answer with its log-prob, and how far that moved where it moved by a tenth of a nat at least.
+/// Every token of an answer with its log-prob, unless the token is all but certain, and how far that moved where it moved by a
+/// tenth of a nat at least.
 fn numbers(app: &App, tokens: &[String], [then, now]: &[Vec<f32>; 2]) -> Words {
     let theme = &app.view.theme;
     let mut words = Words::new();
     for (at, (token, &logp)) in tokens.iter().zip(now).enumerate() {
         words.push((Shown::new(token.trim()).to_string(), theme.text()));
-        words.push((number(logp.into(), 1), theme.dim()));
+        if logp < -0.05 || logp.is_nan() {
+            words.push((number(logp.into(), 1), theme.dim()));
+        }
         let moved = then.get(at).map_or(f64::NAN, |&before| f64::from(logp) - f64::from(before));
         if moved.abs() >= 0.1 {
             words.push((format!("({})", change(moved, 1)), emphasis(moved, app)));
