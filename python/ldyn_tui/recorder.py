@@ -244,6 +244,8 @@ class Recorder:
         except Exception as error:
             self._failed("the samples could not be measured", int(step), error)
             return None
+        if samples.without_tokens:
+            self._remark("tokens", int(step), "the trainer gives rewards no completion_ids: samples are not read")
         if self.rank != 0:
             return None
         if found:

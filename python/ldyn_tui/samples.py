@@ -46,6 +46,8 @@ class Samples:
         self._counts = {True: 0, False: 0, None: 0}
         #: Answers that were correct earlier, by their prompt's text: with the log-prob of when they were first read.
         self._followed: dict[str, tuple[Answer, float]] = {}
+        #: Whether a reward was called without the tokens of what it rewards: such samples cannot be read.
+        self.without_tokens = False
 
     def watched(self, reward: Reward) -> Reward:
         """The same reward function, listened to.
@@ -58,9 +60,12 @@ class Samples:
         @functools.wraps(reward)
         def listening(*args: Any, **kwargs: Any) -> Sequence[float | None]:
             rewards = reward(*args, **kwargs)
+            if kwargs.get("completion_ids") is None:
+                self.without_tokens = True
+                return rewards
             # Nothing that goes wrong here may reach the training: it counts as a sample that was not seen.
             try:
-                self.note(kwargs.get("prompts") or [], kwargs.get("completion_ids") or [], rewards)
+                self.note(kwargs.get("prompts") or [], kwargs["completion_ids"], rewards)
             except Exception:
                 self._counts[None] += 1
             return rewards

@@ -1,9 +1,12 @@
-"""Planning, sharing, boundaries and clocks, without torch."""
+"""Planning, sharing, boundaries, clocks and the package's version, without torch."""
+
+import pathlib
+import re
 
 import pytest
 import toy
 
-from ldyn_tui import plan
+from ldyn_tui import __version__, plan
 from ldyn_tui.probes import Probe, prepare
 from ldyn_tui.share import Share
 from ldyn_tui.tokens import Answer, part
@@ -84,3 +87,8 @@ def test_shares_are_of_the_training_alone():
     assert share.overhead() == pytest.approx(0.1) and share.forward_share() == pytest.approx(0.3)
     share.restart()
     assert share.overhead() == 0
+
+
+def test_the_package_has_the_programs_version():
+    manifest = pathlib.Path(__file__).parents[2] / "Cargo.toml"
+    assert re.search(r'(?m)^version = "(.+)"$', manifest.read_text()).group(1) == __version__

@@ -49,6 +49,18 @@ def test_answers_that_were_correct_earlier_are_followed(tmp_path):
     assert [answer.completion_ids for answer in samples.followed()] == [(5, 6, 0)]
 
 
+def test_a_trainer_that_gives_rewards_no_tokens_is_told(tmp_path, caplog):
+    samples = Samples()
+    reward = samples.watched(lambda completions, **_: [float(len(c)) for c in completions])
+    assert reward(prompts=["a", "a"], completions=["x", "xy"]) == [1.0, 2.0]
+    r = recorder(tmp_path / "run")
+    assert [r.measure_samples(toy.model(SIZE), step, samples) for step in (0, 1)] == [{}, {}], "nothing is made up"
+    r.finish(1)
+    written = [json.loads(text) for text in (r.directory / "events.jsonl").read_text().splitlines()]
+    assert [e["step"] for e in written if e["event"] == "note" and "completion_ids" in e["text"]] == [0]
+    assert caplog.text.count("completion_ids") == 1
+
+
 def test_what_goes_wrong_stays_here(tmp_path):
     samples = Samples()
     reward = samples.watched(lambda **_: ["one", 0.0])
