@@ -1,8 +1,10 @@
-"""TRL on two ranks of this machine's CPU. (Accelerate shards by FSDP on accelerators only: `test_torch.py` has FSDP2.)"""
+"""TRL on two ranks of this machine's CPU: each with the whole model, or with its weights spread over both."""
 
+import importlib.util
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -14,18 +16,19 @@ pytest.importorskip("trl")
 HERE = pathlib.Path(__file__).parent
 
 
-def train(tmp_path):
+def train(tmp_path, kind):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=29621"]
     path = os.pathsep.join([str(HERE), str(HERE.parent), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    command += [str(HERE / "ranks_trl.py"), str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1", "DS_ACCELERATOR": "cpu"}
+    command += [str(HERE / "ranks_trl.py"), str(tmp_path), kind]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=500, env=environment)
 
 
-def test_two_ranks_train_and_one_writes(tmp_path):
-    done = train(tmp_path)
+def watched(tmp_path, kind, wrapper):
+    """What two ranks print and the events that one of them writes."""
+    done = train(tmp_path, kind)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "wrapped as DistributedDataParallel" in done.stdout, done.stdout
+    assert f"wrapped as {wrapper}" in done.stdout, done.stdout
     text = (tmp_path / "run" / "events.jsonl").read_text()
     written = [json.loads(line) for line in text.splitlines()]
     evaluations = [e for e in written if e["event"] == "evaluation"]
@@ -33,3 +36,31 @@ def test_two_ranks_train_and_one_writes(tmp_path):
     assert written[-1]["phase"] == "finished" and not (tmp_path / "run-2").exists()
     assert all(None not in e["logps"]["chosen"] for e in evaluations)
     assert evaluations[-1]["stage_flow"]["since"] == 0
+    return done.stdout, evaluations
+
+
+def logps(evaluations):
+    return [x for e in evaluations for kind in sorted(e["logps"]) for x in e["logps"][kind]]
+
+
+def test_two_ranks_train_and_one_writes(tmp_path):
+    watched(tmp_path, "ddp", "DistributedDataParallel")
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrapper"),
+    [
+        ("fsdp2", "FSDP"),
+        pytest.param(
+            "zero3",
+            "DeepSpeedEngine",
+            marks=pytest.mark.skipif(importlib.util.find_spec("deepspeed") is None, reason="needs deepspeed"),
+        ),
+    ],
+)
+def test_weights_spread_over_two_ranks_are_read_as_whole_ones(tmp_path, kind, wrapper):
+    _, whole = watched(tmp_path / "ddp", "ddp", "DistributedDataParallel")
+    printed, spread = watched(tmp_path / kind, kind, wrapper)
+    assert logps(spread) == pytest.approx(logps(whole), abs=1e-3)
+    for here, of in re.findall(r"weights here (\d+) of (\d+)", printed):
+        assert int(here) < 0.6 * int(of), "the weights are not spread"
