@@ -44,7 +44,8 @@ class LdynCallback(TrainerCallback):  # type: ignore[misc]
 
         trainer = DPOTrainer(..., callbacks=[LdynCallback(probes="probes.jsonl", out="runs/mine")])
 
-    The probes are measured before the first step, every `every` optimiser steps, and after the last one. What the trainer
+    The probes are measured before the first step (with DeepSpeed ZeRO-3 after it), every `every` optimiser steps, and after
+    the last one. What the trainer
     logs is recorded under the trainer's own names. Nothing that goes wrong here stops the training.
 
     The callback measures what it takes. Where that is more than 2 % of the training's own time, the forward passes of
@@ -93,6 +94,7 @@ class LdynCallback(TrainerCallback):  # type: ignore[misc]
         self._max_length, self._budget = max_length, budget
         self._measurements = 0
         self._samples: Samples | None = None
+        self._after_a_step = False
         #: What records the run; `None` before the training begins, and where it could not be begun.
         self.recorder: Recorder | None = None
 
@@ -134,11 +136,17 @@ class LdynCallback(TrainerCallback):  # type: ignore[misc]
             self.recorder = None
             return
         self.recorder.measured = begun[0][1]
-        self._measure(state.global_step, kwargs.get("model"))
+        model = kwargs.get("model")
+        # Where a measurement was ZeRO-3's first forward pass, TRL's first backward pass failed on a weight that was empty;
+        # a measurement after a step does no harm.
+        self._after_a_step = sharded_by_zero3(model)
+        if not self._after_a_step:
+            self._measure(state.global_step, model)
 
     def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Measures when it is time."""
-        if state.global_step % self.every == 0:
+        if self._after_a_step or state.global_step % self.every == 0:
+            self._after_a_step = False
             self._measure(state.global_step, kwargs.get("model"))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **kwargs: Any) -> None:
@@ -190,6 +198,11 @@ class LdynCallback(TrainerCallback):  # type: ignore[misc]
         )
         recorder.share.restart()
         self._measurements = 1
+
+
+def sharded_by_zero3(model: Any) -> bool:
+    """Whether DeepSpeed keeps a part of the model's weights on every rank."""
+    return model is not None and any(hasattr(weight, "ds_id") for weight in model.parameters())
 
 
 def stage_of(args: Any, state: Any) -> Stage:

@@ -67,14 +67,16 @@ def test_verl_is_shown_under_its_names_and_trls(tmp_path):
 
 def test_prime_rls_samples_are_told_apart_by_their_advantage(tmp_path):
     for source in (PRIME_RL.parent, PRIME_RL):
-        found = metrics(written(tmp_path / "run", source))
+        found = metrics(written(tmp_path / source.name, source))
         assert sorted(found) == [3, 12]
         # 8 samples a step: of each rank's four one has no advantage; two more of one sign on either rank.
         assert found[12]["sampled/correct"] == found[12]["sampled/incorrect"] == 3 / 8
         assert found[12]["sampled/logps_correct"] == pytest.approx(-2.2)
         assert found[12]["sampled/logps_incorrect"] == pytest.approx(-3.2)
-        assert found[12]["reward"] == 0.5 and "mismatch_kl" not in found[12]
-        break
+        assert found[12]["reward"] == 0.5 and found[12]["entropy"] == 1.5
+        # The sampler's log-prob was -1 everywhere.
+        kl = [math.exp(ratio) - ratio - 1 for ratio in (-1.2, -2.2)]
+        assert found[12]["mismatch_kl"] == pytest.approx(sum(kl) / 2)
 
 
 def mutations(whole, source, count):

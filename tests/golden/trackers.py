@@ -1,14 +1,16 @@
-"""Writes what trackers keep of a short run beside this file: `golden.wandb` (Weights & Biases, offline), `trackio.db` and
-`verl.jsonl` (verl's file logger).
+"""Writes what trackers keep of a short run beside this file: `golden.wandb` (Weights & Biases, offline), `trackio.db`,
+`verl.jsonl` (verl's file logger) and `prime_rl/token_exports`.
 
-    python tests/golden/trackers.py [--only wandb trackio verl]
+    python tests/golden/trackers.py [--only wandb trackio verl prime_rl]
 
 Each is written by the tool itself, which is given the same scalars under the names that its trainer uses. Made with
 wandb 0.31.0, trackio 0.43.0, verl 0.9.1 on Python 3.11. Of verl only the logger is loaded: the file `verl/utils/tracking.py`
 of its package, installed without what it depends on.
 
-`prime_rl/` beside it was NOT written by prime-rl, which installs from its repository alone: `prime_rl()` below follows the
-fields of its `trainer/rl/token_export.py`, schema version 1.
+`prime_rl/token_exports` is written by `trainer/rl/token_export.py` of prime-rl, schema version 1, which is in no package:
+the folder `src` of a checkout goes into PYTHONPATH, and only that file of it is loaded. Two modules that it imports have
+stand-ins here, since they bring the whole trainer: a configuration, of which this run uses no field, and the ratio of
+two log-probs with its KL estimate.
 """
 
 import argparse
@@ -17,7 +19,9 @@ import json
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
+import types
 
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -80,31 +84,54 @@ def verl(folder):
     shutil.copy(folder / "verl.jsonl", HERE / "verl.jsonl")
 
 
-def prime_rl(_folder):
-    """Two steps of two ranks, four samples each, in the form of prime-rl's exports; not written by it."""
-    for step in (3, 12):
-        for rank in (0, 1):
-            lines = []
-            for sequence in range(4):
-                good = (sequence + rank) % 2 == 0
-                n, advantage = 5, 0.5 if good else -0.5
-                if sequence == 3:
-                    advantage = 0.0
-                trained = [False, False, True, True, True]
-                of = lambda value: [value if kept else 0.0 for kept in trained]  # noqa: E731
-                lines.append(json.dumps({
-                    "schema_version": 1, "step": step, "export_step": step, "rank": rank, "micro_step": 0,
-                    "micro_sequence_idx": sequence, "export_sequence_idx": sequence, "run_id": None, "env_name": "golden",
-                    "token_ids": list(range(n)), "position_ids": list(range(n)), "loss_mask": trained,
-                    "advantages": [advantage] * n, "losses": [{} for _ in range(n)],
-                    "rewards": [1.0 if good else 0.0] * n, "inference_logprobs": of(-1.0),
-                    "trainer_logprobs": of(-1.0 - step / 10 - (0 if good else 1)), "entropy": of(1.5),
-                    "mismatch_kl": [None] * n, "log_importance_ratio": of(0.0), "importance_ratio": of(1.0),
-                    "prob_delta": of(0.0), "is_masked": [False] * n, "is_masked_high": [False] * n,
-                    "is_masked_low": [False] * n}, separators=(",", ":"), allow_nan=False))
-            path = HERE / "prime_rl" / "token_exports" / f"step_{step}" / f"rank_{rank}.jsonl"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("\n".join(lines) + "\n")
+def prime_rl(folder):
+    """Two steps of two ranks: four samples each in one padded batch, and a sequence of which nothing is trained on."""
+    import torch
+
+    tool = token_export()
+    for rank in (0, 1):
+        exporter = tool.TokenExporter(folder, rank)
+        for step in (3, 12):
+            good = [(sequence + rank) % 2 == 0 for sequence in range(5)]
+            trained = [at >= 2 and sequence < 4 for sequence in range(5) for at in range(5)] + [False] * 2
+            advantage = [0.0 if sequence == 3 else 0.5 if good[sequence] else -0.5 for sequence in range(5)]
+
+            def row(of_sequence, padding=0.0):
+                return torch.tensor([[of_sequence(at // 5) for at in range(25)] + [padding] * 2])
+
+            def kept(values):
+                return torch.where(torch.tensor([trained]), values, 0.0)
+
+            batch = {
+                "input_ids": row(lambda at: at, 0), "position_ids": torch.tensor([[*range(5)] * 5 + [0, 1]]),
+                "advantages": [{"loss": "rl", "values": row(lambda at: advantage[at]), "mask": torch.tensor([trained])}],
+                "rewards": row(lambda at: 1.0 if good[at] else 0.0), "inference_logprobs": kept(row(lambda _: -1.0)),
+                "env_names": ["golden"] * 25 + [""] * 2}
+            output = {
+                "logprobs": kept(row(lambda at: -1.0 - step / 10 - (0 if good[at] else 1))),
+                "entropy": kept(row(lambda _: 1.5))}
+            exporter.export(step, 0, batch, output, [5, 5, 5, 5, 7], None)
+        exporter.mark_stable()
+    shutil.rmtree(HERE / "prime_rl", ignore_errors=True)
+    shutil.copytree(folder / "token_exports", HERE / "prime_rl" / "token_exports")
+
+
+def token_export():
+    """prime-rl's module that writes the exports."""
+    def ratio(trainer, inference):
+        log_ratio = trainer - inference
+        return log_ratio, log_ratio.exp(), log_ratio.exp() - log_ratio - 1
+
+    config, loss = types.ModuleType("prime_rl.configs.trainer"), types.ModuleType("prime_rl.trainer.rl.loss")
+    config.DefaultLossConfig, config.TrainerConfig = type("DefaultLossConfig", (), {}), type("TrainerConfig", (), {})
+    loss.compute_importance_ratio_and_mismatch_kl = ratio
+    sys.modules.update({config.__name__: config, loss.__name__: loss})
+    # The folder of what it writes, beside this file, has the package's name.
+    paths = (pathlib.Path(place) / "prime_rl" / "trainer" / "rl" / "token_export.py" for place in sys.path)
+    spec = importlib.util.spec_from_file_location("token_export", next(path for path in paths if path.exists()))
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool
 
 
 def main():
