@@ -37,6 +37,16 @@ mod pty;
 #[allow(dead_code, unreachable_pub, reason = "shared with the tests")]
 mod recorded;
 
+/// Titles of the y axis, in the order of the key.
+#[cfg(unix)]
+const SCALES: [&str; 5] = [
+    "Δ log p since the stage began",
+    "Δ log p from step 0",
+    "log p (nats, sum)",
+    "log p per token",
+    "probability per token",
+];
+
 #[cfg(unix)]
 fn main() {
     let arguments = arguments();
@@ -57,8 +67,8 @@ fn training(experiment: &str, keys: usize) {
     std::thread::sleep(Duration::from_secs(2));
     let mut waits = Vec::new();
     // The scale's title changes at once and by nothing but this key.
-    let titles = ["log p (nats, sum)", "log p per token", "probability per token", "Δ log p from step 0"];
-    for title in titles.iter().cycle().take(keys) {
+    let shown = SCALES.iter().position(|title| terminal.screen().contains(title)).expect("a scale");
+    for title in SCALES.iter().cycle().skip(shown + 1).take(keys) {
         let start = Instant::now();
         terminal.send("y");
         wait_for(&terminal, title, start);

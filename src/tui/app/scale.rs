@@ -159,4 +159,13 @@ impl App {
         };
         Some(now - from)
     }
+
+    /// The same change as one of log p, nats, whatever the scale is.
+    pub fn change_of_logp(&self, curve: &Curve) -> Option<f64> {
+        if !matches!(self.scale(), Scale::PerToken | Scale::Probability) {
+            return self.change(curve);
+        }
+        let sums = self.shown().curve(curve.id, Scale::LogProb, None);
+        Some(sums.at(self.measured_step()?)? - sums.at(self.origin()?.step)?)
+    }
 }

@@ -106,7 +106,7 @@ fn moves(app: &App) -> Vec<Move> {
     let name = |curve: CurveId| if curve == CurveId::ArgmaxChosen { "y*" } else { curve.symbol() };
     let leading = app.visible_curves().filter(|curve| app.view.leads(curve.id));
     leading
-        .filter_map(|curve| Some((curve.id, name(curve.id), app.change(curve)?)))
+        .filter_map(|curve| Some((curve.id, name(curve.id), app.change_of_logp(curve)?)))
         .filter(|(.., by)| !by.is_nan())
         .collect()
 }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use ratatui::style::{Color, Modifier};
 
 use super::*;
-use crate::history::DynamicsState;
+use crate::history::{DynamicsState, Scale};
 use crate::protocol::{ProbeGroup, RunPhase, TrainerEvent};
 use crate::tui::glyphs::Glyphs;
 use crate::tui::keymap;
@@ -143,6 +143,25 @@ fn a_long_measurement_says_how_far_it_has_come() {
     assert!(screen.contains("measuring answers 36 %, 3 s"), "{screen}");
     app.update(Message::Trainer(Arc::new(TrainerEvent::Phase { phase: RunPhase::Running, step: 60 })));
     assert!(!plain(&drawn(&app, 80, 24)).contains("measuring"));
+}
+
+#[test]
+fn the_story_is_told_in_nats_on_every_scale() {
+    let mut app = squeezing();
+    let told = |app: &App| {
+        let screen = plain(&drawn(app, 120, 40));
+        let line = screen.lines().find(|line| line.contains(" chart · ")).unwrap();
+        line.split("nats").next().unwrap().to_owned()
+    };
+    let story = told(&app);
+    assert!(story.contains("y⁺ fell by"), "{story}");
+    for _ in Scale::ALL {
+        // That scale counts from another step.
+        if app.scale() != Scale::Delta {
+            assert_eq!(told(&app), story, "{:?}", app.scale());
+        }
+        app.update(Message::Key(KeyCode::Char('y').into()));
+    }
 }
 
 #[test]
