@@ -100,11 +100,13 @@ class RunFile:
         """
         self.path = pathlib.Path(path)
         flags = os.O_WRONLY | os.O_APPEND | (os.O_CREAT | os.O_EXCL if keep is None else 0)
-        if keep is None and self.path.is_char_device():
+        # A device is nobody's run: who else writes it does not matter.
+        device = keep is None and self.path.is_char_device()
+        if device:
             flags = os.O_WRONLY
         self._file = os.open(self.path, flags, 0o644)
         try:
-            if fcntl is not None:
+            if fcntl is not None and not device:
                 fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if keep is not None:
                 os.ftruncate(self._file, keep)
