@@ -65,9 +65,10 @@ def main(out, kind="ddp"):
         callbacks=[callback],
     )
     trainer.train()
-    print("wrapped as", type(trainer.model_wrapped).__name__)
     here = sum(local(p) for p in trainer.model.parameters())
-    print("weights here", here, "of", sum(p.numel() for p in t.llama().parameters()))
+    of = sum(p.numel() for p in t.llama().parameters())
+    # In one piece: the ranks write to one pipe.
+    sys.stdout.write(f"wrapped as {type(trainer.model_wrapped).__name__}\nweights here {here} of {of}\n")
 
 
 if __name__ == "__main__":
