@@ -1,6 +1,8 @@
 //! A drawing as PDF, made from our own SVG: lines, areas and text stay what they are, and the parts of the font that are used are
 //! embedded, so that text can be searched and copied. The same drawing gives the same bytes.
 
+use std::collections::BTreeMap;
+
 use krilla::color::rgb;
 use krilla::geom::{Path, PathBuilder, Point, Transform};
 use krilla::metadata::Metadata;
@@ -11,7 +13,7 @@ use krilla::surface::Surface;
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use krilla::{Document, paint};
 use resvg::tiny_skia::PathSegment;
-use resvg::usvg::{self, Group, Node, Tree};
+use resvg::usvg::{self, Group, Node, fontdb};
 
 use super::png;
 use crate::error::{Error, Result};
@@ -19,12 +21,18 @@ use crate::error::{Error, Result};
 /// Points in a unit of an SVG.
 const POINTS: f32 = 0.75;
 
+/// The faces of the bundled font.
+type Fonts = BTreeMap<fontdb::ID, Font>;
+
 /// An SVG as a page of its size, in the bundled font.
 ///
 /// # Errors
 /// When the SVG is not one, or has in it what a figure has not: a picture, a gradient.
 pub(super) fn pdf(svg: &str, title: &str) -> Result<Vec<u8>> {
     let tree = png::tree(svg)?;
+    let database = tree.fontdb();
+    let font = |id| Font::new(database.with_face_data(id, |data, _| data.to_vec())?.into(), 0);
+    let fonts: Fonts = database.faces().filter_map(|face| Some((face.id, font(face.id)?))).collect();
     let size = tree.size();
     let page = PageSettings::from_wh(size.width() * POINTS, size.height() * POINTS);
     let mut document = Document::new();
@@ -32,7 +40,7 @@ pub(super) fn pdf(svg: &str, title: &str) -> Result<Vec<u8>> {
     let mut page = document.start_page_with(page.ok_or_else(|| failed(&"it has no extent"))?);
     let mut surface = page.surface();
     let drawn =
-        within(Transform::from_scale(POINTS, POINTS), &mut surface, |surface| group(&tree, tree.root(), surface));
+        within(Transform::from_scale(POINTS, POINTS), &mut surface, |surface| group(&fonts, tree.root(), surface));
     surface.finish();
     page.finish();
     drawn?;
@@ -47,12 +55,12 @@ fn within<'a>(at: Transform, on: &mut Surface<'a>, draw: impl FnOnce(&mut Surfac
     drawn
 }
 
-fn group(tree: &Tree, of: &Group, surface: &mut Surface<'_>) -> Result<()> {
+fn group(fonts: &Fonts, of: &Group, surface: &mut Surface<'_>) -> Result<()> {
     for node in of.children() {
         match node {
-            Node::Group(inner) => group(tree, inner, surface)?,
+            Node::Group(inner) => group(fonts, inner, surface)?,
             Node::Path(path) => shape(path, surface)?,
-            Node::Text(text) => within(placed(text.abs_transform()), surface, |surface| words(tree, text, surface))?,
+            Node::Text(text) => within(placed(text.abs_transform()), surface, |surface| words(fonts, text, surface))?,
             Node::Image(_) => return Err(failed(&"it has a picture in it")),
         }
     }
@@ -86,12 +94,11 @@ fn outline(path: &usvg::Path) -> Option<Path> {
 }
 
 /// A line of text is a run of glyphs for each of its styles.
-fn words(tree: &Tree, text: &usvg::Text, surface: &mut Surface<'_>) -> Result<()> {
+fn words(fonts: &Fonts, text: &usvg::Text, surface: &mut Surface<'_>) -> Result<()> {
     for span in text.layouted() {
         let glyphs = &span.positioned_glyphs;
         let (Some(first), Some(fill)) = (glyphs.first(), &span.fill) else { continue };
-        let data = tree.fontdb().with_face_data(first.font, |data, _| data.to_vec());
-        let font = data.and_then(|data| Font::new(data.into(), 0)).ok_or_else(|| failed(&"a font is missing"))?;
+        let font = fonts.get(&first.font).ok_or_else(|| failed(&"a font is missing"))?.clone();
         let mut said = String::new();
         let mut run = Vec::with_capacity(glyphs.len());
         for (at, glyph) in glyphs.iter().enumerate() {

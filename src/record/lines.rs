@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::packed::GZIP;
 use crate::error::{Error, Location, Result};
 use crate::protocol::{
     ClassReading, DetectorSettings, Evaluation, FORMAT_VERSION, Forces, PrefixReading, RunStarted, TrainerEvent,
@@ -76,7 +77,12 @@ impl Lines {
             Err(error) => {
                 self.line = line.to_vec();
                 let location = Location { column: self.column(&error), ..self.location() };
-                let advice = "the file is damaged here; a run file has one JSON event a line";
+                let packed = self.number == 1 && line.starts_with(&GZIP);
+                let advice = if packed {
+                    "it is packed by gzip: `replay` shows it; a file that is followed is plain"
+                } else {
+                    "the file is damaged here; a run file has one JSON event a line"
+                };
                 Err(Error::input(location, format!("not an event: {}", plain(&error)), advice))
             }
         }

@@ -21,7 +21,7 @@ pub use import::Trained;
 pub use lines::Lines;
 pub use load::{Loaded, Loader};
 pub use own::{Folder, own_file};
-pub use packed::unpacked;
+pub use packed::{open, unpacked};
 pub use reader::{RunReader, read};
 pub use recording::Recording;
 pub use summary::{Outcome, Summary};

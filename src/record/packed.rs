@@ -9,13 +9,13 @@ use flate2::bufread::MultiGzDecoder;
 use crate::error::{Error, Result};
 
 /// What a file packed by gzip begins with.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+pub(super) const GZIP: [u8; 2] = [0x1f, 0x8b];
 
 /// Opens a run file, plain or packed. Also its bytes as they will be read; 0 where that is not known before.
 ///
 /// # Errors
 /// When it cannot be read.
-pub(super) fn open(path: &Path) -> Result<(Box<dyn BufRead + Send>, u64)> {
+pub fn open(path: &Path) -> Result<(Box<dyn BufRead + Send>, u64)> {
     let failed = |e: io::Error| Error::reading(path, &e);
     let file = File::open(path).map_err(failed)?;
     let bytes = file.metadata().map_or(0, |file| file.len());

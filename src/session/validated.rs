@@ -1,14 +1,13 @@
 //! `check` of a run file: every line against the documented form, and its numbers against what must hold of them.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead as _, BufReader};
+use std::io::BufRead as _;
 use std::path::Path;
 
 use crate::error::{Error, Location, Result};
 use crate::history::{CurveId, RunHistory};
 use crate::protocol::{Evaluation, MassFlow, PrefixReading, ProbeKind, RunPhase, RunStarted, TrainerEvent};
-use crate::record::{Lines, RunDirectory, schema, unpacked};
+use crate::record::{Lines, RunDirectory, open, schema};
 use crate::text::Shown;
 
 /// How far an argmax may lie below its label, nats a token: rounding, not a mistake.
@@ -25,15 +24,14 @@ const TOLD: usize = 10;
 pub fn check_run(run: &Path) -> Result<String> {
     let directory = RunDirectory::open(run)?;
     let path = directory.events();
-    let failed = |e| Error::reading(path, &e);
-    let mut input = File::open(path).and_then(|file| unpacked(BufReader::new(file))).map_err(failed)?;
+    let (mut input, _) = open(path)?;
     let mut lines = Lines::new(path);
     let mut history = RunHistory::default();
     let (mut errors, mut unknown, mut count, mut breaks_off) = (Vec::new(), BTreeSet::new(), 0_usize, false);
     let mut line = Vec::new();
     for number in 1.. {
         line.clear();
-        if input.read_until(b'\n', &mut line).map_err(failed)? == 0 {
+        if input.read_until(b'\n', &mut line).map_err(|e| Error::reading(path, &e))? == 0 {
             break;
         }
         let value = serde_json::from_slice::<serde_json::Value>(&line);

@@ -34,9 +34,8 @@ fn the_long_table_has_the_numbers_of_the_wide_one() {
     let files = exported("csv,jsonl", folder.path());
     let mut wide = ending(&files, "evaluations.csv").lines();
     let columns: Vec<&str> = wide.next().unwrap().split(',').collect();
-    let (step, chosen) = ("step", "chosen_mean");
     let place = |name: &str| columns.iter().position(|c| *c == name).unwrap_or_else(|| panic!("{name} in {columns:?}"));
-    let (step, chosen) = (place(step), place(chosen));
+    let (step, chosen) = (place("step"), place("chosen_mean"));
     let of_csv = wide.map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
     let of_csv: Vec<_> = of_csv.map(|cells| (cells[step].clone(), cells[chosen].clone())).collect();
     let of_jsonl: Vec<_> = ending(&files, "evaluations.jsonl")

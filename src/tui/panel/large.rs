@@ -23,10 +23,11 @@ pub(super) type Move = (CurveId, &'static str, f64);
 /// area is left to the curves, and one that is drawn in ASCII, which has no such letters.
 pub(super) fn render(app: &App, moves: &[Move], area: Rect, buf: &mut Buffer) -> Rect {
     let [top, rest] = Layout::vertical([Constraint::Length(LETTER), Constraint::Fill(1)]).areas(area);
-    if moves.is_empty() || rest.height < CURVES || app.view.glyphs == Glyphs::Ascii {
+    if rest.height < CURVES || app.view.glyphs == Glyphs::Ascii {
         return area;
     }
-    let mut left = top.x + 1;
+    let first = top.x + 1;
+    let mut left = first;
     for &(curve, name, by) in moves {
         let text = plain(&format!("{name} {}", change(by, 1)));
         let width = LETTER * u16::try_from(text.len()).unwrap_or(u16::MAX / LETTER);
@@ -42,7 +43,8 @@ pub(super) fn render(app: &App, moves: &[Move], area: Rect, buf: &mut Buffer) ->
             .render(place, buf);
         left += width + LETTER;
     }
-    rest
+    // Where nothing has room the curves get it.
+    if left == first { area } else { rest }
 }
 
 /// The text in letters that there are.
